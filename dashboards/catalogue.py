@@ -1,0 +1,226 @@
+"""What people read, in French and English; and how numbers, weights, lengths and times are written.
+
+``text(key, lang, **values)`` is the only way a word reaches a page. Times are 24 h and in the area's time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from fleet import Flux, Place, Site, Truck
+
+LANGUAGES = ("fr", "en")
+
+TEXTS: dict[str, dict[str, str]] = {
+    # --- the page ---
+    "tours_of": {"fr": "Tournées du {day}", "en": "Tours of {day}"},
+    "tour": {"fr": "Tournée", "en": "Tour"},
+    "tours": {"fr": "Tournées", "en": "Tours"},
+    "truck": {"fr": "Camion", "en": "Truck"},
+    "driver": {"fr": "Conducteur", "en": "Driver"},
+    "loaders": {"fr": "Équipiers", "en": "Loaders"},
+    "one_loader": {"fr": "1 équipier", "en": "1 loader"},
+    "n_loaders": {"fr": "{n} équipiers", "en": "{n} loaders"},
+    "trip": {"fr": "vidage", "en": "unloading"},
+    "trips": {"fr": "vidages", "en": "unloadings"},
+    "show_all": {"fr": "Toutes", "en": "All"},
+    "show_none": {"fr": "Aucune", "en": "None"},
+    "show_tour": {"fr": "Montrer la tournée {tour}", "en": "Show tour {tour}"},
+    "zoom_to": {"fr": "Cadrer", "en": "Zoom to"},
+    "stops": {"fr": "Étapes", "en": "Steps"},
+    "legend": {"fr": "Légende", "en": "Key"},
+    "open_panel": {"fr": "Tournées et légende", "en": "Tours and key"},
+    "map": {"fr": "Carte des tournées", "en": "Map of the tours"},
+    "skip": {"fr": "Aller à la liste des tournées", "en": "Go to the list of tours"},
+    "time_of_day": {"fr": "Heure", "en": "Time"},
+    "play": {"fr": "Dérouler la journée", "en": "Play the day"},
+    "pause": {"fr": "Pause", "en": "Pause"},
+    "whole_day": {"fr": "journée", "en": "whole day"},
+    "total": {"fr": "Total", "en": "Total"},
+    "key_right": {
+        "fr": "Collecte d'un côté (le trait est du côté collecté)",
+        "en": "Collected on one side (drawn on that side)",
+    },
+    "key_both": {"fr": "Collecte des deux côtés", "en": "Both sides collected"},
+    "key_drive": {"fr": "Trajet sans collecte", "en": "Driving, no collection"},
+    "key_foot": {"fr": "Collecte à pied", "en": "Collected on foot"},
+    "key_reversal": {"fr": "Marche arrière ou manœuvre", "en": "Reversing manoeuvre"},
+    "key_presentation": {"fr": "Point de présentation", "en": "Presentation point"},
+    "key_drop_off": {"fr": "Point d'apport volontaire", "en": "Drop-off point"},
+    "key_site": {"fr": "Site de vidage", "en": "Unloading site"},
+    "key_depot": {"fr": "Dépôt", "en": "Depot"},
+    "key_number": {
+        "fr": "Numéro de l'étape, le même que sur la feuille",
+        "en": "Number of the step, as on the sheet",
+    },
+    "key_unserved": {"fr": "Non collecté", "en": "Not collected"},
+    "unserved_count": {"fr": "{n} non collectés", "en": "{n} not collected"},
+    "none_unserved": {"fr": "Tout est collecté.", "en": "All is collected."},
+    "zoom_in": {"fr": "Zoomer", "en": "Zoom in"},
+    "zoom_out": {"fr": "Dézoomer", "en": "Zoom out"},
+    "close": {"fr": "Fermer", "en": "Close"},
+    "dwellings": {"fr": "{n} logements", "en": "{n} dwellings"},
+    # --- legs and rows ---
+    "no_name": {"fr": "(rue sans nom)", "en": "(street without a name)"},
+    "side": {"fr": "Côté", "en": "Side"},
+    "left": {"fr": "gauche", "en": "left"},
+    "right": {"fr": "droite", "en": "right"},
+    "both": {"fr": "2 côtés", "en": "both sides"},
+    "foot": {"fr": "à pied", "en": "on foot"},
+    "drive": {"fr": "Trajet sans collecte", "en": "Driving"},
+    "collect": {"fr": "Collecte", "en": "Collection"},
+    "unload": {"fr": "Vidage", "en": "Unloading"},
+    "unload_trip": {"fr": "Vidage {trip}", "en": "Unloading {trip}"},
+    "break": {"fr": "Pause", "en": "Break"},
+    "depot": {"fr": "Dépôt", "en": "Depot"},
+    "wait": {"fr": "Attente", "en": "Wait"},
+    "depot_start": {"fr": "Prise de service", "en": "Start of service"},
+    "depot_end": {"fr": "Fin de service", "en": "End of service"},
+    "street": {"fr": "Rue", "en": "Street"},
+    "presentation_point": {"fr": "Point de présentation", "en": "Presentation point"},
+    "drop_off": {"fr": "Point d'apport", "en": "Drop-off point"},
+    "pickup": {"fr": "Encombrants", "en": "Bulky pickup"},
+    "from_to": {"fr": "{a} > {b}", "en": "{a} > {b}"},
+    "from": {"fr": "depuis {a}", "en": "from {a}"},
+    "to": {"fr": "jusqu'à {b}", "en": "as far as {b}"},
+    "near": {"fr": "à hauteur de {a}", "en": "by {a}"},
+    "straight": {"fr": "tout droit", "en": "straight on"},
+    "turn_left": {"fr": "à gauche", "en": "turn left"},
+    "turn_right": {"fr": "à droite", "en": "turn right"},
+    "turn_back": {"fr": "demi-tour", "en": "U-turn"},
+    "via": {"fr": "par", "en": "via"},
+    "drive_on": {"fr": "rouler {length}", "en": "drive {length}"},
+    "containers": {"fr": "{n} conteneurs", "en": "{n} containers"},
+    # --- notes that matter for a truck ---
+    "note_reverse": {"fr": "MARCHE ARRIÈRE {length}, guide au sol", "en": "REVERSE {length}, guide on foot"},
+    "note_three_point": {"fr": "DEMI-TOUR EN 3 TEMPS, guide au sol", "en": "THREE-POINT TURN, guide on foot"},
+    "note_reverse_before": {"fr": "AVANT : manœuvre en marche arrière", "en": "BEFORE: reversing manoeuvre"},
+    "note_u_turn_before": {"fr": "avant : demi-tour (place pour tourner)", "en": "before: U-turn (room to turn)"},
+    "note_foot": {
+        "fr": "IMPASSE À PIED {length}, camion à l'entrée",
+        "en": "DEAD END ON FOOT {length}, truck at the entrance",
+    },
+    "note_dead_end": {"fr": "impasse", "en": "dead end"},
+    "note_oneway": {"fr": "sens unique", "en": "one-way"},
+    "note_height": {"fr": "HAUTEUR LIMITÉE {height}", "en": "HEIGHT LIMIT {height}"},
+    "note_window": {"fr": "seulement {window}", "en": "only {window}"},
+    "note_presentation": {
+        "fr": "bacs à l'entrée de l'impasse, ne pas entrer",
+        "en": "bins at the dead end's entrance, do not drive in",
+    },
+    # --- sheets ---
+    "sheet_title": {"fr": "Feuilles de route", "en": "Crew sheets"},
+    "sheet_of": {"fr": "Feuille de route", "en": "Crew sheet"},
+    "page": {"fr": "page {n} / {total}", "en": "page {n} / {total}"},
+    "start_end": {"fr": "Service", "en": "Service"},
+    "expected": {"fr": "Attendu", "en": "Expected"},
+    "hour": {"fr": "Heure", "en": "Time"},
+    "number": {"fr": "N°", "en": "No."},
+    "bags": {"fr": "sacs", "en": "bags"},
+    "bag_count": {"fr": "{n} sacs", "en": "{n} bags"},
+    "without_bag": {"fr": "sans sac", "en": "no bag"},
+    "on_board": {"fr": "à bord", "en": "on board"},
+    "until": {"fr": "jusqu'à {time}", "en": "until {time}"},
+    "minutes": {"fr": "{n} min", "en": "{n} min"},
+    "tour_map": {"fr": "Plan de la tournée", "en": "Map of the tour"},
+    "nobody": {"fr": "non affecté", "en": "not assigned"},
+    "scale_north": {"fr": "nord en haut", "en": "north is up"},
+    "numbers_as_rows": {"fr": "numéros = lignes de la feuille", "en": "numbers = rows of the sheet"},
+    "remarks": {"fr": "Remarques", "en": "Remarks"},
+    "km_driven": {"fr": "{km} km", "en": "{km} km"},
+    "no_tours": {"fr": "Aucune tournée ce jour.", "en": "No tours on this day."},
+    # --- why something is not served (fleet.UNSERVED_REASONS) ---
+    "UNREACHABLE": {"fr": "aucun chemin praticable", "en": "no way a truck can take"},
+    "NO_TRUCK": {"fr": "aucun camion adapté", "en": "no suitable truck"},
+    "SKILL_MISSING": {"fr": "compétence absente (grue…)", "en": "skill missing (crane…)"},
+    "CAPACITY": {"fr": "plus que la plus grande benne", "en": "more than the largest body holds"},
+    "TIME_WINDOW": {"fr": "horaire impossible à tenir", "en": "its hours cannot be met"},
+    "SHIFT_TIME": {"fr": "plus de temps dans les services", "en": "no time left in the shifts"},
+}
+
+_MONTHS = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
+    "en": "January February March April May June July August September October November December".split(),
+}
+_DAYS = {
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche".split(),
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+}
+_NBSP = "\u00a0"
+
+
+@dataclass(frozen=True)
+class AreaWords:
+    """The names that a plan does not carry: the area's, its flux (bag colours and weights), depot, sites and trucks."""
+
+    name: str
+    flux: tuple[Flux, ...]
+    depot: Place | None = None
+    sites: tuple[Site, ...] = ()
+    trucks: Mapping[str, Truck] = field(default_factory=dict)
+
+    def flux_label(self, name: str) -> str:
+        return next((flux.label for flux in self.flux if flux.name == name), name)
+
+    def site_label(self, id: str | None) -> str:
+        return next((site.label for site in self.sites if site.id == id), id or "")
+
+    def bags(self, flux_name: str, kg: float) -> int | None:
+        """Expected bags, rounded up (a bag left in the street is worse than a place kept free); None without bags."""
+        flux = next((flux for flux in self.flux if flux.name == flux_name), None)
+        if flux is None or flux.kg_per_bag is None or flux.bag_colour is None:
+            return None
+        return -int(-kg // flux.kg_per_bag)
+
+
+def text(key: str, lang: str, **values: object) -> str:
+    """The text of a key; ``ValueError`` for a language that the catalogue does not have, ``KeyError`` for a key."""
+    if lang not in LANGUAGES:
+        raise ValueError(f"catalogue: lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
+    return TEXTS[key][lang].format(**values)
+
+
+def number(value: float, lang: str, digits: int = 0) -> str:
+    """``1 234,5`` or ``1,234.5``."""
+    written = f"{value:,.{digits}f}"
+    if written.lstrip("-").strip("0.,") == "":
+        written = written.lstrip("-")
+    return written.translate(str.maketrans({",": _NBSP, ".": ","})) if lang == "fr" else written
+
+
+def mass(kg: float, lang: str) -> str:
+    """Kilograms below a tonne, tonnes with one digit above."""
+    if round(kg) < 1000:
+        return f"{number(kg, lang)}{_NBSP}kg"
+    return f"{number(kg / 1000, lang, 1)}{_NBSP}t"
+
+
+def distance(m: float, lang: str) -> str:
+    """Metres to the next ten below a kilometre (under 100 m to the next five), kilometres with one digit above."""
+    step = 5 if m < 100 else 10
+    rounded = max(step, round(m / step) * step) if m > 0 else 0
+    return f"{rounded}{_NBSP}m" if rounded < 1000 else f"{number(m / 1000, lang, 1)}{_NBSP}km"
+
+
+def clock(at: datetime, timezone: str) -> str:
+    """Local time, ``05:42``."""
+    return at.astimezone(ZoneInfo(timezone)).strftime("%H:%M")
+
+
+def span(seconds: float, lang: str) -> str:
+    """``7 h 05`` or ``7 h 05 min``; minutes alone below an hour."""
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes}{_NBSP}min"
+    written = f"{minutes // 60}{_NBSP}h{_NBSP}{minutes % 60:02d}"
+    return written if lang == "fr" else f"{written}{_NBSP}min"
+
+
+def day(on: date, lang: str) -> str:
+    """``lundi 23 novembre 2026`` (the first of a month is ``1er``) or ``Monday 23 November 2026``."""
+    text("tour", lang)  # the same complaint about an unknown language
+    first = "1er" if lang == "fr" and on.day == 1 else str(on.day)
+    return f"{_DAYS[lang][on.weekday()]} {first} {_MONTHS[lang][on.month - 1]} {on.year}"

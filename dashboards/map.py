@@ -1,0 +1,230 @@
+"""``map.html``: the day's tours on a folium map that opens offline.
+
+Folium's own page links to six content networks; this one holds Leaflet 1.9.4 itself (from ``django-js-lib-leaflet``),
+draws its base from the area's own roads and buildings, and forbids every request by its content security policy.
+Geometry travels as millionths of a degree, each point as the difference to the one before: a quarter of GeoJSON's size.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import folium
+from branca.element import Element, Figure
+from folium.template import Template
+
+from dashboards import catalogue
+from dashboards.basemap import Basemap, LonLat
+from dashboards.catalogue import AreaWords, text
+from dashboards.palette import UNSERVED_COLOUR, tour_colour
+from dashboards.rows import Row, rows
+from fleet import Leg, Plan, Task, Tour
+
+#: Above this many buildings the smallest are left out: a file that a phone can open matters more.
+MAX_BUILDINGS = 120_000
+SCALE = 1_000_000
+
+#: How a class of road is drawn, 0 the widest. Absent: as the narrowest.
+ROAD_RANKS = {
+    "motorway": 0, "trunk": 0, "motorway_link": 1, "trunk_link": 1, "primary": 1, "primary_link": 1,
+    "secondary": 2, "secondary_link": 2, "tertiary": 3, "tertiary_link": 3, "unclassified": 4, "residential": 4,
+    "living_street": 4, "road": 4, "pedestrian": 5, "service": 5,
+}  # fmt: skip
+_NARROWEST = 6
+
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+_PAGE = Template(
+    "<!DOCTYPE html>\n<html lang='{{ this.lang }}'>\n<head>\n<title>{{ this.title }}</title>\n"
+    "{{ this.header.render(**kwargs) }}\n</head>\n<body>\n{{ this.html.render(**kwargs) }}\n"
+    "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
+)
+
+
+class OfflineMap(folium.Map):
+    """A folium map without a link: what it needs stands in the page."""
+
+    default_js: list[tuple[str, str]] = []
+    default_css: list[tuple[str, str]] = []
+    _template = Template(
+        "{% macro html(this, kwargs) %}{{ this.body }}{% endmacro %}"
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = L.map('map', {zoomControl: false, attributionControl: false, preferCanvas: true,"
+        " zoomSnap: 0.5, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
+        "ripeur({{ this.get_name() }}, JSON.parse(document.getElementById('plan').textContent));"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, centre: LonLat, title: str, lang: str, body: str):
+        super().__init__(location=[centre[1], centre[0]], tiles=None)
+        self.body = body
+        self._id = "ripeur"  # folium draws a random one: the same plan must give the same file
+        page = self.get_root()
+        assert isinstance(page, Figure)
+        page.title, page.lang, page._template = html.escape(title), lang, _PAGE
+
+
+def write_map(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: str) -> None:
+    """Write the map of a plan. ``KeyError`` where the basemap lacks a node of the plan."""
+    title = f"{text('tours_of', lang, day=catalogue.day(plan.date, lang))} – {words.name}"
+    data = _data(plan, basemap, words, lang, title)
+    west, south, east, north = data["bounds"]
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+    def filled(match: re.Match[str]) -> str:
+        if match[1] == "data":
+            return written
+        return html.escape(title if match[1] == "title" else text(match[1], lang))
+
+    body = re.sub(r"{{(\w+)}}", filled, (Path(__file__).parent / "map_body.html").read_text(encoding="utf-8"))
+    page = OfflineMap(((west + east) / 2, (south + north) / 2), title, lang, body)
+    header = page.get_root().header  # type: ignore[attr-defined]
+    for name, part in _head().items():
+        header.add_child(Element(_literal(part)), name=name)
+    path.write_text(page.get_root().render(), encoding="utf-8")
+
+
+def _literal(part: str) -> str:
+    """Branca reads every string as a template; this one is to stand as it is."""
+    return "{% raw %}" + part + "{% endraw %}"
+
+
+def _head() -> dict[str, str]:
+    here = Path(__file__).parent
+    leaflet = files("js_lib_leaflet") / "static" / "js_lib_leaflet"
+
+    def inlined(match: re.Match[str]) -> str:
+        image = (leaflet / "images" / match[1]).read_bytes()
+        return f"url(data:image/png;base64,{base64.b64encode(image).decode()})"
+
+    css = re.sub(r"url\(images/([\w.-]+)\)", inlined, (leaflet / "leaflet.css").read_text(encoding="utf-8"))
+    css = css.replace("behavior: url(#default#VML);", "")  # for Internet Explorer 8
+    # the source map is a file beside leaflet.js, which this page does not have
+    script = re.sub(r"//# sourceMappingURL=.*", "", (leaflet / "leaflet.js").read_text(encoding="utf-8"))
+    ours = (here / "map.js").read_text(encoding="utf-8")
+    return {
+        "meta_policy": f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}" />',
+        "meta_view": '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+        "icon": '<link rel="icon" href="data:," />',
+        "leaflet_css": f"<style>{css}</style>",
+        "ripeur_css": f"<style>{(here / 'map.css').read_text(encoding='utf-8')}</style>",
+        "leaflet_js": f"<script>{script}</script>",
+        "ripeur_js": f"<script>{ours}</script>",
+    }
+
+
+# --- the data in the page ----------------------------------------------------------------------------------------
+
+
+def _deltas(line: Iterable[LonLat]) -> list[int]:
+    """lon, lat in millionths of a degree, then the differences; read again by ``undelta`` in ``map.js``."""
+    written: list[int] = []
+    x = y = 0
+    for lon, lat in line:
+        a, b = round(lon * SCALE), round(lat * SCALE)
+        written += (a - x, b - y)
+        x, y = a, b
+    return written
+
+
+def _box(points: Sequence[LonLat]) -> tuple[float, float, float, float]:
+    lons, lats = [p[0] for p in points], [p[1] for p in points]
+    return min(lons), min(lats), max(lons), max(lats)
+
+
+def _largest(buildings: Sequence[Sequence[LonLat]]) -> Sequence[Sequence[LonLat]]:
+    if len(buildings) <= MAX_BUILDINGS:
+        return buildings
+
+    def size(ring: Sequence[LonLat]) -> float:
+        west, south, east, north = _box(ring)
+        return (east - west) * (north - south)
+
+    return sorted(buildings, key=size, reverse=True)[:MAX_BUILDINGS]
+
+
+def _data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str) -> dict[str, Any]:
+    on_tours = [basemap.place(node) for tour in plan.tours for leg in tour.legs for node in leg.osm_nodes]
+    points = on_tours or [point for road in basemap.roads for point in road.points] or [(0.0, 0.0)]
+    names = list(dict.fromkeys(["", *(road.name for road in basemap.roads)]))
+    index = {name: i for i, name in enumerate(names)}
+    tasks = plan.tasks_by_id
+    return {
+        "title": title, "lang": "fr" if lang == "fr" else "en-GB", "timezone": plan.timezone,
+        "texts": {key: found[lang] for key, found in catalogue.TEXTS.items()},
+        "attribution": basemap.attribution, "unservedColour": UNSERVED_COLOUR, "bounds": _box(points),
+        "keepLeft": basemap.traffic_side == "left",
+        "flux": [{"name": f.name, "label": f.label, "colour": f.bag_colour, "kgPerBag": f.kg_per_bag}
+                 for f in words.flux],
+        "base": {
+            "names": names,
+            "roads": [[ROAD_RANKS.get(road.highway, _NARROWEST), index[road.name], _deltas(road.points)]
+                      for road in basemap.roads],
+            "buildings": [_deltas(ring) for ring in _largest(basemap.buildings)],
+            "water": [_deltas(ring) for ring in basemap.water],
+            "green": [_deltas(ring) for ring in basemap.green],
+            "labels": [[label.text, label.rank, *_deltas([label.at])] for label in basemap.labels],
+        },
+        "places": [
+            {"kind": kind, "label": place.label, "id": place.id, "at": basemap.place(place.osm_node)}
+            for kind, found in (("depot", (words.depot,) if words.depot else ()), ("site", words.sites))
+            for place in found if place.osm_node in basemap.places
+        ],
+        "tours": [_tour(plan, tour, i, basemap, words) for i, tour in enumerate(plan.tours)],
+        "unserved": [
+            {"name": task.name, "reason": lost.reason, "kind": task.kind, "kg": task.demand_kg, "side": task.side,
+             "dwellings": task.dwellings, "line": _deltas(basemap.line(task.osm_nodes))}
+            for lost in plan.unserved for task in (tasks[lost.task],)
+        ],
+    }  # fmt: skip
+
+
+def _tour(plan: Plan, tour: Tour, index: int, basemap: Basemap, words: AreaWords) -> dict[str, Any]:
+    truck = words.trucks.get(tour.truck)
+    told = rows(plan, tour, basemap, truck.height_m if truck else None)
+    row_of = {leg: i for i, row in enumerate(told) for leg in row.legs}
+    figures = plan.figures.get("tours", {}).get(tour.id, {})
+    tasks = plan.tasks_by_id
+    collected = [leg for leg in tour.legs if leg.kind == "collect"]
+    return {
+        "id": tour.id, "colour": tour_colour(index), "truck": tour.truck, "driver": tour.driver,
+        "loaders": tour.loaders, "start": _s(tour.start_at.timestamp()), "end": _s(tour.end_at.timestamp()),
+        "km": figures.get("km", sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000),
+        "kg": sum(kg for leg in collected for kg in leg.kg.values()),
+        "trips": sum(leg.kind == "unload" for leg in tour.legs),
+        "reversals": sum(leg.reversals for leg in tour.legs),
+        "rows": [_row(row, words) for row in told],
+        "legs": [_leg(leg, row_of.get(i, -1), basemap, tasks) for i, leg in enumerate(tour.legs)],
+    }  # fmt: skip
+
+
+def _row(row: Row, words: AreaWords) -> dict[str, Any]:
+    found = {
+        "kind": row.kind, "n": row.number, "start": _s(row.start_at.timestamp()), "end": _s(row.end_at.timestamp()),
+        "task": row.task_kind, "street": row.street, "side": row.side, "a": row.from_street, "b": row.to_street,
+        "kg": {flux: round(kg, 1) for flux, kg in (row.kg or {}).items()}, "dwellings": row.dwellings,
+        "containers": row.containers, "trip": row.trip, "foot": row.on_foot, "legs": row.legs,
+        "site": words.site_label(row.site) if row.site else "",
+        "notes": [[note.key, note.m, note.seconds] for note in row.notes],
+    }  # fmt: skip
+    return {key: value for key, value in found.items() if value not in (None, "", 0, False, [], {}, ())}
+
+
+def _leg(leg: Leg, row: int, basemap: Basemap, tasks: Mapping[str, Task]) -> list[Any]:
+    """[kind, row, start s, end s, side, on foot, reversals, points, kg, dwellings]; its row has the sums."""
+    task = tasks.get(leg.task or "")
+    return [
+        leg.kind, row, _s(leg.start_at.timestamp()), _s(leg.end_at.timestamp()), leg.side or "",
+        int(leg.mode == "foot"), leg.reversals, _deltas(basemap.line(leg.osm_nodes)),
+        {flux: round(kg, 1) for flux, kg in leg.kg.items()}, task.dwellings if task else 0,
+    ]  # fmt: skip
+
+
+def _s(seconds: float) -> int:
+    return round(seconds)

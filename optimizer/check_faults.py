@@ -1,0 +1,356 @@
+"""What the checker says: faults with a reason code and a sentence in French and English, and the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: Sentence by key. A key is the reason code, followed by ".variant" where a code has several sentences.
+TEXTS: dict[str, dict[str, str]] = {
+    "MALFORMED": {"fr": "plan mal formé, {path} : {why}", "en": "malformed plan, {path}: {why}"},
+    "AREA_MISSING": {
+        "fr": "{what} manque : le plan ne peut être jugé en entier ({why})",
+        "en": "{what} is missing: the plan cannot be judged whole ({why})",
+    },
+    "AREA_CHANGED": {
+        "fr": "{file} n'est pas le fichier dont le plan est fait",
+        "en": "{file} is not the file that the plan was made from",
+    },
+    "AREA_CHANGED.gone": {"fr": "{file} n'existe plus dans la zone", "en": "{file} is no longer in the area"},
+    "AREA_CHANGED.unnamed": {
+        "fr": "le plan ne donne pas l'empreinte de {file}",
+        "en": "the plan gives no digest of {file}",
+    },
+    "AREA_CHANGED.timezone": {
+        "fr": "fuseau horaire du plan : {own}, de la zone : {due}",
+        "en": "the plan's time zone is {own}, the area's {due}",
+    },
+    "NO_TOURS": {
+        "fr": "{tasks} tâches et aucune tournée",
+        "en": "{tasks} tasks and no tour",
+    },
+    "UNSERVED": {
+        "fr": "ni servie, ni déclarée non servie ({kg:.0f} kg)",
+        "en": "neither served nor listed as unserved ({kg:.0f} kg)",
+    },
+    "UNSERVED.not_there": {
+        "fr": "l'étape dit la servir mais ne passe pas par elle",
+        "en": "the leg claims to serve it but does not go along it",
+    },
+    "SERVED_TWICE": {
+        "fr": "servie {times} fois (tournées {tours})",
+        "en": "served {times} times (tours {tours})",
+    },
+    "LOAD_MISMATCH": {
+        "fr": "{flux} : {own:.1f} kg chargés, {due:.1f} kg à collecter",
+        "en": "{flux}: {own:.1f} kg loaded, {due:.1f} kg to collect",
+    },
+    "OVER_PAYLOAD": {
+        "fr": "{own:.0f} kg à bord, charge utile {limit:.0f} kg",
+        "en": "{own:.0f} kg on board, payload {limit:.0f} kg",
+    },
+    "OVER_VOLUME": {
+        "fr": "{own:.2f} m³ de {flux} dans un compartiment de {limit:.2f} m³",
+        "en": "{own:.2f} m³ of {flux} in a compartment of {limit:.2f} m³",
+    },
+    "OVER_DENSITY": {
+        "fr": "{flux} tassés à {own:.0f} kg/m³, au plus {limit:.0f} : les sacs se déchirent",
+        "en": "{flux} crushed to {own:.0f} kg/m³, at most {limit:.0f}: bags tear",
+    },
+    "WRONG_FLUX": {
+        "fr": "le camion {truck} n'a pas de compartiment pour {flux}",
+        "en": "truck {truck} has no compartment for {flux}",
+    },
+    "WRONG_FLUX.site": {"fr": "le site {site} n'accepte pas {flux}", "en": "site {site} does not accept {flux}"},
+    "NOT_EMPTIED": {
+        "fr": "{own:.0f} kg encore à bord au retour au dépôt",
+        "en": "{own:.0f} kg still on board back at the depot",
+    },
+    "OVER_SHIFT": {
+        "fr": "service de {own}, au plus {limit}",
+        "en": "on duty for {own}, at most {limit}",
+    },
+    "OVER_SHIFT.early": {
+        "fr": "prise de service {own} avant le début du poste",
+        "en": "service starts {own} before the shift does",
+    },
+    "OVER_SHIFT.work": {
+        "fr": "{own} de travail, au plus {limit} ({regime})",
+        "en": "{own} of work, at most {limit} ({regime})",
+    },
+    "OVER_SHIFT.driving": {
+        "fr": "{own} de conduite, au plus {limit} ({regime})",
+        "en": "{own} of driving, at most {limit} ({regime})",
+    },
+    "BREAK_MISSING": {
+        "fr": "{own} de pause pour {basis}, {due} dues ({regime})",
+        "en": "{own} of break for {basis}, {due} due ({regime})",
+    },
+    "BREAK_MISSING.late": {
+        "fr": "{own} sans pause, au plus {limit} ({regime})",
+        "en": "{own} without a break, at most {limit} ({regime})",
+    },
+    "WINDOW_MISSED": {
+        "fr": "servie de {start} à {end}, permise {windows}",
+        "en": "served {start} to {end}, allowed {windows}",
+    },
+    "SITE_CLOSED": {
+        "fr": "{site} est fermé de {start} à {end}",
+        "en": "{site} is closed from {start} to {end}",
+    },
+    "NO_SUCH_STREET": {
+        "fr": "aucune rue carrossable ne joint les nœuds {a} et {b}",
+        "en": "no drivable street joins nodes {a} and {b}",
+    },
+    "NO_SUCH_STREET.node": {
+        "fr": "le nœud {node} n'est sur aucune rue de l'extrait",
+        "en": "node {node} is on no street of the extract",
+    },
+    "NO_SUCH_STREET.way": {"fr": "la voie {way} n'est pas dans l'extrait", "en": "way {way} is not in the extract"},
+    "NO_SUCH_STREET.off_way": {
+        "fr": "les nœuds {a} et {b} ne se suivent pas sur la voie {way}",
+        "en": "nodes {a} and {b} do not follow each other on way {way}",
+    },
+    "AGAINST_ONE_WAY": {
+        "fr": "{where} prise à contresens, de {a} à {b}",
+        "en": "{where} driven against its one-way, from {a} to {b}",
+    },
+    "FORBIDDEN_TURN": {
+        "fr": "{kind} (relation {id}) au nœud {node}",
+        "en": "{kind} (relation {id}) at node {node}",
+    },
+    "TOO_HEAVY": {
+        "fr": "{where} : {tag}, le camion pèse {own:.0f} kg",
+        "en": "{where}: {tag}, the truck weighs {own:.0f} kg",
+    },
+    "TOO_HIGH": {
+        "fr": "{where} : {tag}, le camion est haut de {own:.2f} m",
+        "en": "{where}: {tag}, the truck is {own:.2f} m high",
+    },
+    "TOO_WIDE": {
+        "fr": "{where} : {tag}, le camion est large de {own:.2f} m",
+        "en": "{where}: {tag}, the truck is {own:.2f} m wide",
+    },
+    "TOO_LONG": {
+        "fr": "{where} : {tag}, le camion est long de {own:.2f} m",
+        "en": "{where}: {tag}, the truck is {own:.2f} m long",
+    },
+    "NO_ACCESS": {"fr": "{where} : {tag}", "en": "{where}: {tag}"},
+    "WRONG_SIDE": {
+        "fr": "collectée côté {own}, la tâche est côté {due}",
+        "en": "collected on side {own}, the task is side {due}",
+    },
+    "WRONG_SIDE.against": {
+        "fr": "parcourue de {a} à {b}, contre le sens de la tâche",
+        "en": "driven from {a} to {b}, against the task's direction",
+    },
+    "WRONG_SIDE.crossing": {
+        "fr": "les deux côtés en un passage : la règle [streets] ne le permet pas sur la voie {way}",
+        "en": "both sides in one pass: the [streets] rules do not allow it on way {way}",
+    },
+    "WRONG_SIDE.oncoming": {
+        "fr": "côté {own} d'une rue à double sens : en face de la circulation (voie {way})",
+        "en": "side {own} of a two-way street: across oncoming traffic (way {way})",
+    },
+    "FOOT_TOO_FAR": {
+        "fr": "{own:.0f} m à pied à l'aller, au plus {limit:.0f} m",
+        "en": "{own:.0f} m on foot one way, at most {limit:.0f} m",
+    },
+    "NO_DRIVER": {"fr": "personne ne conduit", "en": "nobody drives"},
+    "NO_DRIVER.off_duty": {
+        "fr": "le poste {shift} ne travaille pas le {date}",
+        "en": "shift {shift} does not work on {date}",
+    },
+    "NO_DRIVER.other": {
+        "fr": "conducteur {own}, le poste {shift} a {due}",
+        "en": "driver {own}, shift {shift} has {due}",
+    },
+    "NO_DRIVER.elsewhere": {
+        "fr": "le conducteur {driver} est en même temps sur la tournée {other}",
+        "en": "driver {driver} is on tour {other} at the same time",
+    },
+    "SKILL_MISSING": {
+        "fr": "le poste {shift} n'a pas la compétence {skill}",
+        "en": "shift {shift} lacks the skill {skill}",
+    },
+    "SKILL_MISSING.crane": {"fr": "le camion {truck} n'a pas de grue", "en": "truck {truck} has no crane"},
+    "SKILL_MISSING.licence": {
+        "fr": "permis {licence} pour un camion de {own:.0f} kg",
+        "en": "licence {licence} for a truck of {own:.0f} kg",
+    },
+    "SKILL_MISSING.loaders": {
+        "fr": "{own} ripeurs, le poste {shift} en a {limit}",
+        "en": "{own} loaders, shift {shift} has {limit}",
+    },
+    "TRUCK_UNKNOWN": {"fr": "camion {truck} inconnu de la zone", "en": "truck {truck} is not the area's"},
+    "SHIFT_UNKNOWN": {"fr": "poste {shift} inconnu de la zone", "en": "shift {shift} is not the area's"},
+    "SHIFT_UNKNOWN.differs": {
+        "fr": "{what} {own}, le poste {shift} a {due}",
+        "en": "{what} {own}, shift {shift} has {due}",
+    },
+    "TRUCK_TWICE": {
+        "fr": "le camion {truck} roule en même temps pour la tournée {other}",
+        "en": "truck {truck} is out on tour {other} at the same time",
+    },
+    "TRUCK_TWICE.shift": {
+        "fr": "le poste {shift} fait déjà la tournée {other}",
+        "en": "shift {shift} already does tour {other}",
+    },
+    "NOT_CONTINUOUS": {
+        "fr": "part du nœud {own}, le camion est au nœud {due}",
+        "en": "starts at node {own}, the truck stands at node {due}",
+    },
+    "NOT_CONTINUOUS.depot": {
+        "fr": "la tournée ne commence pas et ne finit pas par une étape de dépôt",
+        "en": "the tour does not begin and end with a depot leg",
+    },
+    "NOT_CONTINUOUS.home": {
+        "fr": "part du nœud {own} et rentre au nœud {due}",
+        "en": "starts from node {own} and comes home to node {due}",
+    },
+    "NOT_CONTINUOUS.place": {
+        "fr": "au nœud {node}, à {own:.0f} m de {place}",
+        "en": "at node {node}, {own:.0f} m from {place}",
+    },
+    "NOT_CONTINUOUS.foot": {
+        "fr": "à pied, il faut revenir par le même chemin au camion",
+        "en": "on foot, the way must lead back to the truck as it came",
+    },
+    "NOT_CONTINUOUS.length": {
+        "fr": "{own:.1f} m déclarés, {due:.1f} m le long des nœuds",
+        "en": "{own:.1f} m declared, {due:.1f} m along the nodes",
+    },
+    "NOT_CONTINUOUS.load": {
+        "fr": "{flux} : {own:.1f} kg à bord déclarés, {due:.1f} kg d'après les étapes",
+        "en": "{flux}: {own:.1f} kg on board declared, {due:.1f} kg by the legs",
+    },
+    "TIME_MISMATCH": {
+        "fr": "{kind} en {own:.0f} s, il en faut au moins {due:.0f}",
+        "en": "{kind} takes {own:.0f} s, at least {due:.0f} s are needed",
+    },
+    "TIME_MISMATCH.backwards": {
+        "fr": "finit {own:.0f} s avant de commencer",
+        "en": "ends {own:.0f} s before it starts",
+    },
+    "TIME_MISMATCH.overlap": {
+        "fr": "commence {own:.0f} s avant la fin de l'étape précédente",
+        "en": "starts {own:.0f} s before the leg before it ends",
+    },
+    "REVERSING_FORBIDDEN": {
+        "fr": "demi-tour au nœud {node} : ni place pour tourner, ni fond d'impasse",
+        "en": "U-turn at node {node}: neither a turning place nor the end of a dead end",
+    },
+    "REVERSING_FORBIDDEN.rule": {
+        "fr": "marche arrière, que la zone interdit",
+        "en": "reversing, which the area forbids",
+    },
+    "REVERSING_FORBIDDEN.undeclared": {
+        "fr": "marche arrière au nœud {node}, non comptée dans l'étape",
+        "en": "reversing at node {node}, not counted in the leg",
+    },
+    "REVERSING_FORBIDDEN.short": {
+        "fr": "{own:.0f} m de marche arrière déclarés, il en faut {due:.0f}",
+        "en": "{own:.0f} m of reversing declared, {due:.0f} m are needed",
+    },
+    "REVERSING_FORBIDDEN.far": {
+        "fr": "{own:.0f} m en marche arrière, au plus {limit:.0f} m",
+        "en": "{own:.0f} m in reverse, at most {limit:.0f} m",
+    },
+}
+
+_LINE = {
+    "tour": {"fr": "tournée {0}", "en": "tour {0}"},
+    "leg": {"fr": "étape {0}", "en": "leg {0}"},
+    "task": {"fr": "tâche {0}", "en": "task {0}"},
+    "ok": {"fr": "Plan vérifié : aucune faute.", "en": "Plan checked: no fault."},
+    "faults": {"fr": "Plan vérifié : {0} faute(s) : {1}", "en": "Plan checked: {0} fault(s): {1}"},
+    "driven": {
+        "fr": "{km:.1f} km en camion, {foot_km:.2f} km à pied, {reversals} marche(s) arrière",
+        "en": "{km:.1f} km by truck, {foot_km:.2f} km on foot, {reversals} reversal(s)",
+    },
+    "shares": {
+        "fr": "servi : {kg:.1%} du tonnage et {m:.1%} de la longueur des tâches",
+        "en": "served: {kg:.1%} of the tasks' weight and {m:.1%} of their length",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``leg``: index into the tour's legs, from 0. ``text``: the sentence by language."""
+
+    code: str
+    tour: str | None
+    leg: int | None
+    task: str | None
+    text: Mapping[str, str]
+
+
+class _Comma(float):
+    """A number that French writes with a comma."""
+
+    def __format__(self, spec: str) -> str:
+        return float(self).__format__(spec).replace(".", ",")
+
+
+def _filled(sentence: str, lang: str, values: Mapping[str, object]) -> str:
+    comma = {k: _Comma(v) if lang == "fr" and isinstance(v, float) else v for k, v in values.items()}
+    return sentence.format(**comma)
+
+
+def fault(
+    key: str, tour: str | None = None, leg: int | None = None, task: str | None = None, /, **values: object
+) -> Fault:
+    texts = {lang: _filled(sentence, lang, values) for lang, sentence in TEXTS[key].items()}
+    return Fault(key.partition(".")[0], tour, leg, task, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict, and the figures that the checker worked out itself (not the plan's own).
+
+    ``length_m``: driven by trucks; ``foot_m``: walked, both ways; ``reversals``: U-turns where there is no room to
+    turn. ``served_share``: kg of the tasks served over kg of all tasks of the plan; ``length_share``: the same for
+    the length of the street tasks. A share is 1 where there is nothing to serve.
+    """
+
+    faults: tuple[Fault, ...]
+    length_m: float = 0.0
+    foot_m: float = 0.0
+    reversals: int = 0
+    served_share: float = 1.0
+    length_share: float = 1.0
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    @property
+    def codes(self) -> Counter[str]:
+        return Counter(f.code for f in self.faults)
+
+
+def report_lines(report: Report, lang: str) -> list[str]:
+    """The report as plain lines, in ``lang`` ("fr" or "en"): the verdict, the figures, then fault by fault."""
+
+    def line(key: str, *args: object, **values: object) -> str:
+        return _filled(_LINE[key][lang], lang, {str(k): v for k, v in enumerate(args)} | values)
+
+    if report.ok:
+        lines = [line("ok")]
+    else:
+        counts = ", ".join(f"{code} {times}" for code, times in report.codes.most_common())
+        lines = [line("faults", len(report.faults), counts)]
+    lines.append(
+        line("driven", km=report.length_m / 1000, foot_km=report.foot_m / 1000, reversals=report.reversals)
+    )
+    lines.append(line("shares", kg=report.served_share, m=report.length_share))
+    for f in report.faults:
+        where = [
+            line(key, value)
+            for key, value in (("tour", f.tour), ("leg", f.leg), ("task", f.task))
+            if value is not None
+        ]
+        lines.append(f"{f.code:20} {', '.join(where)}{': ' if where else ''}{f.text[lang]}")
+    return lines

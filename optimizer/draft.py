@@ -1,0 +1,636 @@
+"""A plan on the bench: routes that tasks are taken out of and put into, with the price of each move at hand.
+
+Exact in travel, loads and prices, fast (numpy over all places that a task could go to), and a little rough in time:
+rests are a reserve (``longest_work_s``), not yet on the clock. ``optimizer/schedule.py`` has the last word.
+
+Nodes of the linked routes: tasks ``0 … n-1``, then one end and one start per shift, then unloadings. A *trip* is
+known by the unloading that closes it. An unloading empties the truck wholly: one site, or two or three in a row
+where one alone does not take everything (a *way* to empty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemShift, Solution, Visit, Window
+from optimizer.schedule import longest_work_s, opening
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+NEIGHBOURS = 24  # before and after a task: of so many tasks is asked whether it could go beside them
+NEVER = 1e7  # seconds: no way
+_EPS = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to empty a truck: sites in a row. ``time_s``: unloading and driving between them."""
+
+    sites: tuple[int, ...]
+    time_s: float
+    travel_s: float
+
+
+class Offer(NamedTuple):
+    """A place for a task: after a node, in a mode, and for a new trip the way that closes it (else -1)."""
+
+    eur: float
+    after: int
+    mode: int
+    way: int = -1
+
+
+class Terms:
+    """What does not change while plans of one problem are worked on. ``*_s`` in seconds, all places renumbered."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        tasks, shifts = problem.tasks, problem.shifts
+        self.n, self.k, self.dims = len(tasks), len(shifts), len(problem.dimensions)
+        n, k = self.n, self.k
+        self.modes = np.array([len(t.modes) for t in tasks], dtype=np.int64)
+        most = int(self.modes.max(initial=1))
+
+        def by_mode(name: str) -> Floats:
+            return np.array([[getattr(m, name) for m in _padded(t.modes, most)] for t in tasks]).reshape(n, most)
+
+        used, place = np.unique(
+            np.concatenate([
+                by_mode("place").astype(np.int64).ravel(),
+                np.array([s.place for s in problem.sites] + [s.depot for s in shifts], dtype=np.int64),
+            ]), return_inverse=True,
+        )  # fmt: skip
+        self.place: Ints = place[: n * most].reshape(n, most)
+        self.site_place = place[n * most : n * most + len(problem.sites)]
+        self.depot = place[n * most + len(problem.sites) :]
+        self.travel = [_seconds(m, used) for m in problem.travel_ds]
+        self.drive_s, self.handling_s = by_mode("drive_s"), by_mode("handling_s")
+        self.length_m, self.reversals_eur = by_mode("length_m"), by_mode("reversals") * problem.eur_per_reversal
+        self.load = np.array([t.load for t in tasks]).reshape(n, self.dims)
+        self.unserved_eur = np.array([t.unserved_eur for t in tasks])
+        self.windows: list[tuple[Window, ...]] = [t.windows for t in tasks]
+        self.windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
+
+        def by_shift(name: str) -> Floats:
+            return np.array([getattr(s, name) for s in shifts], dtype=float)
+
+        self.profile = np.array([s.travel for s in shifts], dtype=np.int64)
+        self.crew, self.start_s, self.length_s = by_shift("crew_factor"), by_shift("start_s"), by_shift("length_s")
+        self.fixed_eur, self.eur_per_s, self.eur_per_m = by_shift("fixed_eur"), by_shift("eur_per_s"), by_shift("eur_per_m")
+        self.travel_eur_per_s = self.eur_per_m * problem.mean_speed_mps
+        self.overtime_more = by_shift("overtime_eur_per_s") - self.eur_per_s
+        self.limit_s = np.array([longest_work_s(s) for s in shifts]) - 1.0  # float32 travel adds up a little off
+        self.rest_s = np.array([max((b.break_s for b in s.breaks), default=0) for s in shifts], dtype=float)
+        self.rest_after_s = np.array([min((b.after_s for b in s.breaks), default=NEVER) for s in shifts], dtype=float)
+        self.capacity = np.array([s.capacity for s in shifts], dtype=float).reshape(k, self.dims)
+        self._ways()
+        self.allowed = np.zeros((n, k), dtype=bool)
+        for t, task in enumerate(tasks):
+            self.allowed[t, [s for s in task.shifts if 0 <= s < k]] = True
+        # every dimension that a task loads must have a site that takes it
+        takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, self.dims).any(0)
+        self.allowed[(self.load > 0) @ ~takes] = False
+        self.allowed &= (self.load[:, None, :] <= self.capacity[None] + _EPS).all(2)
+        self.is_binding = [[self.binding(r, w) for w in self.ways[g]] for r, g in enumerate(self.group)]
+        self._near()
+
+    def _ways(self) -> None:
+        """Per shift the minimal rows of sites that take everything it could ever load."""
+        sites = self.problem.sites
+        groups: dict[tuple[int, tuple[bool, ...]], int] = {}
+        self.ways: list[list[Way]] = []
+        group = []
+        somewhere = np.array([s.takes for s in sites], dtype=bool).reshape(-1, self.dims).any(0)
+        for k, shift in enumerate(self.problem.shifts):
+            served = [t for t, task in enumerate(self.problem.tasks) if k in task.shifts]
+            mask = tuple(bool(x) for x in (self.load[served] > 0).any(0) & somewhere) if served else (False,) * self.dims
+            key = (shift.travel, mask)
+            if key not in groups:
+                groups[key] = len(self.ways)
+                self.ways.append(self._ways_of(shift, np.array(mask)))
+            group.append(groups[key])
+        self.group = np.array(group, dtype=np.int64)
+        self.way_in = [self.site_place[[w.sites[0] for w in ways]] for ways in self.ways]
+        self.way_out = [self.site_place[[w.sites[-1] for w in ways]] for ways in self.ways]
+        self.way_s = [np.array([w.time_s for w in ways]) for ways in self.ways]
+
+    def _ways_of(self, shift: ProblemShift, mask: Flags) -> list[Way]:
+        sites = self.problem.sites
+        travel = self.travel[shift.travel]
+        ways: list[Way] = []
+        enough: set[frozenset[int]] = set()
+        for size in (1, 2, 3):
+            for row in permutations(range(len(sites)), size):
+                if any(frozenset(row) > e for e in enough):
+                    continue
+                if (np.array([sites[s].takes for s in row]).any(0) | ~mask).all():
+                    legs = sum(float(travel[self.site_place[a], self.site_place[b]]) for a, b in zip(row, row[1:], strict=False))
+                    if legs < NEVER:
+                        ways.append(Way(row, legs + sum(sites[s].unload_s for s in row), legs))
+            enough |= {frozenset(w.sites) for w in ways}
+        return ways
+
+    def _near(self) -> None:
+        """The nearest tasks that could come just before and just after each task, by the first truck's travel times."""
+        c = min(NEIGHBOURS, self.n - 1)
+        if c < 1 or not self.travel:
+            self.before = self.after = np.zeros((self.n, 0), dtype=np.int64)
+            return
+        best = np.full((self.n, self.n), np.inf, dtype=np.float32)
+        for a in range(self.place.shape[1]):
+            for b in range(self.place.shape[1]):
+                np.minimum(best, self.travel[0][np.ix_(self.place[:, a], self.place[:, b])], out=best)
+        np.fill_diagonal(best, np.inf)
+        self.after = _smallest(best, c)
+        self.before = _smallest(np.ascontiguousarray(best.T), c)
+
+    def binding(self, k: int, way: Way) -> bool:
+        """Whether the hours of a way's sites could matter to shift ``k``."""
+        begin, end = self.start_s[k], self.start_s[k] + self.problem.shifts[k].length_s + self.problem.shifts[k].overtime_s
+        hours = (self.problem.sites[s].windows for s in way.sites)
+        return any(w and not any(a <= begin and b >= end for a, b in w) for w in hours)
+
+
+def _padded(items: Sequence[Mode], size: int) -> list[Mode]:
+    return [*items, *[items[0]] * (size - len(items))]
+
+
+def _seconds(travel_ds: NDArray[np.int32], used: Ints) -> NDArray[np.float32]:
+    cut = travel_ds[np.ix_(used, used)]
+    seconds = cut.astype(np.float32)
+    seconds /= 10
+    seconds[cut >= UNREACHABLE] = 10 * NEVER
+    return seconds
+
+
+def _smallest(rows: NDArray[np.float32], count: int) -> Ints:
+    """The column indices of each row's ``count`` smallest values, smallest first."""
+    part = np.argpartition(rows, count - 1, axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(rows, part, 1), axis=1, kind="stable")
+    return np.take_along_axis(part, order, 1).astype(np.int64)
+
+
+class Draft:
+    """The routes of a plan as linked lists, and what it costs to change them."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        n, k = terms.n, terms.k
+        self.first_start, self.first_unload = n + k, n + 2 * k
+        size = n + 2 * k + n + 1  # never more trips than tasks; the last row stays "nowhere"
+        self.succ = np.full(size, -1, dtype=np.int64)
+        self.pred = np.full(size, -1, dtype=np.int64)
+        self.route = np.full(size, -1, dtype=np.int64)
+        self.trip = np.full(size, -1, dtype=np.int64)  # the unloading that closes the trip after this node
+        self.mode = np.zeros(size, dtype=np.int64)  # of a task; the way of an unloading
+        self.place_in = np.zeros(size, dtype=np.int64)
+        self.place_out = np.zeros(size, dtype=np.int64)
+        self.serve_s = np.zeros(size)
+        self.leg_s = np.zeros(size)  # to the successor
+        self.room = np.zeros((size, terms.dims))  # of the trip that an unloading closes
+        self.timed = np.zeros(size, dtype=bool)  # hours that could matter at this node
+        self.free_s = np.zeros(size)  # when a truck is done at a node (of a refreshed route)
+        self.late_s = np.zeros(size)  # by when it must arrive there
+        self.work_s = np.array([s.start_service_s + s.end_service_s for s in terms.problem.shifts], dtype=float)
+        self.travel_s = np.zeros(k)
+        self.extra_eur = np.zeros(k)
+        self.count = np.zeros(k, dtype=np.int64)
+        self.timed_count = np.zeros(k, dtype=np.int64)
+        self.stale = np.ones(k, dtype=bool)
+        self.free = list(range(size - 2, self.first_unload - 1, -1))
+        self.high = self.first_unload
+        for r in range(k):
+            start, end = self.first_start + r, n + r
+            self.succ[start], self.pred[end] = end, start
+            self.route[start] = self.route[end] = r
+            self.place_in[[start, end]] = self.place_out[[start, end]] = terms.depot[r]
+            self.serve_s[start] = terms.problem.shifts[r].start_service_s
+            self.serve_s[end] = terms.problem.shifts[r].end_service_s
+
+    # --- as a whole ----------------------------------------------------------------------------------------------
+
+    _ARRAYS = (
+        "succ", "pred", "route", "trip", "mode", "place_in", "place_out", "serve_s", "leg_s", "room", "timed", "free_s",
+        "late_s", "work_s", "travel_s", "extra_eur", "count", "timed_count", "stale",
+    )  # fmt: skip
+
+    def copy(self) -> dict[str, object]:
+        saved: dict[str, object] = {name: getattr(self, name).copy() for name in self._ARRAYS}
+        saved["free"], saved["high"] = self.free.copy(), self.high
+        return saved
+
+    def restore(self, saved: dict[str, object]) -> None:
+        for name in self._ARRAYS:
+            np.copyto(getattr(self, name), saved[name])
+        self.free[:] = saved["free"]  # type: ignore[call-overload]
+        self.high = saved["high"]  # type: ignore[assignment]
+
+    def eur(self) -> float:
+        """The price of the draft, balance and what is unserved included."""
+        t = self.terms
+        for k in np.flatnonzero(self.stale & (self.timed_count > 0)):
+            self.refresh(int(k))
+        used = self.count > 0
+        unserved = float(t.unserved_eur[self.route[: t.n] < 0].sum())
+        if not used.any():
+            return unserved
+        length = self.work_s + t.rest_s * (self.work_s > t.rest_after_s)
+        eur = t.fixed_eur + length * t.eur_per_s + np.maximum(0, length - t.length_s) * t.overtime_more
+        eur += self.travel_s * t.travel_eur_per_s + self.extra_eur
+        longest = length[used]
+        return unserved + float(eur[used].sum() + t.problem.balance_eur_per_s * (longest.max() - longest.mean()))
+
+    def unserved(self) -> list[int]:
+        return [int(t) for t in np.flatnonzero(self.route[: self.terms.n] < 0)]
+
+    def nodes(self, k: int) -> list[int]:
+        """The nodes of a route between start and end."""
+        row, node, end = [], int(self.succ[self.first_start + k]), self.terms.n + k
+        while node != end:
+            row.append(node)
+            node = int(self.succ[node])
+        return row
+
+    def visits(self, k: int) -> tuple[Visit, ...]:
+        row: list[Visit] = []
+        for node in self.nodes(k):
+            if node < self.terms.n:
+                row.append(Visit("task", node, int(self.mode[node])))
+            else:
+                row += [Visit("unload", s) for s in self.way(node).sites]
+        return tuple(row)
+
+    def way(self, unload: int) -> Way:
+        return self.terms.ways[self.terms.group[self.route[unload]]][self.mode[unload]]
+
+    def load(self, solution: Solution) -> list[int]:
+        """Take over a solution's routes; the unloadings are made anew where its trips end. What does not fit is returned."""
+        left: list[int] = []
+        for k, visits in enumerate(solution.routes):
+            trip: list[tuple[int, int]] = []
+            for visit in visits:
+                if visit.kind == "task":
+                    trip.append((visit.index, visit.mode))
+                elif trip:
+                    left += self.append_trip(k, trip)
+                    trip = []
+            if trip:
+                left += self.append_trip(k, trip)
+        return left
+
+    def append_trip(self, k: int, trip: Sequence[tuple[int, int]]) -> list[int]:
+        """Put a row of (task, mode) at the end of a route, with an unloading; a fuller truck than it may be is emptied
+        on the way. Tasks that the shift cannot serve are returned. Time is not looked at."""
+        left: list[int] = []
+        unload = -1
+        t = self.terms
+        for task, mode in trip:
+            if not t.allowed[task, k] or not t.ways[t.group[k]]:
+                left.append(task)
+                continue
+            if unload < 0 or (self.room[unload] < t.load[task] - _EPS).any():
+                unload = self._open(k, int(self.pred[t.n + k]), 0)
+                self.choose_way(unload)
+            self.put(task, int(self.pred[unload]), mode)
+        if unload >= 0:
+            self.choose_way(unload)
+        return left
+
+    # --- single changes ------------------------------------------------------------------------------------------
+
+    def _join(self, k: int, a: int, b: int) -> None:
+        self.succ[a], self.pred[b] = b, a
+        leg = float(self.terms.travel[self.terms.profile[k]][self.place_out[a], self.place_in[b]])
+        self.leg_s[a] = leg
+        self.work_s[k] += leg
+        self.travel_s[k] += leg
+
+    def _cut(self, k: int, a: int) -> None:
+        leg = self.leg_s[a]
+        self.leg_s[a] = 0.0
+        self.work_s[k] -= leg
+        self.travel_s[k] -= leg
+
+    def put(self, task: int, after: int, mode: int) -> None:
+        """Put a task after a node, into the trip that goes on there."""
+        t, k, trip = self.terms, int(self.route[after]), int(self.trip[after])
+        before = int(self.succ[after])
+        self.route[task], self.trip[task], self.mode[task] = k, trip, mode
+        self.place_in[task] = self.place_out[task] = t.place[task, mode]
+        self.serve_s[task] = t.drive_s[task, mode] + t.handling_s[task, mode] * t.crew[k]
+        self.timed[task] = t.windowed[task]
+        self._cut(k, after)
+        self._join(k, after, task)
+        self._join(k, task, before)
+        self.work_s[k] += self.serve_s[task]
+        self.extra_eur[k] += t.length_m[task, mode] * t.eur_per_m[k] + t.reversals_eur[task, mode]
+        self.room[trip] -= t.load[task]
+        self.count[k] += 1
+        self.timed_count[k] += self.timed[task]
+        self.stale[k] = True
+
+    def put_offer(self, task: int, offer: Offer) -> None:
+        if offer.way >= 0:
+            self._open(int(self.route[offer.after]), offer.after, offer.way)
+        self.put(task, offer.after, offer.mode)
+
+    def take(self, task: int) -> None:
+        """Take a task out; a trip that is empty then goes with it."""
+        t, k, trip = self.terms, int(self.route[task]), int(self.trip[task])
+        a, b = int(self.pred[task]), int(self.succ[task])
+        self._cut(k, a)
+        self._cut(k, task)
+        self._join(k, a, b)
+        self.work_s[k] -= self.serve_s[task]
+        self.extra_eur[k] -= t.length_m[task, self.mode[task]] * t.eur_per_m[k] + t.reversals_eur[task, self.mode[task]]
+        self.room[trip] += t.load[task]
+        self.count[k] -= 1
+        self.timed_count[k] -= self.timed[task]
+        self.stale[k] = True
+        self.route[task] = self.trip[task] = self.pred[task] = self.succ[task] = -1
+        if b == trip and a >= t.n:
+            self._close(k, trip)
+
+    def _open(self, k: int, after: int, way: int) -> int:
+        """A new, empty trip after a start or an unloading."""
+        unload, before = self.free.pop(), int(self.succ[after])
+        self.high = max(self.high, unload + 1)
+        self.route[unload], self.trip[unload] = k, self.trip[after]
+        self.trip[after] = unload
+        self.room[unload] = self.terms.capacity[k]
+        self._set_way(unload, way)
+        self._cut(k, after)
+        self._join(k, after, unload)
+        self._join(k, unload, before)
+        return unload
+
+    def _close(self, k: int, unload: int) -> None:
+        a, b = int(self.pred[unload]), int(self.succ[unload])
+        self._cut(k, a)
+        self._cut(k, unload)
+        self._join(k, a, b)
+        self.trip[a] = self.trip[unload]
+        self.work_s[k] -= self.serve_s[unload]
+        self.travel_s[k] -= self.way(unload).travel_s
+        self.timed_count[k] -= self.timed[unload]
+        self.timed[unload] = False
+        self.serve_s[unload] = 0.0
+        self.route[unload] = self.trip[unload] = self.pred[unload] = self.succ[unload] = -1
+        self.free.append(unload)
+
+    def _set_way(self, unload: int, way: int) -> None:
+        t, k = self.terms, int(self.route[unload])
+        chosen = t.ways[t.group[k]][way]
+        self.mode[unload] = way
+        self.place_in[unload], self.place_out[unload] = t.site_place[chosen.sites[0]], t.site_place[chosen.sites[-1]]
+        self.serve_s[unload] = chosen.time_s
+        self.work_s[k] += chosen.time_s
+        self.travel_s[k] += chosen.travel_s
+        self.timed[unload] = t.is_binding[k][way]
+        self.timed_count[k] += self.timed[unload]
+
+    def choose_way(self, unload: int) -> None:
+        """Unload where it costs least between the neighbours in the route, if open then."""
+        t, k = self.terms, int(self.route[unload])
+        group = int(t.group[k])
+        if len(t.ways[group]) < 2:
+            return
+        a, b = int(self.pred[unload]), int(self.succ[unload])
+        travel = t.travel[t.profile[k]]
+        seconds = travel[self.place_out[a], t.way_in[group]] + t.way_s[group] + travel[t.way_out[group], self.place_in[b]]
+        current = int(self.mode[unload])
+        for way in np.argsort(seconds, kind="stable"):
+            if way == current or seconds[way] >= seconds[current] - 0.05:
+                return
+            if not t.is_binding[k][way] and not self.timed_count[k]:
+                break
+            if self.stale[k]:
+                self.refresh(k)
+            arrival = self.free_s[a] + float(travel[self.place_out[a], t.way_in[group][way]])
+            done = self._through(k, t.ways[group][way], arrival)
+            if done is not None and done + float(travel[t.way_out[group][way], self.place_in[b]]) <= self.late_s[b]:
+                break
+        else:
+            return
+        self._cut(k, a)
+        self._cut(k, unload)
+        old = self.way(unload)
+        self.work_s[k] -= old.time_s
+        self.travel_s[k] -= old.travel_s
+        self.timed_count[k] -= self.timed[unload]
+        self._set_way(unload, int(way))
+        self._join(k, a, unload)
+        self._join(k, unload, b)
+        self.stale[k] = True
+
+    # --- the clock, without rests --------------------------------------------------------------------------------
+
+    def _through(self, k: int, way: Way, arrival_s: float) -> float | None:
+        sites, travel = self.terms.problem.sites, self.terms.travel[self.terms.profile[k]]
+        now, at = arrival_s, -1
+        for s in way.sites:
+            if at >= 0:
+                now += float(travel[self.terms.site_place[at], self.terms.site_place[s]])
+            begin = opening(sites[s].windows, now, sites[s].unload_s)
+            if begin is None:
+                return None
+            now, at = begin + sites[s].unload_s, s
+        return now
+
+    def _latest(self, k: int, node: int, done_s: float) -> float | None:
+        """The latest arrival at a node that still allows to be done by ``done_s``."""
+        t = self.terms
+        if node < t.n:
+            return _latest_begin(t.windows[node], float(self.serve_s[node]), done_s)
+        sites, travel, latest = t.problem.sites, t.travel[t.profile[k]], done_s
+        row = self.way(node).sites
+        for i in range(len(row) - 1, -1, -1):
+            begin = _latest_begin(sites[row[i]].windows, sites[row[i]].unload_s, latest)
+            if begin is None:
+                return None
+            latest = begin
+            if i:
+                latest -= float(travel[t.site_place[row[i - 1]], t.site_place[row[i]]])
+        return latest
+
+    def refresh(self, k: int) -> None:
+        """Work out when the truck is free at each node and by when it must arrive, waiting included."""
+        t = self.terms
+        self.stale[k] = False
+        row = np.array([self.first_start + k, *self.nodes(k), t.n + k])
+        serve, legs = self.serve_s[row], self.leg_s[row[:-1]]
+        free = t.start_s[k] + np.cumsum(serve)
+        free[1:] += np.cumsum(legs)
+        hours = np.flatnonzero(self.timed[row])
+        possible = True
+        for i in hours:
+            node, arrival = int(row[i]), float(free[i] - serve[i])
+            if node < t.n:
+                begin = opening(t.windows[node], arrival, float(serve[i]))
+                done = None if begin is None else begin + float(serve[i])
+            else:
+                done = self._through(k, self.way(node), arrival)
+            if done is None:
+                possible = False
+            else:
+                free[i:] += done - free[i]
+        late = t.start_s[k] + t.limit_s[k] - np.cumsum(serve[::-1])[::-1]
+        late[:-1] -= np.cumsum(legs[::-1])[::-1]
+        for i in hours[::-1]:
+            latest = self._latest(k, int(row[i]), float(late[i + 1] - legs[i]))
+            late[: i + 1] -= late[i] - (latest if latest is not None else -NEVER)
+        self.free_s[row] = free
+        self.late_s[row] = late if possible else -NEVER
+        self.work_s[k] = free[-1] - t.start_s[k]
+
+    # --- where a task could go -----------------------------------------------------------------------------------
+
+    def _price(self, k: Ints, travel_s: Floats, work_s: Floats) -> Floats:
+        """What more travel and more work (both in seconds) in routes ``k`` cost."""
+        t = self.terms
+        rest = self.work_s[k] + t.rest_s[k] - t.length_s[k]
+        over = np.maximum(0, rest + work_s) - np.maximum(0, rest)
+        return travel_s * t.travel_eur_per_s[k] + work_s * t.eur_per_s[k] + over * t.overtime_more[k]
+
+    def offers(self, task: int) -> tuple[Floats, Ints, Ints]:
+        """Every place beside near tasks, and at the ends of all trips, where a task fits: (eur, after node, mode)."""
+        t = self.terms
+        after = np.concatenate((
+            t.before[task], self.pred[t.after[task]], np.arange(self.first_start, self.high), self.pred[self.first_unload : self.high]
+        ))  # fmt: skip
+        k, trip = self.route[after], self.trip[after]
+        fits = (k >= 0) & (trip >= 0)
+        fits &= t.allowed[task][k]
+        for d in range(t.dims):
+            if t.load[task, d] > 0:
+                fits &= self.room[trip, d] >= t.load[task, d] - _EPS
+        after = after[fits]
+        k = k[fits]
+        before = self.succ[after]
+        places = t.place[task, : t.modes[task], None]
+        a, b = self.place_out[after], self.place_in[before]
+        there, on = self._legs(k, a, places, b)
+        more = there + on - self.leg_s[after]
+        serve = t.drive_s[task, : t.modes[task], None] + t.handling_s[task, : t.modes[task], None] * t.crew[k]
+        work = more + serve
+        fits = self.work_s[k] + work <= t.limit_s[k]
+        clocked = np.ones(len(k), dtype=bool) if t.windowed[task] else self.timed_count[k] > 0
+        if clocked.any():
+            for r in np.unique(k[clocked]):
+                if self.stale[r]:
+                    self.refresh(int(r))
+            done = self._done(task, self.free_s[after] + there, serve)
+            fits &= (done + on <= self.late_s[before]) | ~clocked
+        eur = self._price(k, more, work)
+        eur += t.length_m[task, : t.modes[task], None] * t.eur_per_m[k] + t.reversals_eur[task, : t.modes[task], None]
+        mode, place = np.nonzero(fits)
+        return eur[mode, place], after[place], mode
+
+    def _legs(self, k: Ints, a: Ints, places: Ints, b: Ints) -> tuple[Floats, Floats]:
+        """Seconds from ``a`` to each of the places and on to ``b``, by the trucks of routes ``k``."""
+        t = self.terms
+        if len(t.travel) == 1:
+            travel = t.travel[0]
+            return travel[a, places].astype(float), travel[places, b].astype(float)
+        there, on = np.empty((len(places), len(a))), np.empty((len(places), len(a)))
+        for p in np.unique(t.profile[k]):
+            mine = t.profile[k] == p
+            there[:, mine] = t.travel[p][a[mine], places]
+            on[:, mine] = t.travel[p][places, b[mine]]
+        return there, on
+
+    def _done(self, task: int, arrival_s: Floats, serve_s: Floats) -> Floats:
+        windows = self.terms.windows[task]
+        if not windows:
+            return arrival_s + serve_s
+        done = np.full(arrival_s.shape, np.inf)
+        for opens, closes in windows:
+            begin = np.maximum(arrival_s, opens)
+            good = (begin < closes) & (begin + serve_s <= closes)
+            done = np.where(good, np.minimum(done, begin + serve_s), done)
+        return done
+
+    def best(self, task: int, blink: NDArray[np.float64] | None = None) -> Offer | None:
+        """The cheapest place for a task; None where there is none. A new trip is opened where no trip has room.
+
+        ``blink``: random numbers; offers whose number is below 0.01 are overlooked (a search that never errs is stuck).
+        """
+        eur, after, mode = self.offers(task)
+        if blink is not None and len(eur) > 1:
+            eur = eur + (blink[: len(eur)] < 0.01) * NEVER
+        if len(eur):
+            i = int(eur.argmin())
+            return Offer(float(eur[i]), int(after[i]), int(mode[i]))
+        return next(iter(self.new_trips(task, 1)), None)
+
+    def new_trips(self, task: int, count: int) -> list[Offer]:
+        """The cheapest new trips for a task alone: one per route at most, ``count`` in all."""
+        t = self.terms
+        after = np.arange(self.first_start, self.high)
+        k = self.route[after]
+        fits = (k >= 0) & t.allowed[task][k]
+        after, k = after[fits], k[fits]
+        found: list[tuple[float, int, int, int]] = []
+        for group in np.unique(t.group[k]):
+            mine = t.group[k] == group
+            if t.ways[group]:
+                found += self._trips_of(task, after[mine], k[mine], int(group))
+        offers: list[Offer] = []
+        seen: set[int] = set()
+        for eur, node, mode, way in sorted(found):
+            route = int(self.route[node])
+            if route not in seen and self._on_time(task, node, mode, way):
+                seen.add(route)
+                offers.append(Offer(eur, node, mode, way))
+                if len(offers) == count:
+                    break
+        return offers
+
+    def _trips_of(self, task: int, after: Ints, k: Ints, group: int) -> list[tuple[float, int, int, int]]:
+        t = self.terms
+        travel = t.travel[t.profile[k[0]]]  # a group has one profile
+        places = t.place[task, : t.modes[task]]
+        before = self.succ[after]
+        there = travel[self.place_out[after]][:, places].T[:, None, :]
+        away = travel[places][:, t.way_in[group]][:, :, None]
+        on = travel[t.way_out[group]][:, self.place_in[before]][None]
+        ways = t.ways[group]
+        more = there + away + on - self.leg_s[after]
+        driven = more + np.array([w.travel_s for w in ways])[None, :, None]
+        serve = (t.drive_s[task, : t.modes[task], None] + t.handling_s[task, : t.modes[task], None] * t.crew[k])[:, None, :]
+        work = more + t.way_s[group][None, :, None] + serve
+        opens = self.count[k] == 0
+        eur = self._price(k, driven, work) + opens * (t.fixed_eur[k] + self.work_s[k] * t.eur_per_s[k])
+        eur += (t.length_m[task, : t.modes[task], None] * t.eur_per_m[k] + t.reversals_eur[task, : t.modes[task], None])[:, None]
+        fits = self.work_s[k] + work <= t.limit_s[k]
+        return [(float(eur[m, w, i]), int(after[i]), int(m), int(w)) for m, w, i in zip(*np.nonzero(fits), strict=True)]
+
+    def _on_time(self, task: int, after: int, mode: int, way: int) -> bool:
+        t, k, before = self.terms, int(self.route[after]), int(self.succ[after])
+        if not (t.windowed[task] or t.is_binding[k][way] or self.timed_count[k]):
+            return True
+        if self.stale[k]:
+            self.refresh(k)
+        group, travel, place = int(t.group[k]), t.travel[t.profile[k]], t.place[task, mode]
+        arrival = float(self.free_s[after] + travel[self.place_out[after], place])
+        serve = float(t.drive_s[task, mode] + t.handling_s[task, mode] * t.crew[k])
+        begin = opening(t.windows[task], arrival, serve)
+        if begin is None:
+            return False
+        done = self._through(k, t.ways[group][way], begin + serve + float(travel[place, t.way_in[group][way]]))
+        return done is not None and done + float(travel[t.way_out[group][way], self.place_in[before]]) <= self.late_s[before]
+
+
+def _latest_begin(windows: tuple[Window, ...], serve_s: float, done_s: float) -> float | None:
+    if not windows:
+        return done_s - serve_s
+    begins = [(min(b - serve_s, done_s - serve_s, b - 1.0), a) for a, b in windows]
+    return max((begin for begin, opens in begins if begin >= opens), default=None)

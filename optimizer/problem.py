@@ -1,0 +1,228 @@
+"""The problem of one day, as the search sees it: tasks, shifts, unloading sites, travel times, prices.
+
+A problem is self-contained: no map, no files, no clock. ``Problem.to_json`` writes it whole, so that another
+program, or another machine, can solve it. Its counterpart is ``Solution``: which shift visits what in which order.
+
+Time: seconds after local midnight of the plan's date (``float``; a night shift runs past 86,400). Travel times are
+``int32`` deciseconds, so that sums are exact. ``UNREACHABLE`` stands where no way leads.
+
+Places are the rows and columns of the travel matrices. A truck *arrives at* the beginning of a place and *leaves*
+its end: for a street the place is the stretch itself in its driving direction (its own driving time is in
+``Mode.drive_s``/``service_s``, not in the matrix), so that turns are part of the travel time on both sides.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet import BreakRule
+
+UNREACHABLE = 2**30  # deciseconds: no way
+Window = tuple[float, float]  # half-open, seconds after local midnight
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way to serve a task: an orientation, or a side from which a point is approached.
+
+    ``handling_s`` is for a full crew and is multiplied by the shift's ``crew_factor``; ``drive_s`` is not.
+    """
+
+    place: int
+    drive_s: float
+    handling_s: float
+    length_m: float
+    reversals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemTask:
+    """Something to serve once, in exactly one of its modes, by one of ``shifts`` (indices), inside one of ``windows``.
+
+    Service must *begin* inside a window and end inside it too; no windows means any time.
+    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it.
+    """
+
+    id: str
+    modes: tuple[Mode, ...]
+    load: tuple[float, ...]
+    windows: tuple[Window, ...]
+    shifts: frozenset[int]
+    unserved_eur: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSite:
+    """Where a truck gets empty. ``takes``: per load dimension, whether the site accepts it."""
+
+    id: str
+    place: int
+    windows: tuple[Window, ...]
+    unload_s: float
+    takes: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemShift:
+    """A truck and its crew from start to end of service.
+
+    ``capacity``: one bound per load dimension (``inf`` where the truck has no such bound). The shift begins at
+    ``start_s`` exactly, drives out after ``start_service_s``, and ends at most ``length_s + overtime_s`` later,
+    ``end_service_s`` and breaks included. It comes home empty: the last visit is an unloading when anything was loaded.
+    ``travel``: which matrix is this truck's.
+    """
+
+    id: str
+    travel: int
+    depot: int
+    start_s: float
+    length_s: float
+    overtime_s: float
+    start_service_s: float
+    end_service_s: float
+    crew_factor: float
+    capacity: tuple[float, ...]
+    breaks: tuple[BreakRule, ...]
+    max_work_s: float
+    max_driving_s: float | None
+    fixed_eur: float
+    eur_per_s: float
+    overtime_eur_per_s: float
+    eur_per_m: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A day. ``dimensions``: the names of the loads (``kg``, ``m3:0`` …); ``travel_ds``: one matrix per truck profile.
+
+    Metres are priced at ``mean_speed_mps`` of travel, the shifts' quickest ways being what is known here.
+
+    """
+
+    date: date
+    dimensions: tuple[str, ...]
+    tasks: tuple[ProblemTask, ...]
+    sites: tuple[ProblemSite, ...]
+    shifts: tuple[ProblemShift, ...]
+    travel_ds: tuple[NDArray[np.int32], ...]
+    mean_speed_mps: float
+    eur_per_reversal: float
+    balance_eur_per_s: float
+
+    def __post_init__(self) -> None:
+        for k, matrix in enumerate(self.travel_ds):
+            if matrix.dtype != np.int32 or matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+                raise ValueError(f"problem: travel_ds[{k}] = {matrix.dtype} {matrix.shape}, must be a square int32 matrix")
+        for task in self.tasks:
+            if len(task.load) != len(self.dimensions):
+                raise ValueError(f"task {task.id}: load has {len(task.load)} numbers, must have {len(self.dimensions)}")
+            if not task.modes:
+                raise ValueError(f"task {task.id}: modes is empty, must hold at least one")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, matrices as base64 of little-endian int32 rows."""
+        j: dict[str, Any] = {
+            "date": self.date.isoformat(), "dimensions": list(self.dimensions),
+            "tasks": [asdict(t) | {"shifts": sorted(t.shifts)} for t in self.tasks],
+            "sites": [asdict(s) for s in self.sites],
+            "shifts": [asdict(s) for s in self.shifts],
+            "travel_ds": [
+                {"places": int(m.shape[0]), "int32le": base64.b64encode(m.astype("<i4").tobytes()).decode()}
+                for m in self.travel_ds
+            ],
+            "mean_speed_mps": self.mean_speed_mps, "eur_per_reversal": self.eur_per_reversal,
+            "balance_eur_per_s": self.balance_eur_per_s,
+        }  # fmt: skip
+        for shift in j["shifts"]:  # JSON has no infinity
+            shift["capacity"] = [None if np.isinf(c) else c for c in shift["capacity"]]
+        return j
+
+    @classmethod
+    def from_json(cls, j: Mapping[str, Any]) -> Problem:
+        def windows(pairs: Any) -> tuple[Window, ...]:
+            return tuple((float(a), float(b)) for a, b in pairs)
+
+        def matrix(m: Mapping[str, Any]) -> NDArray[np.int32]:
+            flat = np.frombuffer(base64.b64decode(m["int32le"]), dtype="<i4").astype(np.int32)
+            return flat.reshape(m["places"], m["places"])
+
+        tasks = tuple(
+            ProblemTask(
+                t["id"], tuple(Mode(**m) for m in t["modes"]), tuple(t["load"]), windows(t["windows"]),
+                frozenset(t["shifts"]), t["unserved_eur"],
+            )
+            for t in j["tasks"]
+        )  # fmt: skip
+        sites = tuple(
+            ProblemSite(s["id"], s["place"], windows(s["windows"]), s["unload_s"], tuple(s["takes"]))
+            for s in j["sites"]
+        )
+        shifts = tuple(
+            ProblemShift(
+                **{
+                    **s,
+                    "capacity": tuple(np.inf if c is None else c for c in s["capacity"]),
+                    "breaks": tuple(BreakRule(**b) for b in s["breaks"]),
+                }
+            )
+            for s in j["shifts"]
+        )
+        return cls(
+            date.fromisoformat(j["date"]), tuple(j["dimensions"]), tasks, sites, shifts,
+            tuple(map(matrix, j["travel_ds"])), j["mean_speed_mps"], j["eur_per_reversal"], j["balance_eur_per_s"],
+        )  # fmt: skip
+
+
+# --- what the search answers -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stop of a route: a task in a mode, or an unloading (``index`` of the site, ``mode`` 0)."""
+
+    kind: Literal["task", "unload"]
+    index: int
+    mode: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """``routes[k]``: the visits of shift ``k`` in order; empty when the shift stays at the depot.
+
+    ``unserved``: (task index, reason from ``fleet.UNSERVED_REASONS``).
+    """
+
+    routes: tuple[tuple[Visit, ...], ...]
+    unserved: tuple[tuple[int, str], ...]
+
+
+# --- a route on the clock ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stretch of a shift's time. ``visit``: index into the route for drive (towards it), task and unload; None else."""
+
+    kind: Literal["service", "drive", "task", "unload", "break"]
+    start_s: float
+    end_s: float
+    visit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A route with times. ``broken``: reason codes of what could not be kept (empty = feasible)."""
+
+    events: tuple[Event, ...]
+    broken: tuple[str, ...]
+
+    @property
+    def end_s(self) -> float:
+        return self.events[-1].end_s

@@ -1,0 +1,30 @@
+"""Public holidays of a country or a part of it, by date and name. The only file that knows the `holidays` package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+
+import holidays
+
+
+@cache
+def public_holidays(code: str | None) -> Callable[[date], str | None]:
+    """The name of the holiday on a date, or None. ``code``: "FR", "DE-BW", "MC"; None: no holidays.
+
+    Names are in the country's own language. ValueError (the bound alone) for a code that the package does not know.
+    """
+    if code is None:
+        return lambda day: None
+    country, _, part = code.partition("-")
+    try:
+        calendar = holidays.country_holidays(country, subdiv=part or None)
+    except NotImplementedError:
+        raise ValueError('must be a country or a part of it that has a holiday list: "FR", "DE-BW", "MC"') from None
+
+    def name(day: date) -> str | None:
+        found = calendar.get(day)
+        return str(found) if found is not None else None
+
+    return name

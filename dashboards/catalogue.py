@@ -83,8 +83,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "presentation_point": {"fr": "Point de présentation", "en": "Presentation point"},
     "drop_off": {"fr": "Point d'apport", "en": "Drop-off point"},
     "pickup": {"fr": "Encombrants", "en": "Bulky pickup"},
-    "from_to": {"fr": "{a} > {b}", "en": "{a} > {b}"},
-    "from": {"fr": "depuis {a}", "en": "from {a}"},
+    "from_to": {"fr": "de {a} à {b}", "en": "{a} to {b}"},
+    "from": {"fr": "dès {a}", "en": "from {a}"},
     "to": {"fr": "jusqu'à {b}", "en": "as far as {b}"},
     "near": {"fr": "à hauteur de {a}", "en": "by {a}"},
     "straight": {"fr": "tout droit", "en": "straight on"},
@@ -141,6 +141,14 @@ TEXTS: dict[str, dict[str, str]] = {
     "SHIFT_TIME": {"fr": "plus de temps dans les services", "en": "no time left in the shifts"},
 }
 
+#: Where space is short, kinds of street are written as on street signs.
+_SHORT = {
+    "fr": {
+        "Boulevard": "Bd", "Avenue": "Av.", "Place": "Pl.", "Chemin": "Ch.", "Impasse": "Imp.", "Square": "Sq.",
+        "Allée": "All.", "Route": "Rte", "Passage": "Pass.", "Faubourg": "Fg", "Quai": "Q.", "Rue": "R.",
+    },
+    "en": {"Street": "St", "Avenue": "Ave", "Road": "Rd", "Boulevard": "Blvd", "Square": "Sq"},
+}  # fmt: skip
 _MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
     "en": "January February March April May June July August September October November December".split(),
@@ -181,6 +189,15 @@ def text(key: str, lang: str, **values: object) -> str:
     if lang not in LANGUAGES:
         raise ValueError(f"catalogue: lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
     return TEXTS[key][lang].format(**values)
+
+
+def street(name: str, lang: str) -> str:
+    """A street's name with its kind shortened; the kind stands first in French, last in English."""
+    words = name.split(" ")
+    at = 0 if lang == "fr" else -1
+    if len(words) > 1:
+        words[at] = _SHORT[lang].get(words[at], words[at])
+    return " ".join(words)
 
 
 def number(value: float, lang: str, digits: int = 0) -> str:

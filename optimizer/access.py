@@ -84,7 +84,7 @@ def access(tags: Mapping[str, str], heavy: bool) -> str | None:
 
 def way_is_public(tags: Mapping[str, str]) -> bool:
     """Open to motor vehicles at all, whatever their size."""
-    return access(tags, heavy=False) not in _CLOSED
+    return access(tags, heavy=False) not in _CLOSED or access(tags, heavy=True) not in _CLOSED
 
 
 def truck_may_use(tags: Mapping[str, str], truck: Truck) -> bool:

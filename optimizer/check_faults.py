@@ -260,11 +260,11 @@ TEXTS: dict[str, dict[str, str]] = {
 }
 
 _LINE = {
-    "tour": {"fr": "tournée {0}", "en": "tour {0}"},
-    "leg": {"fr": "étape {0}", "en": "leg {0}"},
-    "task": {"fr": "tâche {0}", "en": "task {0}"},
+    "tour": {"fr": "tournée {value}", "en": "tour {value}"},
+    "leg": {"fr": "étape {value}", "en": "leg {value}"},
+    "task": {"fr": "tâche {value}", "en": "task {value}"},
     "ok": {"fr": "Plan vérifié : aucune faute.", "en": "Plan checked: no fault."},
-    "faults": {"fr": "Plan vérifié : {0} faute(s) : {1}", "en": "Plan checked: {0} fault(s): {1}"},
+    "faults": {"fr": "Plan vérifié : {number} faute(s) : {counts}", "en": "Plan checked: {number} fault(s): {counts}"},
     "driven": {
         "fr": "{km:.1f} km en camion, {foot_km:.2f} km à pied, {reversals} marche(s) arrière",
         "en": "{km:.1f} km by truck, {foot_km:.2f} km on foot, {reversals} reversal(s)",
@@ -334,21 +334,19 @@ class Report:
 def report_lines(report: Report, lang: str) -> list[str]:
     """The report as plain lines, in ``lang`` ("fr" or "en"): the verdict, the figures, then fault by fault."""
 
-    def line(key: str, *args: object, **values: object) -> str:
-        return _filled(_LINE[key][lang], lang, {str(k): v for k, v in enumerate(args)} | values)
+    def line(key: str, **values: object) -> str:
+        return _filled(_LINE[key][lang], lang, values)
 
     if report.ok:
         lines = [line("ok")]
     else:
         counts = ", ".join(f"{code} {times}" for code, times in report.codes.most_common())
-        lines = [line("faults", len(report.faults), counts)]
-    lines.append(
-        line("driven", km=report.length_m / 1000, foot_km=report.foot_m / 1000, reversals=report.reversals)
-    )
+        lines = [line("faults", number=len(report.faults), counts=counts)]
+    lines.append(line("driven", km=report.length_m / 1000, foot_km=report.foot_m / 1000, reversals=report.reversals))
     lines.append(line("shares", kg=report.served_share, m=report.length_share))
     for f in report.faults:
         where = [
-            line(key, value)
+            line(key, value=value)
             for key, value in (("tour", f.tour), ("leg", f.leg), ("task", f.task))
             if value is not None
         ]

@@ -347,4 +347,3 @@ def _may_cross(way: Way, area: Area) -> bool:
     width_m = street_width_m(way.tags)
     narrow = width_m is not None and width_m <= rules.both_sides_max_width_m
     return narrow and highway in rules.both_sides_two_way_highway
-

@@ -275,11 +275,10 @@ def _split_draft(terms: Terms, start: int) -> Draft:
 
 def _row(terms: Terms, tasks: Ints, start: int) -> tuple[Ints, Ints]:
     """All tasks in a row, always on to the nearest one left; with the modes so found."""
-    many = terms.modes[tasks]
-    owner = np.repeat(np.arange(len(tasks)), many)
-    mode = np.concatenate([np.arange(m) for m in many])
+    usable = terms.open_mode[tasks] & (np.arange(terms.place.shape[1]) < terms.modes[tasks, None])
+    owner, mode = np.nonzero(usable)
     place = terms.place[tasks[owner], mode]
-    first = np.concatenate(([0], np.cumsum(many)))
+    first = np.concatenate(([0], np.cumsum(usable.sum(1))))
     travel = terms.travel[0]
     done = np.zeros(len(owner), dtype=np.float32)
     order = np.empty(len(tasks), dtype=np.int64)

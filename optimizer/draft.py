@@ -90,6 +90,7 @@ class Terms:
         self.limit_s = np.array([longest_work_s(s) for s in shifts]) - 1.0  # float32 travel adds up a little off
         self.rest_s = np.array([max((b.break_s for b in s.breaks), default=0) for s in shifts], dtype=float)
         self.rest_after_s = np.array([min((b.after_s for b in s.breaks), default=NEVER) for s in shifts], dtype=float)
+        self.rest_latest_s = np.array([min((b.latest_s for b in s.breaks), default=NEVER) for s in shifts]) - 2.0
         self.capacity = np.array([s.capacity for s in shifts], dtype=float).reshape(k, self.dims)
         self._ways()
         self.allowed = np.zeros((n, k), dtype=bool)
@@ -99,6 +100,7 @@ class Terms:
         takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, self.dims).any(0)
         self.allowed[(self.load > 0) @ ~takes] = False
         self.allowed &= (self.load[:, None, :] <= self.capacity[None] + _EPS).all(2)
+        self._reach()
         self.is_binding = [[self.binding(r, w) for w in self.ways[g]] for r, g in enumerate(self.group)]
         self._near()
 
@@ -137,6 +139,19 @@ class Terms:
                         ways.append(Way(row, legs + sum(sites[s].unload_s for s in row), legs))
             enough |= {frozenset(w.sites) for w in ways}
         return ways
+
+    def _reach(self) -> None:
+        """``open_mode`` (tasks, modes): some truck can go there, on to a site and home. ``allowed`` without the others."""
+        self.open_mode = np.zeros(self.place.shape, dtype=bool)
+        seen: dict[tuple[int, int, int], Flags] = {}
+        for k in range(self.k):
+            key = (int(self.profile[k]), int(self.depot[k]), int(self.group[k]))
+            if key not in seen:
+                travel, into, out = self.travel[key[0]], self.way_in[key[2]], self.way_out[key[2]]
+                back = (travel[self.place][:, :, into] + travel[out, key[1]]).min(2, initial=np.inf)
+                seen[key] = (travel[key[1], self.place] < NEVER) & (back < NEVER)
+            self.allowed[:, k] &= seen[key].any(1)
+            self.open_mode |= seen[key] & self.allowed[:, k, None]
 
     def _near(self) -> None:
         """The nearest tasks that could come just before and just after each task, by the first truck's travel times."""
@@ -187,6 +202,7 @@ class Draft:
         self.first_start, self.first_unload = n + k, n + 2 * k
         size = n + 2 * k + n + 1  # never more trips than tasks; the last row stays "nowhere"
         self.succ = np.full(size, -1, dtype=np.int64)
+        self.next = memoryview(self.succ)  # the same memory; a single number comes faster out of it
         self.pred = np.full(size, -1, dtype=np.int64)
         self.route = np.full(size, -1, dtype=np.int64)
         self.trip = np.full(size, -1, dtype=np.int64)  # the unloading that closes the trip after this node
@@ -253,10 +269,11 @@ class Draft:
 
     def nodes(self, k: int) -> list[int]:
         """The nodes of a route between start and end."""
-        row, node, end = [], int(self.succ[self.first_start + k]), self.terms.n + k
+        row, link, end = [], self.next, self.terms.n + k
+        node = link[self.first_start + k]
         while node != end:
             row.append(node)
-            node = int(self.succ[node])
+            node = link[node]
         return row
 
     def visits(self, k: int) -> tuple[Visit, ...]:
@@ -296,10 +313,12 @@ class Draft:
             if not t.allowed[task, k] or not t.ways[t.group[k]]:
                 left.append(task)
                 continue
+            full = -1
             if unload < 0 or (self.room[unload] < t.load[task] - _EPS).any():
-                unload = self._open(k, int(self.pred[t.n + k]), 0)
-                self.choose_way(unload)
+                full, unload = unload, self._open(k, int(self.pred[t.n + k]), 0)
             self.put(task, int(self.pred[unload]), mode)
+            if full >= 0:
+                self.choose_way(full)
         if unload >= 0:
             self.choose_way(unload)
         return left
@@ -407,18 +426,19 @@ class Draft:
         travel = t.travel[t.profile[k]]
         seconds = travel[self.place_out[a], t.way_in[group]] + t.way_s[group] + travel[t.way_out[group], self.place_in[b]]
         current = int(self.mode[unload])
+        if (self.timed_count[k] or any(t.is_binding[k])) and self.stale[k]:
+            self.refresh(k)
         for way in np.argsort(seconds, kind="stable"):
-            if way == current or seconds[way] >= seconds[current] - 0.05:
-                return
             if not t.is_binding[k][way] and not self.timed_count[k]:
                 break
-            if self.stale[k]:
-                self.refresh(k)
             arrival = self.free_s[a] + float(travel[self.place_out[a], t.way_in[group][way]])
             done = self._through(k, t.ways[group][way], arrival)
-            if done is not None and done + float(travel[t.way_out[group][way], self.place_in[b]]) <= self.late_s[b]:
+            late = self.late_s[b] if self.late_s[b] > 0 else NEVER  # below 0: the route is in trouble anyway
+            if done is not None and done + float(travel[t.way_out[group][way], self.place_in[b]]) <= late:
                 break
         else:
+            return
+        if way == current or (seconds[way] > seconds[current] - 0.05 and self.late_s[b] > 0):
             return
         self._cut(k, a)
         self._cut(k, unload)
@@ -462,34 +482,48 @@ class Draft:
         return latest
 
     def refresh(self, k: int) -> None:
-        """Work out when the truck is free at each node and by when it must arrive, waiting included."""
+        """Work out when the truck is free at each node and by when it must arrive, waiting included.
+
+        A rest stands where the clock would put it at the latest; ``schedule`` may find a better place.
+        """
         t = self.terms
         self.stale[k] = False
+        start_s = float(t.start_s[k])
         row = np.array([self.first_start + k, *self.nodes(k), t.n + k])
-        serve, legs = self.serve_s[row], self.leg_s[row[:-1]]
-        free = t.start_s[k] + np.cumsum(serve)
+        serve, legs = self.serve_s[row], self.leg_s[row[:-1]].copy()
+        free = start_s + np.cumsum(serve)
         free[1:] += np.cumsum(legs)
-        hours = np.flatnonzero(self.timed[row])
+        rest_s = 0.0
+        if free[-1] - start_s > t.rest_after_s[k]:
+            rest_s = float(t.rest_s[k])
+            boundary = min(max(0, int(np.searchsorted(free, start_s + t.rest_latest_s[k])) - 1), len(legs) - 1)
+            legs[boundary] += rest_s
+            free[boundary + 1 :] += rest_s
+        late = start_s + t.limit_s[k] + rest_s - np.cumsum(serve[::-1])[::-1]
+        late[:-1] -= np.cumsum(legs[::-1])[::-1]
+        hours = self.timed[row].nonzero()[0].tolist()
         possible = True
         for i in hours:
-            node, arrival = int(row[i]), float(free[i] - serve[i])
+            node, serve_s = int(row[i]), float(serve[i])
+            arrival = float(free[i]) - serve_s
             if node < t.n:
-                begin = opening(t.windows[node], arrival, float(serve[i]))
-                done = None if begin is None else begin + float(serve[i])
+                begin = opening(t.windows[node], arrival, serve_s)
+                done = None if begin is None else begin + serve_s
             else:
                 done = self._through(k, self.way(node), arrival)
             if done is None:
                 possible = False
-            else:
-                free[i:] += done - free[i]
-        late = t.start_s[k] + t.limit_s[k] - np.cumsum(serve[::-1])[::-1]
-        late[:-1] -= np.cumsum(legs[::-1])[::-1]
-        for i in hours[::-1]:
+            elif done > arrival + serve_s + _EPS:
+                free[i:] += done - arrival - serve_s
+        for i in reversed(hours):
             latest = self._latest(k, int(row[i]), float(late[i + 1] - legs[i]))
-            late[: i + 1] -= late[i] - (latest if latest is not None else -NEVER)
+            if latest is None:
+                possible = False
+            elif latest < late[i]:
+                late[: i + 1] -= late[i] - latest
         self.free_s[row] = free
         self.late_s[row] = late if possible else -NEVER
-        self.work_s[k] = free[-1] - t.start_s[k]
+        self.work_s[k] = free[-1] - start_s - rest_s
 
     # --- where a task could go -----------------------------------------------------------------------------------
 
@@ -528,6 +562,8 @@ class Draft:
                 if self.stale[r]:
                     self.refresh(int(r))
             done = self._done(task, self.free_s[after] + there, serve)
+            first_rest = (self.work_s[k] <= t.rest_after_s[k]) & (self.work_s[k] + work > t.rest_after_s[k])
+            done = done + first_rest * t.rest_s[k]  # wherever it will stand, it may make the rest of the route later
             fits &= (done + on <= self.late_s[before]) | ~clocked
         eur = self._price(k, more, work)
         eur += t.length_m[task, : t.modes[task], None] * t.eur_per_m[k] + t.reversals_eur[task, : t.modes[task], None]

@@ -22,15 +22,15 @@ from dataclasses import dataclass
 from fleet import Truck
 from optimizer.rawmap import RawMap, Way
 
-DRIVABLE = frozenset(
-    "motorway motorway_link trunk trunk_link primary primary_link secondary secondary_link tertiary tertiary_link "
-    "unclassified residential living_street service road".split()
-)
-CLOSED = frozenset("no private agricultural forestry psv emergency military".split())
-BARRIERS = frozenset(
-    "bollard block cycle_barrier jersey_barrier fence wall chain debris log turnstile stile kissing_gate sump_buster "
-    "planter".split()
-)
+DRIVABLE = frozenset({
+    "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
+    "tertiary", "tertiary_link", "unclassified", "residential", "living_street", "service", "road",
+})  # fmt: skip
+CLOSED = frozenset({"no", "private", "agricultural", "forestry", "psv", "emergency", "military"})
+BARRIERS = frozenset({
+    "bollard", "block", "cycle_barrier", "jersey_barrier", "fence", "wall", "chain", "debris", "log", "turnstile",
+    "stile", "kissing_gate", "sump_buster", "planter",
+})  # fmt: skip
 HEAVY_KG = 3500  # from here on "hgv" is meant, and a driver needs a licence C
 
 _TONNES = {"": 1000.0, "t": 1000.0, "kg": 1.0, "st": 907.18474, "lbs": 0.45359237}
@@ -144,7 +144,9 @@ class Passage:
         """What stands in the way on the node itself: a bollard, a locked gate, a height bar."""
         tags = self.raw.tags.get(node, {})
         where = f"node {node}"
-        found = [o for o in self._size({k: v for k, v in tags.items() if k != "width"}, where)]
+        # A node's "width" is the kerb's or the gate post's; its weight may be a sign's that stands there for elsewhere.
+        kept = tags if "barrier" in tags else {k: v for k, v in tags.items() if k.startswith(("maxheight", "maxwidth"))}
+        found = list(self._size({k: v for k, v in kept.items() if k != "width"}, where))
         if "barrier" in tags:
             spoken = any(mode in tags for mode in self._modes)
             closed = list(self._access(tags, where, "forward"))
@@ -196,7 +198,8 @@ class Passage:
                     legs.setdefault(b, set()).add(a)
         for node in barred & legs.keys():  # nobody drives through: each street ends before it
             for other in legs.pop(node):
-                legs[other].discard(node) if other in legs else None
+                if other in legs:
+                    legs[other].discard(node)
         leaves = [node for node, near in legs.items() if len(near) <= 1]
         dead: set[int] = set()
         while leaves:

@@ -170,8 +170,8 @@ def middle_of_people(streets: Streets, demand: Demand) -> Floats:
 
 #: Of the metres collected, so many are driven again without collecting, at this speed. ASSUMED.
 DEADHEAD_SHARE, DEADHEAD_KMH = 0.5, 20.0
-#: A way is longer than its beeline; to the site and home, trucks drive so fast. ASSUMED.
-DETOUR, TRANSFER_KMH = 1.4, 25.0
+#: A way is longer than its beeline; to the site and home, trucks drive so fast in town, and beyond. ASSUMED.
+DETOUR, TOWN_KMH, TOWN_M, BEYOND_KMH = 1.4, 25.0, 4000.0, 45.0
 MARGIN = 1.12
 BREAK_S = 20 * 60.0
 
@@ -210,6 +210,12 @@ def together(parts: list[Work]) -> Work:
     return Work(sum(p.metres for p in parts), dict(kg), sum(p.hours for p in parts))
 
 
+def transfer_h(beeline_m: float) -> float:
+    """Driving to the site or home, one way."""
+    way_m = beeline_m * DETOUR
+    return min(way_m, TOWN_M) / 1000 / TOWN_KMH + max(way_m - TOWN_M, 0.0) / 1000 / BEYOND_KMH
+
+
 def trucks_needed(area: Area, day: Work, truck: Truck, to_site_m: float, from_depot_m: float, shift_s: float) -> int:
     """How many shifts of ``shift_s`` the heaviest day takes, each truck going to the site as often as it is full."""
     total = sum(day.kg.values())
@@ -220,8 +226,8 @@ def trucks_needed(area: Area, day: Work, truck: Truck, to_site_m: float, from_de
         kg / min(area.flux_named(f).density_kg_m3, body.max_density_kg_m3 or math.inf) for f, kg in day.kg.items()
     )
     load_kg = 0.93 * min(truck.payload_kg, body.volume_m3 * total / volume)
-    trip_h = 2 * to_site_m / 1000 * DETOUR / TRANSFER_KMH + area.sites[0][1].unload_s / 3600
-    ends_h = (15 * 60 * 2 + BREAK_S) / 3600 + 2 * from_depot_m / 1000 * DETOUR / TRANSFER_KMH
+    trip_h = 2 * transfer_h(to_site_m) + area.sites[0][1].unload_s / 3600
+    ends_h = (15 * 60 * 2 + BREAK_S) / 3600 + 2 * transfer_h(from_depot_m)
     net_h = max(shift_s / 3600 - ends_h, 1.0)
     count = 1
     while count < 500 and count * net_h < MARGIN * (day.hours + count * math.ceil(total / count / load_kg) * trip_h):

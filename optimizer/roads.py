@@ -416,7 +416,8 @@ class TruckRoads:
                 if self.arc_ms[arc] < CLOSED:
                     nodes = driven(s, arc)
                     for n in (nodes[0], nodes[-1]):
-                        graph.add_node(n, x=self.streets.xy[n][0], y=self.streets.xy[n][1])
+                        x, y = self.streets.xy[n]
+                        graph.add_node(n, x=x, y=y, street_count=len(self.streets.at_node[n]))
                     graph.add_edge(
                         nodes[0], nodes[-1], osmid=s.way.id, osm_nodes=nodes, highway=s.way.highway, length=s.length_m,
                         name=s.way.tags.get("name", ""), oneway=bool(s.oneway), travel_time=float(self.arc_ms[arc]) / 1000,

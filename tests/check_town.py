@@ -74,9 +74,9 @@ def _nodes() -> dict[int, tuple[float, float, Tags]]:
     at: dict[int, tuple[float, float, Tags]] = {
         10 * r + c: (48 + r * LAT_DEG, 2 + c * LON_DEG, {}) for r in range(4) for c in range(5)
     }
-    for node, (row, metres) in {901: (0, 30), 902: (3, 150), 903: (2, 80), 904: (1, 100)}.items():
-        tags = {"highway": "turning_circle"} if node == 903 else {}
-        at[node] = (48 + row * LAT_DEG, 2 + (4 + metres / 111.7) * LON_DEG, tags)
+    for node, end_row, metres in ((901, 0, 30), (902, 3, 150), (903, 2, 80), (904, 1, 100)):
+        room: Tags = {"highway": "turning_circle"} if node == 903 else {}
+        at[node] = (48 + end_row * LAT_DEG, 2 + (4 + metres / 111.7) * LON_DEG, room)
     for k, node in enumerate([*BESIDE, *BESIDE_FINE], start=1):
         tags = BESIDE[node][2] if node in BESIDE else BESIDE_FINE[node][1]
         at[node] = (48 + LAT_DEG / 2, 2 - k * LON_DEG / 20, tags)

@@ -41,7 +41,7 @@ def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: fl
         places, both_sides = streets[pick]
         kg = float(rng.gamma(3.0, 25.0)) * (1.6 if both_sides else 1.0)
         metres = float(length_m[places[0]])
-        modes = tuple(Mode(a, metres / 3.0, 0.6 * kg, metres) for a in places)
+        modes = tuple(Mode(a, metres / 3.0, 0.5 * kg, metres) for a in places)
         windows: tuple[Window, ...] = ((0.0, 8 * 3600.0), (9 * 3600.0, 30 * 3600.0))
         tasks.append(
             ProblemTask(

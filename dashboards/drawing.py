@@ -1,0 +1,364 @@
+"""A tour drawn on paper: the sheet's vector map, from the same basemap and the same row numbers as ``map.html``."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from fpdf import FPDF
+
+from dashboards import palette
+from dashboards.basemap import Basemap, LonLat
+from dashboards.catalogue import AreaWords
+from dashboards.rows import Row
+from fleet import Leg, Tour
+
+Point = tuple[float, float]  # mm on the page, y downwards
+
+#: Letters that Latin-1 (the PDF core fonts' alphabet) lacks and that no decomposition gives.
+_LATIN = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u202f": "\xa0",
+     "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "€": "EUR"}
+)  # fmt: skip
+
+_WIDTHS_MM = {"motorway": 1.5, "trunk": 1.5, "primary": 1.3, "secondary": 1.2, "tertiary": 1.1, "residential": 0.9,
+              "unclassified": 0.9, "living_street": 0.9, "road": 0.9, "service": 0.45}  # fmt: skip
+_HAIRLINE_MM = 0.2
+#: Beyond this many metres to the millimetre buildings are dust.
+_BUILDINGS_M_PER_MM = 9.0
+
+
+def latin(words: str) -> str:
+    """The same words in Latin-1: accents that it lacks are dropped, other letters become ``?``."""
+    out = []
+    for letter in words.translate(_LATIN):
+        if ord(letter) < 256:
+            out.append(letter)
+        else:
+            bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+            out.append(bare if bare and all(ord(c) < 256 for c in bare) else "?")
+    return "".join(out)
+
+
+@dataclass
+class Frame:
+    """A rectangle of paper and the piece of land in it. ``scale``: metres to the millimetre; north is up."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    lon: float
+    lat: float
+    scale: float
+    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    @classmethod
+    def around(cls, points: Sequence[LonLat], x: float, y: float, w: float, h: float) -> Frame:
+        west, east = min(p[0] for p in points), max(p[0] for p in points)
+        south, north = min(p[1] for p in points), max(p[1] for p in points)
+        lon, lat = (west + east) / 2, (south + north) / 2
+        wide_m = (east - west) * _M_PER_DEG * math.cos(math.radians(lat))
+        high_m = (north - south) * _M_PER_DEG
+        return cls(x, y, w, h, lon, lat, max(wide_m / (w - 14), high_m / (h - 14), 0.6))
+
+    def at(self, point: LonLat) -> Point:
+        east_m = (point[0] - self.lon) * _M_PER_DEG * math.cos(math.radians(self.lat))
+        north_m = (point[1] - self.lat) * _M_PER_DEG
+        return self.x + self.w / 2 + east_m / self.scale, self.y + self.h / 2 - north_m / self.scale
+
+    def holds(self, at: Point, margin: float = 0.0) -> bool:
+        return (
+            self.x + margin <= at[0] <= self.x + self.w - margin
+            and self.y + margin <= at[1] <= self.y + self.h - margin
+        )
+
+    def sees(self, line: Sequence[Point]) -> bool:
+        return (
+            max(p[0] for p in line) > self.x
+            and min(p[0] for p in line) < self.x + self.w
+            and max(p[1] for p in line) > self.y
+            and min(p[1] for p in line) < self.y + self.h
+        )
+
+    def free(self, boxes: Sequence[tuple[float, float, float, float]]) -> bool:
+        """Whether nothing was written there yet; then it is taken."""
+        if any(a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1] for a in boxes for b in self.taken):
+            return False
+        self.taken += boxes
+        return True
+
+
+_M_PER_DEG = 6_371_000 * math.pi / 180
+
+
+def beside(line: Sequence[Point], push: float) -> list[Point]:
+    """The line pushed to the right of its way by ``push`` mm (to the left where negative)."""
+    kept = [p for i, p in enumerate(line) if i == 0 or p != line[i - 1]]
+    if len(kept) < 2 or not push:
+        return list(kept)
+    normals = [
+        (-(b[1] - a[1]) / math.dist(a, b), (b[0] - a[0]) / math.dist(a, b)) for a, b in pairwise(kept)
+    ]  # right of the way, as y grows downwards
+    out: list[Point] = []
+    for i, p in enumerate(kept):
+        a, b = normals[max(0, i - 1)], normals[min(len(normals) - 1, i)]
+        dot = a[0] * b[0] + a[1] * b[1]
+        if dot < -0.3:
+            out += [(p[0] + push * a[0], p[1] + push * a[1]), (p[0] + push * b[0], p[1] + push * b[1])]
+        else:
+            k = push / (1 + dot)
+            out.append((p[0] + k * (a[0] + b[0]), p[1] + k * (a[1] + b[1])))
+    return out
+
+
+def draw_tour(
+    pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, words: AreaWords, colour: str
+) -> None:
+    """Draw base, way, collected sides, row numbers, depot and sites into the frame."""
+    with pdf.local_context():
+        pdf.set_fill_color(246, 245, 242)
+        pdf.rect(frame.x, frame.y, frame.w, frame.h, "F")
+        with pdf.rect_clip(frame.x, frame.y, frame.w, frame.h):
+            _base(pdf, frame, basemap)
+            _way(pdf, frame, tour, basemap, colour)
+            _numbers(pdf, frame, tour, told, basemap, colour)
+            _names(pdf, frame, told, basemap)
+        _places(pdf, frame, basemap, words)
+        _scale(pdf, frame)
+        pdf.set_draw_color(90, 90, 90)
+        pdf.set_line_width(0.3)
+        pdf.rect(frame.x, frame.y, frame.w, frame.h)
+
+
+def _base(pdf: FPDF, frame: Frame, basemap: Basemap) -> None:
+    def areas(rings: Iterable[Sequence[LonLat]], fill: tuple[int, int, int]) -> None:
+        pdf.set_fill_color(*fill)
+        for ring in rings:
+            on_page = [frame.at(p) for p in ring]
+            if len(on_page) > 2 and frame.sees(on_page):
+                pdf.polygon(on_page, style="F")
+
+    areas(basemap.green, (229, 238, 219))
+    areas(basemap.water, (207, 224, 234))
+    if frame.scale <= _BUILDINGS_M_PER_MM:
+        areas(basemap.buildings, (228, 224, 216))
+    drawn = []
+    for road in basemap.roads:
+        on_page = [frame.at(p) for p in road.points]
+        if frame.sees(on_page):
+            drawn.append((_WIDTHS_MM.get(road.highway.removesuffix("_link"), _HAIRLINE_MM), on_page))
+    drawn.sort(key=lambda found: found[0])
+    pdf.set_draw_color(176, 170, 160)
+    for width, line in drawn:
+        pdf.set_line_width(width + 0.25 if width > _HAIRLINE_MM else _HAIRLINE_MM)
+        pdf.polyline(line)
+    pdf.set_draw_color(255, 255, 255)
+    for width, line in drawn:
+        if width > _HAIRLINE_MM:
+            pdf.set_line_width(width)
+            pdf.polyline(line)
+
+
+def _page_line(frame: Frame, leg: Leg, basemap: Basemap) -> list[Point]:
+    return [frame.at(p) for p in basemap.line(leg.osm_nodes)]
+
+
+def _offset_mm(leg: Leg) -> float:
+    return {"right": 0.75, "left": -0.75}.get(leg.side or "", 0.0)
+
+
+def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> None:
+    traffic = -0.3 if basemap.traffic_side == "left" else 0.3
+    left = 4.0
+    for leg in tour.legs:
+        if leg.kind == "collect" or len(leg.osm_nodes) < 2:
+            continue
+        line = beside(_page_line(frame, leg, basemap), traffic)
+        if not frame.sees(line):
+            continue
+        pdf.set_draw_color(70, 70, 70)
+        pdf.set_line_width(0.3)
+        pdf.set_dash_pattern(dash=1.2, gap=0.9)
+        pdf.polyline(line)
+        pdf.set_dash_pattern()
+        left = _arrows(pdf, line, left, 14.0, 0.9, (70, 70, 70))
+    for leg in tour.legs:
+        if leg.kind != "collect" or len(leg.osm_nodes) < 2:
+            continue
+        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg))
+        pdf.set_draw_color(*palette.rgb(colour))
+        pdf.set_line_width(1.4 if leg.side == "both" else 0.9)
+        if leg.mode == "foot":
+            pdf.set_line_width(0.9)
+            pdf.set_dash_pattern(dash=0.3, gap=1.3)
+        pdf.polyline(line)
+        pdf.set_dash_pattern()
+        left = _arrows(pdf, line, min(left, 9.0), 9.0, 0.8, (255, 255, 255), palette.rgb(colour))
+
+
+def _arrows(
+    pdf: FPDF, line: Sequence[Point], left: float, every: float, size: float, fill: tuple[int, int, int],
+    edge: tuple[int, int, int] | None = None,
+) -> float:  # fmt: skip
+    """Arrow heads along a line, the first after ``left`` mm; returns what is left to the next."""
+    pdf.set_fill_color(*fill)
+    pdf.set_draw_color(*(edge or fill))
+    pdf.set_line_width(0.2)
+    for a, b in pairwise(line):
+        length = math.dist(a, b)
+        while length and left <= length:
+            x, y = a[0] + (b[0] - a[0]) * left / length, a[1] + (b[1] - a[1]) * left / length
+            c, s = (b[0] - a[0]) / length, (b[1] - a[1]) / length
+            corners = ((size, 0.0), (-0.9 * size, size), (-0.4 * size, 0.0), (-0.9 * size, -size))
+            pdf.polygon([(x + u * c - v * s, y + u * s + v * c) for u, v in corners], style="DF")
+            left += every
+        left -= length
+    return left
+
+
+def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, colour: str) -> None:
+    pdf.set_font("helvetica", "B", 8.5)
+    pdf.set_line_width(0.25)
+    for row in told:
+        if row.number is None or not row.legs:
+            continue
+        leg = tour.legs[row.legs[0]]
+        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg))
+        if not line:
+            continue
+        i = max(1, len(line) // 4)
+        at = line[0] if len(line) == 1 else ((line[i - 1][0] + line[i][0]) / 2, (line[i - 1][1] + line[i][1]) / 2)
+        r = 2.1
+        # where the disc has no room on its street it stands beside it; a number is only left out in a real crowd
+        spots = [at] + [(at[0] + 3.4 * math.cos(k * math.pi / 4), at[1] + 3.4 * math.sin(k * math.pi / 4))
+                        for k in range(8)]  # fmt: skip
+        free = (p for p in spots if frame.holds(p, r) and frame.free([(p[0] - r, p[1] - r, p[0] + r, p[1] + r)]))
+        spot = next(free, None)
+        if spot is None:
+            continue
+        disc(pdf, *spot, r, str(row.number), colour)
+
+
+def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> None:
+    """A row's number on its round mark; the font is the caller's."""
+    pdf.set_fill_color(*palette.rgb(colour))
+    pdf.set_draw_color(255, 255, 255)
+    pdf.set_text_color(*palette.ink_on(colour))
+    if len(words) > 2:
+        pdf.rect(x - 1.35 * r, y - r, 2.7 * r, 2 * r, "DF", round_corners=True, corner_radius=r * 0.9)
+    else:
+        pdf.circle(x, y, r, "DF")
+    pdf.text(x - pdf.get_string_width(words) / 2, y + pdf.font_size * 0.35, words)
+    pdf.set_text_color(0, 0, 0)
+
+
+def _names(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> None:
+    """Names of the streets in the frame, those of the tour first, each once, along its straightest stretch."""
+    ours = dict.fromkeys(row.street for row in told if row.street)
+    best: dict[str, tuple[float, Point, Point]] = {}
+    for road in basemap.roads:
+        if not road.name or (road.name not in ours and road.highway in ("footway", "path", "steps", "track")):
+            continue
+        run = _straightest([frame.at(p) for p in road.points], frame)
+        if run and (road.name not in best or run[0] > best[road.name][0]):
+            best[road.name] = run
+    pdf.set_text_color(40, 40, 40)
+    for name in [*(n for n in ours if n in best), *(n for n in best if n not in ours)]:
+        pdf.set_font("helvetica", "", 7.5 if name in ours else 6.5)
+        length, a, b = best[name]
+        width = pdf.get_string_width(latin(name))
+        if length < 0.8 * width:
+            continue
+        if b[0] < a[0]:
+            a, b = b, a
+        x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+        angle = math.atan2(b[1] - a[1], b[0] - a[0])
+        steps = max(1, math.ceil(width / 3))
+        chain = [(x + width * (k / steps - 0.5) * math.cos(angle), y + width * (k / steps - 0.5) * math.sin(angle))
+                 for k in range(steps + 1)]  # fmt: skip
+        inside = all(frame.holds(p, 1) for p in chain)
+        if not inside or not frame.free([(u - 1.2, v - 1.2, u + 1.2, v + 1.2) for u, v in chain]):
+            continue
+        with pdf.rotation(-math.degrees(angle), x, y):
+            _haloed(pdf, x - width / 2, y + 0.9, latin(name))
+
+
+def _haloed(pdf: FPDF, x: float, y: float, words: str) -> None:
+    with pdf.local_context():
+        pdf.set_text_color(255, 255, 255)
+        for k in range(8):
+            pdf.text(x + 0.3 * math.cos(k * math.pi / 4), y + 0.3 * math.sin(k * math.pi / 4), words)
+    pdf.text(x, y, words)
+
+
+def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Point] | None:
+    best: tuple[float, Point, Point] | None = None
+    start: Point | None = None
+    heading = 0.0
+    for a, b in pairwise(line):
+        if a == b:
+            continue
+        now = math.atan2(b[1] - a[1], b[0] - a[0])
+        bend = abs((now - heading + math.pi) % (2 * math.pi) - math.pi)
+        if start is None or bend > 0.35 or not frame.holds(a):
+            start, heading = a, now
+        length = math.dist(start, b)
+        if frame.holds(b) and frame.holds(start) and (best is None or length > best[0]):
+            best = (length, start, b)
+    return best
+
+
+def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None:
+    """Depot and sites: a black mark; outside the frame a label at the edge that points there."""
+    pdf.set_font("helvetica", "B", 8)
+    for place in (*((words.depot,) if words.depot else ()), *words.sites):
+        if place.osm_node not in basemap.places:
+            continue
+        at = frame.at(basemap.place(place.osm_node))
+        inside = frame.holds(at, 2)
+        label = latin(place.label)
+        width = pdf.get_string_width(label) + 3
+        x, y = at if inside else _edge(frame, at)
+        left = min(max(x - width / 2, frame.x + 1), frame.x + frame.w - width - 1)
+        top = min(max(y + (2.2 if inside else -2.5), frame.y + 1), frame.y + frame.h - 6)
+        while not frame.free([(left, top, left + width, top + 5)]) and top + 11 < frame.y + frame.h:
+            top += 5.2
+        pdf.set_fill_color(25, 25, 25)
+        pdf.set_draw_color(255, 255, 255)
+        pdf.set_line_width(0.3)
+        if inside:
+            pdf.rect(at[0] - 1.6, at[1] - 1.6, 3.2, 3.2, "DF")
+        else:
+            c, s = at[0] - x, at[1] - y
+            size = math.hypot(c, s)
+            c, s = c / size, s / size
+            corners = ((3.4, 0.0), (0.0, 2.0), (0.0, -2.0))
+            pdf.polygon([(x + u * c - v * s, y + u * s + v * c) for u, v in corners], style="F")
+        pdf.rect(left, top, width, 5, "F", round_corners=True, corner_radius=1)
+        pdf.set_text_color(255, 255, 255)
+        pdf.text(left + 1.5, top + 3.5, label)
+        pdf.set_text_color(0, 0, 0)
+
+
+def _edge(frame: Frame, at: Point) -> Point:
+    """Where the line from the frame's middle to a point outside crosses the frame, a little inside."""
+    cx, cy = frame.x + frame.w / 2, frame.y + frame.h / 2
+    dx, dy = at[0] - cx, at[1] - cy
+    k = min((frame.w / 2 - 4) / abs(dx) if dx else math.inf, (frame.h / 2 - 4) / abs(dy) if dy else math.inf)
+    return cx + k * dx, cy + k * dy
+
+
+def _scale(pdf: FPDF, frame: Frame) -> None:
+    length_m = next(m for m in (2000, 1000, 500, 200, 100, 50, 20) if m / frame.scale < frame.w / 4 or m == 20)
+    x, y = frame.x + 4, frame.y + frame.h - 4
+    pdf.set_fill_color(255, 255, 255)
+    pdf.rect(x - 2, y - 5, length_m / frame.scale + 4, 7, "F")
+    pdf.set_draw_color(0, 0, 0)
+    pdf.set_line_width(0.5)
+    pdf.line(x, y, x + length_m / frame.scale, y)
+    pdf.set_font("helvetica", "", 7.5)
+    pdf.text(x, y - 1.3, f"{length_m} m")

@@ -1,0 +1,285 @@
+"""Founding an area: from an OSM extract to a folder that can be planned at once.
+
+Everything that is not on the map is proposed, written with its reason into area.toml, and told to the planner: depot and
+unloading site, a fleet sized to the demand, five weekday sectors of about the same work. The folder appears whole or not
+at all, and an area that is there already is never touched.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pyproj import Transformer
+
+from fleet import Truck
+
+from . import extract as osm
+from . import sectors as sectoring
+from .access import truck_may_use
+from .area import INPUT_FILES, Area, Commune, Sector
+from .area_template import Wanted, area_toml
+from .communes import PEOPLE_PER_KM, mapped
+from .country import Country, country_of
+from .demand import Demand, estimate
+from .drop_off_map import read_osm
+from .extract import Extract
+from .proposal import Work, middle_of_people, places, stretch_work, together, transfer_h, trucks_needed
+from .streets import Streets, survey
+
+WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
+SHIFT_S = 7 * 3600.0
+STREET_SERVICES = ("bags",)
+#: A narrow truck is bought for streets that the large one may not enter, where they are this share of the length.
+NARROW_SHARE = 0.01
+Told = Callable[[str], None]
+
+
+class FoundingFault(ValueError):
+    """An area cannot be founded here: it exists already, or what is asked for is out of bounds."""
+
+
+@dataclass(frozen=True)
+class Founded:
+    """``notes``: what was proposed and assumed, one line each, as area.toml says it too."""
+
+    area: Area
+    notes: tuple[str, ...]
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""
+
+
+def found(
+    folder: Path,
+    extract_path: Path,
+    *,
+    name: str | None = None,
+    population: int | None = None,
+    addresses: Path | None = None,
+    language: str = "fr",
+    timezone: str | None = None,
+    holidays: str | None = None,
+    traffic_side: str | None = None,
+    told: Told = _silent,
+) -> Founded:
+    """Make the area folder and read it back.
+
+    ``population``: of all that the extract covers; else the map's. ``addresses``: a BAN CSV, copied. What is None is
+    proposed from the map. Raises ``FoundingFault``, ``ExtractFault``, or ``AreaFaults`` (a wrong option, say).
+    """
+    _refuse_to_overwrite(folder, extract_path, addresses)
+    if population is not None and population < 1:
+        raise FoundingFault(f"population = {population}, must be 1 or more")
+    if addresses is not None and not addresses.is_file():
+        raise FoundingFault(f"addresses {addresses}: no such file")
+    if language not in ("fr", "en"):
+        raise FoundingFault(f"language = {language!r}, must be fr or en")
+    told("extract")
+    extract = osm.read(extract_path)
+    country = country_of(extract)
+    communes, communes_why = _communes(extract, name or folder.resolve().name, population)
+    asked = {"timezone": timezone, "holidays": holidays, "traffic_side": traffic_side}
+    chosen = {key: value or getattr(country, key) for key, value in asked.items()}
+    any_node = min(extract.lonlat)
+    wanted = Wanted(
+        name or (communes[0].name if communes else folder.resolve().name), extract_path.name, chosen["timezone"], language,
+        _utm(extract), chosen["traffic_side"], chosen["holidays"], _country_why(country, asked), any_node, "", any_node, "",
+        communes, communes_why, addresses.name if addresses else None, 1, 1, 1, "",
+    )  # fmt: skip
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".founding-") as made:
+        stage = Path(made)
+        for source in (extract_path, *([addresses] if addresses else [])):
+            _link_or_copy(source, stage / source.name)
+        told("demand")
+        area, wanted, streets, demand = _surveyed(stage, wanted, extract)
+        told("proposal")
+        work = stretch_work(area, streets, demand, STREET_SERVICES)
+        sectors = _sectors(area, extract, streets, work)
+        wanted = _proposed(wanted, area, extract, streets, demand, work, sectors)
+        _write(stage, wanted, sectors, wanted.crane_trucks > 0)
+        Area.load(stage)  # judged before anybody sees it
+        _move_in(stage, folder, extract_path, addresses)
+    notes = (wanted.country_why, wanted.communes_why, f"depot: {wanted.depot_why}", f"site: {wanted.site_why}",
+             wanted.fleet_why)  # fmt: skip
+    return Founded(Area.load(folder), notes)
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def _refuse_to_overwrite(folder: Path, extract_path: Path, addresses: Path | None) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise FoundingFault(f"{folder}: is a file, must be a new folder")
+    for name in INPUT_FILES:
+        if (folder / name).exists():
+            raise FoundingFault(f"{folder}: holds an area already ({name}), which is never overwritten; name another folder")
+    for source in (extract_path, addresses):
+        if source is not None:
+            target = folder / source.name
+            if target.exists() and source.exists() and not target.samefile(source):
+                raise FoundingFault(f"{target}: exists already and is another file than {source}")
+            if source.name in INPUT_FILES:
+                raise FoundingFault(f"{source}: its name is one of the area's own files, must be another")
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """A second name for the same file where the disk allows it: extracts are large."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _move_in(stage: Path, folder: Path, extract_path: Path, addresses: Path | None) -> None:
+    folder.mkdir(exist_ok=True)
+    for source in (extract_path, addresses):
+        if source is not None and not (folder / source.name).exists():
+            # A copy of its own: a link would change with the file it came from.
+            shutil.copyfile(source, folder / source.name)
+    for name in sorted(INPUT_FILES, reverse=True):  # area.toml last: without it the folder is no area
+        shutil.move(stage / name, folder / name)
+
+
+def _write(stage: Path, wanted: Wanted, sectors: tuple[Sector, ...], drop_off: bool) -> None:
+    (stage / "area.toml").write_text(area_toml(wanted), encoding="utf-8")
+    sectoring.write(sectors, stage / "sectors.geojson")
+    columns = ("sector", "service", "dwelling", "weekday", "every_weeks", "anchor_date", "season_from", "season_to")
+    rows: list[tuple[str, ...]] = []
+    for sector, day in zip(sectors, WEEKDAYS, strict=False):
+        kinds = [("bags", "houses"), ("bags", "blocks"), ("bags", "shops")] + [("glass", "drop_off")] * drop_off
+        rows += [(sector.name, service, kind, day, "1", "2026-01-05", "", "") for service, kind in kinds]
+    (stage / "collection.csv").write_text(_csv([columns, *rows]), encoding="utf-8")
+    empty = [("sector", "service", "date", "what", "moved_to", "note")]
+    (stage / "exceptions.csv").write_text(_csv(empty), encoding="utf-8")
+
+
+def _csv(rows: list[tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+# --- what is proposed --------------------------------------------------------------------------------------------
+
+
+def _utm(extract: Extract) -> str:
+    """UTM zone of the median node: one way that runs off to the next town must not choose it."""
+    lon, lat = np.median(np.array(list(extract.lonlat.values())), axis=0)
+    return f"EPSG:{(32600 if lat >= 0 else 32700) + int((lon + 180) // 6) % 60 + 1}"
+
+
+def _country_why(country: Country, asked: dict[str, str | None]) -> str:
+    given = [key for key, value in asked.items() if value]
+    proposed = [key for key, value in asked.items() if not value]
+    parts = [f"{', '.join(proposed)}: {country.reason}"] if proposed else []
+    return "; ".join(parts + ([f"{', '.join(given)}: as asked for"] if given else []))
+
+
+def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], str]:
+    if population is not None:
+        return (Commune(name, population),), "Population: as given to `ripeur area new`, for all that the extract covers."
+    found_ = mapped(extract)
+    if found_:
+        return found_, "Population: REAL, the `population` of the map's places and boundaries (OpenStreetMap)."
+    return (), (
+        f"Population: ASSUMED, {PEOPLE_PER_KM} inhabitants per km of residential street, because the map gives none. "
+        "Put the true number here, or found the area with --population."
+    )
+
+
+def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, Streets, Demand]:
+    """The area read from a first draft, with everything on the map but no proposal yet."""
+    lon, lat = extract.lonlat[wanted.depot_node]
+    ring = ((lon, lat), (lon + 0.01, lat), (lon, lat + 0.01), (lon, lat))
+    _write(stage, wanted, (Sector("1", ((ring,),)),), True)
+    area = Area.load(stage)
+    streets = survey(extract, area)
+    demand = estimate(area, extract, streets)
+    if not wanted.communes:
+        wanted = replace(wanted, communes=(Commune(wanted.name, max(1, round(demand.people))),))
+    return area, wanted, streets, demand
+
+
+def _sectors(area: Area, extract: Extract, streets: Streets, work: list[Work]) -> tuple[Sector, ...]:
+    middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
+    hours = np.array([w.hours for w in work])
+    due = hours > 0
+    return sectoring.balanced(middles[due], hours[due], len(WEEKDAYS), extract.bbox, area.crs, area.language)
+
+
+def _proposed(
+    wanted: Wanted, area: Area, extract: Extract, streets: Streets, demand: Demand, work: list[Work],
+    sectors: tuple[Sector, ...],
+) -> Wanted:  # fmt: skip
+    """Depot, site and the fleet for the heaviest of the five days."""
+    large, narrow = area.trucks[0], area.trucks[1]
+    try:
+        depot, site = places(extract, streets, area, demand, large)
+    except ValueError as fault:
+        raise FoundingFault(str(fault)) from fault
+    middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
+    lon, lat = Transformer.from_crs(area.crs, "EPSG:4326", always_xy=True).transform(*middles.T)
+    mine = sectoring.indices(sectors, lon, lat)
+    centre = middle_of_people(streets, demand)
+
+    def trucks(k: int) -> tuple[int, Work]:
+        day = together([w for w, s in zip(work, mine, strict=True) if s == k])
+        here = np.median(middles[mine == k], axis=0) if (mine == k).any() else centre
+        to_site, from_depot = math.dist(here, streets.xy[site.node]), math.dist(here, streets.xy[depot.node])
+        return trucks_needed(area, day, large, to_site, from_depot, SHIFT_S), day
+
+    needed, day = max((trucks(k) for k in range(len(sectors))), key=lambda found_: found_[0])
+    cranes, containers = _crane_trucks(area, streets, site.node, depot.node)
+    fleet_why = (
+        f"Sized for the heaviest of {len(sectors)} days: {sum(day.kg.values()) / 1000:.1f} t of bags, "
+        f"{day.metres / 1000:.0f} km of street sides, {needed} trucks of {SHIFT_S / 3600:g} h with 12 % in hand"
+    )
+    narrow_trucks = 1 if _needs_narrow(streets, demand, large, narrow) else 0
+    if narrow_trucks:
+        fleet_why += f"; T{needed + 1} is narrow and light, for streets that the others may not enter"
+    if cranes:
+        last = needed + narrow_trucks
+        which = f"T{last + 1}" + (f" to T{last + cranes}" if cranes > 1 else "")
+        fleet_why += f"; {which}: a crane for {containers} glass containers of the map"
+    else:
+        fleet_why += "; the map has no glass container: no crane truck, no glass in collection.csv"
+    return replace(
+        wanted, depot_node=depot.node, depot_why=depot.reason, site_node=site.node, site_why=site.reason, trucks=needed,
+        narrow_trucks=narrow_trucks, crane_trucks=cranes, fleet_why=fleet_why + ".",
+    )  # fmt: skip
+
+
+def _needs_narrow(streets: Streets, demand: Demand, large: Truck, narrow: Truck) -> bool:
+    lived = {stretch for stretch, _ in demand.dwellings}
+    whole_m = narrow_m = 0.0
+    for s in streets.stretches:
+        if s.id in lived:
+            tags = streets.segments[s.segments[0]].way.tags
+            whole_m += s.length_m
+            if not truck_may_use(tags, large) and truck_may_use(tags, narrow):
+                narrow_m += s.length_m
+    return narrow_m > NARROW_SHARE * whole_m
+
+
+def _crane_trucks(area: Area, streets: Streets, site: int, depot: int) -> tuple[int, int]:
+    """Crane trucks and the glass containers they empty once a week; one trip to the site for each 20 of them."""
+    glass = sum(c.flux == "glass" for point in read_osm(area.extract).points for c in point.containers)
+    if not glass:
+        return 0, 0
+    a_day = math.ceil(glass / len(WEEKDAYS))
+    apart_h = transfer_h(math.dist(streets.xy[site], streets.xy[depot]))
+    times = area.service_times
+    each_h = times.drop_off_container_s * times.crew_factor[0] / 3600 + 0.1  # six minutes of driving between two
+    hours = a_day * each_h + math.ceil(a_day / 20) * (2 * apart_h + area.sites[0][1].unload_s / 3600)
+    return math.ceil(hours / (SHIFT_S / 3600 - 1.0)), glass

@@ -124,8 +124,10 @@ def draw_tour(
         pdf.rect(frame.x, frame.y, frame.w, frame.h, "F")
         with pdf.rect_clip(frame.x, frame.y, frame.w, frame.h):
             _base(pdf, frame, basemap)
+            frame.free([(frame.x, frame.y + frame.h - 11, frame.x + frame.w / 4 + 8, frame.y + frame.h)])  # the scale
             _way(pdf, frame, tour, basemap, colour)
             _numbers(pdf, frame, tour, told, basemap, colour)
+            _reversals(pdf, frame, tour, basemap)
             _names(pdf, frame, told, basemap)
         _places(pdf, frame, basemap, words)
         _scale(pdf, frame)
@@ -168,7 +170,7 @@ def _page_line(frame: Frame, leg: Leg, basemap: Basemap) -> list[Point]:
 
 
 def _offset_mm(leg: Leg) -> float:
-    return {"right": 0.75, "left": -0.75}.get(leg.side or "", 0.0)
+    return {"right": 0.9, "left": -0.9}.get(leg.side or "", 0.0)
 
 
 def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> None:
@@ -191,13 +193,13 @@ def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> 
             continue
         line = beside(_page_line(frame, leg, basemap), _offset_mm(leg))
         pdf.set_draw_color(*palette.rgb(colour))
-        pdf.set_line_width(1.4 if leg.side == "both" else 0.9)
+        pdf.set_line_width(1.7 if leg.side == "both" else 1.1)
         if leg.mode == "foot":
             pdf.set_line_width(0.9)
             pdf.set_dash_pattern(dash=0.3, gap=1.3)
         pdf.polyline(line)
         pdf.set_dash_pattern()
-        left = _arrows(pdf, line, min(left, 9.0), 9.0, 0.8, (255, 255, 255), palette.rgb(colour))
+        left = _arrows(pdf, line, min(left, 9.0), 9.0, 1.15, (255, 255, 255), palette.rgb(colour))
 
 
 def _arrows(
@@ -243,6 +245,23 @@ def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: 
         disc(pdf, *spot, r, str(row.number), colour)
 
 
+def _reversals(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap) -> None:
+    """The triangle of the rows' warnings, where the truck turns or begins to go back."""
+    pdf.set_draw_color(0, 0, 0)
+    pdf.set_fill_color(255, 200, 60)
+    pdf.set_line_width(0.25)
+    for leg in tour.legs:
+        if not leg.reversals or not leg.osm_nodes:
+            continue
+        nodes = leg.osm_nodes
+        turns = (n for p, n, q in zip(nodes, nodes[1:], nodes[2:], strict=False) if p == q)
+        x, y = frame.at(basemap.place(next(turns, nodes[len(nodes) // 2])))
+        if frame.holds((x, y), 2):
+            pdf.polygon([(x - 1.9, y + 1.5), (x + 1.9, y + 1.5), (x, y - 1.8)], style="DF")
+            pdf.line(x, y - 0.7, x, y + 0.7)
+            frame.free([(x - 2, y - 2, x + 2, y + 2)])
+
+
 def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> None:
     """A row's number on its round mark; the font is the caller's."""
     pdf.set_fill_color(*palette.rgb(colour))
@@ -270,29 +289,26 @@ def _names(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> No
     for name in [*(n for n in ours if n in best), *(n for n in best if n not in ours)]:
         pdf.set_font("helvetica", "", 7.5 if name in ours else 6.5)
         length, a, b = best[name]
-        width = pdf.get_string_width(latin(name))
-        if length < 0.8 * width:
-            continue
-        if b[0] < a[0]:
-            a, b = b, a
-        x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
-        angle = math.atan2(b[1] - a[1], b[0] - a[0])
-        steps = max(1, math.ceil(width / 3))
-        chain = [(x + width * (k / steps - 0.5) * math.cos(angle), y + width * (k / steps - 0.5) * math.sin(angle))
-                 for k in range(steps + 1)]  # fmt: skip
-        inside = all(frame.holds(p, 1) for p in chain)
-        if not inside or not frame.free([(u - 1.2, v - 1.2, u + 1.2, v + 1.2) for u, v in chain]):
-            continue
-        with pdf.rotation(-math.degrees(angle), x, y):
-            _haloed(pdf, x - width / 2, y + 0.9, latin(name))
+        if length >= 0.8 * pdf.get_string_width(latin(name)):
+            _along(pdf, frame, latin(name), (a, b) if b[0] >= a[0] else (b, a), 2.7 if name in ours else 0.0)
 
 
-def _haloed(pdf: FPDF, x: float, y: float, words: str) -> None:
-    with pdf.local_context():
-        pdf.set_text_color(255, 255, 255)
-        for k in range(8):
-            pdf.text(x + 0.3 * math.cos(k * math.pi / 4), y + 0.3 * math.sin(k * math.pi / 4), words)
-    pdf.text(x, y, words)
+def _along(pdf: FPDF, frame: Frame, words: str, line: tuple[Point, Point], aside: float) -> None:
+    """Words along a line, ``aside`` mm above it or else below it: over the tour's own line they would not be read."""
+    (ax, ay), (bx, by) = line
+    angle = math.atan2(by - ay, bx - ax)
+    c, s = math.cos(angle), math.sin(angle)
+    width = pdf.get_string_width(words)
+    steps = max(1, math.ceil(width / 3))
+    for push in (-aside, aside) if aside else (0.0,):
+        x, y = (ax + bx) / 2 - push * s, (ay + by) / 2 + push * c
+        chain = [(x + width * (k / steps - 0.5) * c, y + width * (k / steps - 0.5) * s) for k in range(steps + 1)]
+        if not all(frame.holds(p, 1) for p in chain):
+            continue
+        if frame.free([(u - 1.2, v - 1.2, u + 1.2, v + 1.2) for u, v in chain]):
+            with pdf.rotation(-math.degrees(angle), x, y):
+                pdf.text(x - width / 2, y + 0.9, words)
+            return
 
 
 def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Point] | None:
@@ -323,8 +339,13 @@ def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None
         label = latin(place.label)
         width = pdf.get_string_width(label) + 3
         x, y = at if inside else _edge(frame, at)
-        left = min(max(x - width / 2, frame.x + 1), frame.x + frame.w - width - 1)
-        top = min(max(y + (2.2 if inside else -2.5), frame.y + 1), frame.y + frame.h - 6)
+        c, s = (at[0] - x, at[1] - y) if not inside else (0.0, -1.0)
+        size = math.hypot(c, s)
+        c, s = c / size, s / size
+        # the label stands off its mark, or inwards of the arrow that points out of the frame
+        cx, cy = x - c * (width / 2 + 1.5), y - s * 4.7
+        left = min(max(cx - width / 2, frame.x + 1), frame.x + frame.w - width - 1)
+        top = min(max(cy - 2.5, frame.y + 1), frame.y + frame.h - 6)
         while not frame.free([(left, top, left + width, top + 5)]) and top + 11 < frame.y + frame.h:
             top += 5.2
         pdf.set_fill_color(25, 25, 25)
@@ -333,9 +354,6 @@ def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None
         if inside:
             pdf.rect(at[0] - 1.6, at[1] - 1.6, 3.2, 3.2, "DF")
         else:
-            c, s = at[0] - x, at[1] - y
-            size = math.hypot(c, s)
-            c, s = c / size, s / size
             corners = ((3.4, 0.0), (0.0, 2.0), (0.0, -2.0))
             pdf.polygon([(x + u * c - v * s, y + u * s + v * c) for u, v in corners], style="F")
         pdf.rect(left, top, width, 5, "F", round_corners=True, corner_radius=1)

@@ -37,7 +37,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """A street driven through on the way to a row. ``turn``: how it is entered (None: straight on, or not known)."""
+    """A street driven through on the way to a row. ``turn``: how it is entered (None: not known)."""
 
     street: str
     turn: str | None
@@ -48,7 +48,8 @@ class Via:
 class Row:
     """One line for the crew. ``kind``: a leg's kind, or ``wait``. ``legs``: indexes into the tour's legs.
 
-    ``number`` counts what is collected, from 1; others have None. ``turn``: how the row is entered.
+    ``number`` counts what is collected, from 1; others have None. ``turn``: how the row is entered (None: not known,
+    as when leaving a yard).
     ``via_m``: metres driven since the row before. ``trip``: which unloading this is, from 1.
     """
 
@@ -81,15 +82,15 @@ def metres(a: LonLat, b: LonLat) -> float:
     return 6_371_000 * math.hypot(x, math.radians(b[1] - a[1]))
 
 
-def turn(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str | None:
-    """``left``, ``right`` or ``back`` between two headings; None for straight on."""
+def turn(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str:
+    """``straight``, ``left``, ``right`` or ``back`` between two headings."""
     headings = []
     for a, b in (before, after):
         x = (b[0] - a[0]) * math.cos(math.radians(a[1]))
         headings.append(math.degrees(math.atan2(x, b[1] - a[1])))
     change = (headings[1] - headings[0] + 180) % 360 - 180
     if abs(change) < STRAIGHT_DEG:
-        return None
+        return "straight"
     if abs(change) > BACK_DEG:
         return "back"
     return "right" if change > 0 else "left"

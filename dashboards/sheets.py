@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from fpdf import FPDF
 
 from dashboards import palette
-from dashboards.basemap import Basemap
+from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text
 from dashboards.drawing import Frame, disc, draw_tour, latin
 from dashboards.rows import Note, Row, rows
@@ -25,6 +26,7 @@ _INNER = WIDTH - 2 * MARGIN
 _BOTTOM = HEIGHT - 13.0
 #: A map lower than this on the rest of a page says nothing; it gets its own page.
 _MAP_MIN_MM = 112.0
+#: Notes that are said quietly, among the second words; the others are warnings with a triangle.
 _CALM = ("oneway", "window", "u_turn_before", "presentation")
 
 
@@ -38,8 +40,8 @@ class Type:
     gap: float
 
 
-LARGE = Type(12.5, 10.5, 4.6, 1.5)
-SMALL = Type(11.5, 10.0, 4.2, 1.0)
+LARGE = Type(12.5, 10.5, 4.6, 1.3)
+SMALL = Type(11.5, 10.0, 4.1, 0.9)
 
 
 def write_sheets(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: str) -> None:
@@ -74,19 +76,34 @@ class _Sheet:
         carried = {flux for row in self.told for flux, kg in (row.kg or {}).items() if kg}
         self.flux = [flux for flux in words.flux if flux.name in carried]
         self.type = LARGE
-        cell = 17.0 if len(self.flux) <= 3 else 52.0 / len(self.flux)
-        self.flux_width = cell
-        self.street_width = _INNER - 11 - 14 - 9 - 21 - cell * len(self.flux)
+        bags = sum(flux.kg_per_bag is not None for flux in self.flux)
+        self.cells: list[tuple[Flux, float, float]] = []  # flux, left edge, width
+        x = WIDTH - MARGIN - 0.8
+        for flux in reversed(self.flux):
+            width = 11.0 if flux.kg_per_bag is None else 17.0 if bags <= 3 else 15.0
+            x -= width
+            self.cells.insert(0, (flux, x, width))
+        self.loads_at = x
+        self.street_width = x - 21 - (MARGIN + 34)
+        same = {id(b): a.street == b.street for a, b in pairwise(r for r in self.told if r.kind == "collect")}
+        #: Rows entered by a turn, or going on along the last row's street, say by that where they begin.
+        self.begins_plainly = {
+            i for i, row in enumerate(self.told)
+            if row.turn in ("left", "right", "back") or (same.get(id(row)) and not row.via_m)
+        }  # fmt: skip
+        self.place_of = {id(row): i for i, row in enumerate(self.told)}
 
     # --- pages ---
 
     def write(self) -> None:
-        pages = self._split(LARGE)
-        smaller = self._split(SMALL)
-        self.type = LARGE
-        if len(smaller) < len(pages) or self._rest(smaller, SMALL) >= _MAP_MIN_MM > self._rest(pages, LARGE):
-            pages, self.type = smaller, SMALL
-        own_page = self._rest(pages, self.type) < _MAP_MIN_MM
+        points = self._points()
+        splits = []
+        for size in (LARGE, SMALL):
+            pages = self._split(size)
+            own_page = bool(points) and not self._map_fits(points, self._rest(pages, size))
+            splits.append((len(pages) + own_page, size is SMALL, pages, size, own_page))
+        _, _, pages, self.type, own_page = min(splits, key=lambda split: split[:2])
+        wide = own_page and self._wide(points)
         total = len(pages) + own_page
         y = MARGIN
         for n, page in enumerate(pages):
@@ -97,10 +114,27 @@ class _Sheet:
             for row in page:
                 y = self._row(row, y)
         if own_page:
-            self.pdf.add_page()
+            self.pdf.add_page(orientation="landscape" if wide else "portrait")
             self._foot(total, total)
             y = self._small_head()
-        self._map(y + 3)
+        if points:
+            frame = Frame.around(points, MARGIN, y + 3, self.pdf.w - 2 * MARGIN, self.pdf.h - 13 - y - 3)
+            draw_tour(self.pdf, frame, self.tour, self.told, self.basemap, self.words, self.colour)
+
+    def _points(self) -> list[LonLat]:
+        nodes = [n for row in self.told if row.kind == "collect" for n in row.osm_nodes]
+        return [self.basemap.place(n) for n in nodes or [n for leg in self.tour.legs for n in leg.osm_nodes]]
+
+    def _map_fits(self, points: Sequence[LonLat], rest_mm: float) -> bool:
+        """Whether the rest of the last page holds the map, not much smaller than a page of its own would."""
+        if rest_mm < _MAP_MIN_MM:
+            return False
+        own = min(Frame.around(points, 0, 0, w, h).scale for w, h in ((_INNER, 257.0), (277.0, 170.0)))
+        return Frame.around(points, 0, 0, _INNER, rest_mm).scale <= 1.7 * own
+
+    def _wide(self, points: Sequence[LonLat]) -> bool:
+        portrait, landscape = (Frame.around(points, 0, 0, w, h).scale for w, h in ((_INNER, 257.0), (277.0, 170.0)))
+        return landscape < 0.9 * portrait
 
     def _split(self, size: Type) -> list[list[Row]]:
         self.type = size
@@ -120,33 +154,33 @@ class _Sheet:
         return _BOTTOM - 3 - self._top(len(pages) - 1) - sum(map(self._height, pages[-1]))
 
     def _top(self, page: int) -> float:
-        return MARGIN + (39.0 + 7.5 * ((len(self.flux) + 1) // 2) if page == 0 else 13.0) + 9.0
+        return MARGIN + (36.5 + 7.5 * ((len(self.flux) + 1) // 2) if page == 0 else 12.0) + 11.0
 
     def _foot(self, n: int, total: int) -> None:
         pdf = self.pdf
         pdf.set_font("helvetica", "", 8)
         pdf.set_text_color(90, 90, 90)
         left = f"{self.words.name} - {day(self.plan.date, self.lang)} - {self.basemap.attribution}"
-        pdf.text(MARGIN, HEIGHT - 7, latin(left))
+        pdf.text(MARGIN, pdf.h - 7, latin(left))
         page = f"{self.tour.id} - {text('page', self.lang, n=n, total=total)}"
-        self._right(page, WIDTH - MARGIN, HEIGHT - 7)
+        self._right(page, pdf.w - MARGIN, pdf.h - 7)
         pdf.set_text_color(0, 0, 0)
 
     def _band(self, height: float, size: float) -> None:
         pdf = self.pdf
         pdf.set_fill_color(*palette.rgb(self.colour))
-        pdf.rect(MARGIN, MARGIN, _INNER, height, "F")
+        pdf.rect(MARGIN, MARGIN, pdf.w - 2 * MARGIN, height, "F")
         pdf.set_text_color(*palette.ink_on(self.colour))
         pdf.set_font("helvetica", "B", size)
         baseline = MARGIN + height / 2 + pdf.font_size * 0.36
         pdf.text(MARGIN + 4, baseline, latin(self.tour.id))
         pdf.set_font("helvetica", "B", size * 0.58)
-        self._right(day(self.plan.date, self.lang), WIDTH - MARGIN - 4, baseline)
+        self._right(day(self.plan.date, self.lang), pdf.w - MARGIN - 4, baseline)
         pdf.set_text_color(0, 0, 0)
 
     def _small_head(self) -> float:
         self._band(10, 17)
-        return MARGIN + 13.0
+        return MARGIN + 12.0
 
     def _head(self) -> float:
         """Tour, day, truck, people, times, totals, and one coloured square for each bag."""
@@ -159,11 +193,11 @@ class _Sheet:
         km = sum(leg.length_m for leg in tour.legs if leg.mode == "truck")
         trips = sum(leg.kind == "unload" for leg in tour.legs)
         facts = (
-            (text("truck", lang), tour.truck, 32.0),
-            (text("driver", lang), crew, 82.0),
+            (text("truck", lang), tour.truck, 28.0),
+            (text("driver", lang), crew, 70.0),
             (text("start_end", lang), times, 42.0),
             (text("expected", lang), f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}",
-             34.0),
+             50.0),
         )  # fmt: skip
         x = MARGIN
         for label, value, width in facts:
@@ -182,7 +216,7 @@ class _Sheet:
             count = text("bag_count", lang, n=number(bags, lang)) if bags is not None else text("without_bag", lang)
             words = f"{flux.label} : {count}, {mass(totals[flux.name], lang)}"
             self._fitted(words, x + 8, y + (i // 2) * 7.5 + 4.6, _INNER / 2 - 10, 12.5)
-        return MARGIN + 39.0 + 7.5 * ((len(self.flux) + 1) // 2)
+        return MARGIN + 36.5 + 7.5 * ((len(self.flux) + 1) // 2)
 
     def _totals(self) -> dict[str, float]:
         totals = dict.fromkeys((flux.name for flux in self.words.flux), 0.0)
@@ -208,37 +242,35 @@ class _Sheet:
         pdf, lang = self.pdf, self.lang
         pdf.set_font("helvetica", "", 9)
         pdf.set_text_color(70, 70, 70)
-        base = y + 6.4
+        base = y + 8.6
         pdf.text(MARGIN + 1.5, base, latin(text("number", lang)))
         pdf.text(MARGIN + 11.5, base, latin(text("hour", lang)))
         pdf.text(MARGIN + 34, base, latin(text("street", lang)))
-        pdf.text(WIDTH - MARGIN - self.flux_width * len(self.flux) - 20, base, latin(text("side", lang)))
-        for flux, x in self._cells():
-            self._square(flux, x + 1.2, y + 2.6, 4.6)
-            bags = flux.bag_colour is not None and flux.kg_per_bag is not None
-            self._right(f"{text('bags', lang)} | kg" if bags else "kg", x + self.flux_width - 0.5, base, 7.5)
+        pdf.text(self.loads_at - 20, base, latin(text("side", lang)))
+        for flux, x, width in self.cells:
+            self._square(flux, x + width / 2 - 1.5, y + 0.6, 4.6)
+            self._right("kg", x + width - 0.5, base, 9)
+            if flux.kg_per_bag is not None:
+                self._right(text("bags", lang), x + width * 0.54, base, 9)
         pdf.set_text_color(0, 0, 0)
         pdf.set_draw_color(0, 0, 0)
         pdf.set_line_width(0.5)
-        pdf.line(MARGIN, y + 8, WIDTH - MARGIN, y + 8)
-        return y + 9.0
-
-    def _cells(self) -> list[tuple[Flux, float]]:
-        left = WIDTH - MARGIN - self.flux_width * len(self.flux)
-        return [(flux, left + i * self.flux_width) for i, flux in enumerate(self.flux)]
+        pdf.line(MARGIN, y + 10, WIDTH - MARGIN, y + 10)
+        return y + 11.0
 
     # --- rows ---
 
     def _height(self, row: Row) -> float:
         size = self.type
         if row.kind != "collect":
-            return 2 * size.line + 2 * size.gap + size.line * len(self._via_lines(row)) + self._notes_height(row) + 0.6
+            ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
+            return size.line + 2.6 + 2 * size.gap + ways + (size.gap if ways else 0.0)
         lines = len(self._via_lines(row)) + len(self._second_lines(row))
         main = len(self._wrapped(self._title(row), size.main, True)) * (size.line + 0.7)
         return main + lines * size.line + self._notes_height(row) + 2 * size.gap
 
     def _notes_height(self, row: Row) -> float:
-        return sum(self.type.line + (0.0 if note.key in _CALM else 0.9) for note in row.notes)
+        return (self.type.line + 0.9) * sum(note.key not in _CALM for note in row.notes)
 
     def _row(self, row: Row, y: float) -> float:
         bottom = y + self._height(row)
@@ -260,32 +292,52 @@ class _Sheet:
     def _second(self, row: Row) -> str:
         a, b = street(row.from_street, self.lang), street(row.to_street, self.lang)
         parts = []
-        if row.task_kind != "street":
-            parts.append(text("near", self.lang, a=a) if a else "")
+        plain = self.place_of[id(row)] in self.begins_plainly
+        if row.kind != "collect":
+            pass
+        elif row.task_kind != "street":
+            parts.append(text("near", self.lang, a=a) if a and a != street(row.street, self.lang) else "")
+        elif plain and a and b and a != b:
+            parts.append(text("to", self.lang, b=b))
         elif a and b and a != b:
             parts.append(text("from_to", self.lang, a=a, b=b))
         elif a or b:
-            parts.append(text("from", self.lang, a=a) if a else text("to", self.lang, b=b))
+            parts.append(text("to", self.lang, b=b) if b else "" if plain else text("from", self.lang, a=a))
         if row.containers:
             parts.append(text("containers", self.lang, n=row.containers))
+        parts += [self._note(note) for note in row.notes if note.key in _CALM and not self._shown_by_sign(row, note)]
         return ", ".join(part for part in parts if part)
 
+    def _shown_by_sign(self, row: Row, note: Note) -> bool:
+        return note.key == "oneway" or (note.key == "u_turn_before" and row.turn == "back")
+
     def _second_lines(self, row: Row) -> list[str]:
+        """The words under the street; none where they fit beside it."""
         second = self._second(row)
-        return self._wrapped(second, self.type.second, False) if second else []
+        if not second or self._beside(row) is not None:
+            return []
+        return self._wrapped(second, self.type.second, False)
+
+    def _beside(self, row: Row) -> float | None:
+        """How far right of the street's name its second words begin, where there is room for both in one line."""
+        self.pdf.set_font("helvetica", "B", self.type.main)
+        title = self.pdf.get_string_width(latin(self._title(row))) + 2.0 + 5.5 * (Note("oneway") in row.notes)
+        self.pdf.set_font("helvetica", "", self.type.second)
+        both = title + self.pdf.get_string_width(latin(self._second(row)))
+        return title if both <= self.street_width - 1 else None
 
     def _via_lines(self, row: Row) -> list[list[tuple[str | None, str]]]:
         """The way to a row as lines of (turn, words), wrapped by hand because arrows are drawn between the words."""
         if not row.via:
             return []
         items = [(via.turn, street(via.street, self.lang)) for via in row.via]
-        items[-1] = (items[-1][0], f"{items[-1][1]}, {distance(row.via_m, self.lang)}")
-        width = self.street_width + (21 + self.flux_width * len(self.flux) if row.kind != "collect" else 15)
+        items.insert(0, (None, f"{distance(row.via_m, self.lang)} :"))
+        width = WIDTH - MARGIN - (MARGIN + 34)  # nothing else stands on these lines
         self.pdf.set_font("helvetica", "I", self.type.second)
         lines: list[list[tuple[str | None, str]]] = [[]]
         x = 0.0
         for turn, words in items:
-            length = self.pdf.get_string_width(latin(words)) + 7.5
+            length = self.pdf.get_string_width(latin(words)) + (7.5 if turn else 2.5)
             if lines[-1] and x + length > width:
                 lines.append([])
                 x = 0.0
@@ -300,9 +352,9 @@ class _Sheet:
             pdf.set_font("helvetica", "I", self.type.second)
             pdf.set_text_color(60, 60, 60)
             for turn, words in line:
-                self._turn(turn, at + 1.7, y + self.type.line * 0.52, 3.4, (110, 110, 110))
-                pdf.text(at + 4.6, y + self.type.line * 0.8, latin(words))
-                at += pdf.get_string_width(latin(words)) + 7.5
+                self._turn(turn, at + 1.7, y + self.type.line * 0.52, 3.4, (90, 90, 90))
+                pdf.text(at + (4.6 if turn else 0), y + self.type.line * 0.8, latin(words))
+                at += pdf.get_string_width(latin(words)) + (7.5 if turn else 2.5)
             y += self.type.line
         pdf.set_text_color(0, 0, 0)
         return y
@@ -318,11 +370,20 @@ class _Sheet:
         pdf.set_font("helvetica", "", size.main)
         pdf.text(MARGIN + 10.5, base, clock(row.start_at, self.plan.timezone))
         self._turn(row.turn, MARGIN + 28.4, middle, 5.6, (0, 0, 0))
-        self._side(row, WIDTH - MARGIN - self.flux_width * len(self.flux) - 20.5, middle)
+        self._side(row, self.loads_at - 20.5, middle)
         self._loads(row, base, size.main)
-        for line in self._wrapped(self._title(row), size.main, True):
+        beside = self._beside(row)
+        if beside is not None:
+            pdf.set_font("helvetica", "", size.second)
+            pdf.set_text_color(60, 60, 60)
+            pdf.text(MARGIN + 34 + beside, base, latin(self._second(row)))
+            pdf.set_text_color(0, 0, 0)
+        titles = self._wrapped(self._title(row), size.main, True)
+        for line in titles:
             pdf.set_font("helvetica", "B", size.main)
             pdf.text(MARGIN + 34, base, latin(line))
+            if line is titles[-1] and Note("oneway") in row.notes:
+                self._oneway(MARGIN + 35.5 + pdf.get_string_width(latin(line)), base - 1.5)
             base += size.line + 0.7
             y += size.line + 0.7
         for line in self._second_lines(row):
@@ -341,23 +402,23 @@ class _Sheet:
         ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
         self._via(row, MARGIN + 34, y + size.gap * 0.6)
         self._notes(row, MARGIN + 34, y + size.gap * 0.6 + size.line * len(self._via_lines(row)))
-        top = y + ways + (size.gap if ways else 0.3)
+        top = y + ways + (size.gap * 1.3 if ways else 0.3)
         pdf.set_fill_color(*fill)
         pdf.rect(MARGIN, top, _INNER, bottom - top - 0.3, "F")
         pdf.set_text_color(*((255, 255, 255) if dark else (0, 0, 0)))
         base = (top + bottom) / 2 + size.main * 0.3528 * 0.33
         pdf.set_font("helvetica", "", size.main)
         pdf.text(MARGIN + 10.5, base, clock(row.start_at, self.plan.timezone))
-        width = _INNER - 36 - (21 + self.flux_width * len(self.flux) if dark else 0)
+        width = self.street_width - 4 if dark else _INNER - 36
         self._fitted(self._band_title(row), MARGIN + 34, base, width, size.main, bold=True)
         if dark:
             until = text("until", lang, time=clock(row.end_at, self.plan.timezone))
-            self._right(until, WIDTH - MARGIN - self.flux_width * len(self.flux) - 1.5, base, size.second - 1)
-            for flux, x in self._cells():
+            self._right(until, self.loads_at - 1.5, base, size.second - 0.5)
+            for flux, x, cell in self.cells:
                 kg = (row.kg or {}).get(flux.name, 0.0)
                 if kg:
                     pdf.set_font("helvetica", "B", size.second)
-                    self._right(mass(kg, lang), x + self.flux_width - 0.5, base)
+                    self._right(number(kg, lang), x + cell - 0.5, base)
         pdf.set_text_color(0, 0, 0)
 
     def _band_title(self, row: Row) -> str:
@@ -376,25 +437,22 @@ class _Sheet:
     def _loads(self, row: Row, base: float, size: float) -> None:
         """Bags in bold, kilograms beside them, in the flux's column."""
         pdf = self.pdf
-        for flux, x in self._cells():
+        for flux, x, width in self.cells:
             kg = (row.kg or {}).get(flux.name, 0.0)
             if not kg:
                 continue
             bags = self.words.bags(flux.name, kg)
-            pdf.set_font("helvetica", "", size - 2)
-            self._right(number(kg, self.lang), x + self.flux_width - 0.5, base)
+            pdf.set_font("helvetica", "", size - 2.5)
+            self._right(f"{kg:.0f}", x + width - 0.5, base)
             if bags is not None:
-                pdf.set_font("helvetica", "B", size)
-                self._right(str(bags), x + self.flux_width * 0.52, base)
+                pdf.set_font("helvetica", "B", size if width > 16 else size - 1)
+                self._right(str(bags), x + width * 0.54, base)
 
     def _notes(self, row: Row, x: float, y: float) -> None:
         pdf, size = self.pdf, self.type
         for note in row.notes:
             words = latin(self._note(note))
             if note.key in _CALM:
-                pdf.set_font("helvetica", "", size.second)
-                pdf.text(x, y + size.line * 0.75, words)
-                y += size.line
                 continue
             pdf.set_font("helvetica", "B", size.second)
             pdf.set_fill_color(255, 221, 140)
@@ -427,7 +485,7 @@ class _Sheet:
         pdf.set_draw_color(120, 120, 120)
         pdf.set_line_width(0.2)
         pdf.rect(x + 1.3, middle - 2.6, 2.6, 5.2)
-        self._turn(None, x + 2.6, middle, 3.2, (120, 120, 120))
+        self._turn("straight", x + 2.6, middle, 3.2, (120, 120, 120))
         pdf.set_fill_color(*palette.rgb(self.colour))
         if row.side in ("left", "both"):
             pdf.rect(x, middle - 2.6, 1.1, 5.2, "F")
@@ -435,6 +493,12 @@ class _Sheet:
             pdf.rect(x + 4.1, middle - 2.6, 1.1, 5.2, "F")
         pdf.set_font("helvetica", "", self.type.second)
         self._fitted(text(row.side or "both", self.lang), x + 6.3, middle + 1.3, 14, self.type.second)
+
+    def _oneway(self, x: float, middle: float) -> None:
+        """The road sign: a white arrow on a blue square."""
+        self.pdf.set_fill_color(0, 70, 170)
+        self.pdf.rect(x, middle - 1.9, 3.8, 3.8, "F")
+        self._turn("straight", x + 1.9, middle, 3.0, (255, 255, 255))
 
     def _turn(self, turn: str | None, x: float, y: float, size: float, ink: tuple[int, int, int]) -> None:
         """An arrow around (x, y): straight on, bent to a side, or bent back."""
@@ -445,6 +509,8 @@ class _Sheet:
         h = size / 2
         head = size * 0.28
         if turn is None:
+            return
+        if turn == "straight":
             pdf.line(x, y + h, x, y - h + head)
             pdf.polygon([(x, y - h), (x - head, y - h + 1.4 * head), (x + head, y - h + 1.4 * head)], style="F")
             return
@@ -460,16 +526,6 @@ class _Sheet:
         tip = x + way * h
         back = tip - way * 1.4 * head
         pdf.polygon([(tip, bend), (back, bend - head), (back, bend + head)], style="F")
-
-    # --- map ---
-
-    def _map(self, y: float) -> None:
-        nodes = [n for row in self.told if row.kind == "collect" for n in row.osm_nodes]
-        points = [self.basemap.place(n) for n in nodes or [n for leg in self.tour.legs for n in leg.osm_nodes]]
-        if not points:
-            return
-        frame = Frame.around(points, MARGIN, y, _INNER, _BOTTOM - y)
-        draw_tour(self.pdf, frame, self.tour, self.told, self.basemap, self.words, self.colour)
 
     # --- words ---
 

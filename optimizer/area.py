@@ -1,7 +1,7 @@
 """An area: the folder that says what a town has and promises, read once, judged whole, frozen.
 
-``Area.load(folder)`` reads ``area.toml``, ``collection.csv``, ``exceptions.csv`` and ``sectors.geojson``. Every fault of
-every file is listed in one ``AreaFaults`` (file, row or key, field, value, bound), not only the first.
+``Area.load(folder)`` reads ``area.toml``, ``collection.csv``, ``exceptions.csv`` and ``sectors.geojson``. Every fault
+of every file is listed in one ``AreaFaults`` (file, row or key, field, value, bound), not only the first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INPUT_FILES = ("area.toml", "collection.csv", "exceptions.csv", "sectors.geojson
 SECOND_HOLIDAY = ("worked", "free")
 
 
-class AreaFaults(ValueError):
+class AreaFaults(ValueError):  # noqa: N818 (it holds many faults, and is named for them)
     """All faults of an area's files at once."""
 
     def __init__(self, faults: list[str]):

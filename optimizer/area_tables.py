@@ -98,7 +98,7 @@ def weeks(value: str) -> int:
 
 
 def _rows(path: Path, columns: tuple[str, ...], faults: Faults) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV with ``,`` or ``;`` as (row, cells by column); the header is row 1, as a spreadsheet shows it."""
+    """The rows of a CSV with ``,`` or ``;`` as (row, cells by column); the header is row 1, as in a spreadsheet."""
     content = text_of(path, faults)
     if content is None:
         return []

@@ -1,4 +1,4 @@
-"""The text of a new area.toml: every key with its default and a comment, so that a planner can read it and change it."""
+"""The text of a new area.toml: every key with its default and a comment, to be read and changed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ class Wanted:
     narrow_trucks: int
     crane_trucks: int
     fleet_why: str
-    public: bool = True
 
 
 def area_toml(w: Wanted) -> str:
@@ -81,7 +80,8 @@ def _communes(communes: tuple[Commune, ...]) -> Iterable[str]:
         yield ""
 
 
-#: Two sizes of bag truck and a crane truck: kerb, payload, height, width, length, body, litres per km and h, EUR per km, day.
+#: Two sizes of bag truck and a crane truck: kerb and payload kg, height, width, length m, body m3, litres per km and
+#: per h, EUR per km and per day.
 _KINDS = {
     "truck": (12000, 7000, 3.5, 2.5, 8.5, 18, 0.45, 4.0, 0.9, 180.0),
     "narrow": (7500, 4400, 3.1, 2.15, 6.9, 11, 0.34, 3.0, 0.75, 150.0),
@@ -94,10 +94,13 @@ def _fleet(w: Wanted) -> Iterable[str]:
     kinds = ["truck"] * w.trucks + ["narrow"] * w.narrow_trucks + ["crane"] * w.crane_trucks
     for k, kind in enumerate(kinds, 1):
         kerb, payload, height, width, length, body, per_km, per_h, eur_km, eur_day = _KINDS[kind]
-        bags = '{ flux = ["residual", "packaging", "food"], volume_m3 = %d, max_density_kg_m3 = 330 }' % body
-        part = '{ flux = ["glass"], volume_m3 = %d }' % body if kind == "crane" else bags
+        flux, density = ('"glass"', "") if kind == "crane" else (
+            '"residual", "packaging", "food"', ", max_density_kg_m3 = 330",
+        )  # fmt: skip
+        part = f"{{ flux = [{flux}], volume_m3 = {body}{density} }}"
         yield (
-            f'[[trucks]]\nid = "T{k}"\nkerb_kg = {kerb}\npayload_kg = {payload}\nheight_m = {height}\nwidth_m = {width}\n'
+            f'[[trucks]]\nid = "T{k}"\nkerb_kg = {kerb}\npayload_kg = {payload}\n'
+            f"height_m = {height}\nwidth_m = {width}\n"
             f"length_m = {length}\ncompartments = [{part}]\ncrane = {'true' if kind == 'crane' else 'false'}\n"
             f'energy = "diesel"\nenergy_per_km = {per_km}\nenergy_per_h = {per_h}\nco2e_kg_per_unit = 3.1\n'
             f"eur_per_km = {eur_km}\neur_per_day = {eur_day}\n"
@@ -280,4 +283,4 @@ eur_per_overtime_h = 105.0
 eur_per_reversal = 4.0
 balance_eur_per_h = 5.0         # per hour between the longest tour and the mean: crews' fairness
 unserved_eur_per_t = 5000.0     # what leaving waste in the street is worth to avoid (never silently relaxed)
-"""
+"""  # noqa: E501

@@ -304,7 +304,7 @@ class _Case:
         yield from check_route.streets(tour, traced, passage)
         yield from check_route.turns(tour, traced, raw)
         yield from check_route.reversing(tour, rounds, area)
-        yield from check_route.sides(tour, self.tasks, raw, area)
+        yield from check_route.sides(tour, self.tasks, raw, area, rounds)
         yield from check_times.durations(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
         self._reversals += len(rounds)
         for k, driven in traced.driven.items():

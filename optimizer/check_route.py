@@ -15,7 +15,7 @@ from optimizer.rawmap import RawMap, Restriction, Way
 
 SLACK_M, SLACK_LENGTH = 2.0, 0.01
 #: A depot or a site given by coordinates stands on a node this near: the nearest that trucks reach may be further.
-PLACE_WITHIN_M = 500.0
+PLACE_WITHIN_M = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +204,15 @@ def _plain(way: Way | None, node: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TurnRound:
-    """A U-turn without a turning place: ``legs`` are the legs before and after it, one of which has to count it."""
+    """A U-turn without a turning place: ``legs`` are those before and after it and between, one of which counts it.
+
+    ``chain``: the nodes from the end of the dead end back to its entrance, ``back_m`` their length; empty elsewhere.
+    """
 
     node: int
-    legs: tuple[int, int]
-    back_m: float  # how far the dead end reaches back to its entrance; 0 inside a tree
+    legs: range
+    chain: tuple[int, ...]
+    back_m: float
     possible: bool
 
 
@@ -219,15 +223,16 @@ def turn_rounds(traced: Trace, passage: Passage) -> list[TurnRound]:
             before, step = run[n - 1], run[n]
             if before.b != step.a or before.a != step.b or passage.is_turning_place(step.a):
                 continue
-            node, legs = step.a, (before.leg, step.leg)
+            node, legs = step.a, range(before.leg, step.leg + 1)
             if node in passage.raw.lat_deg and passage.is_dead_end(node, before.a):
-                found.append(TurnRound(node, legs, _way_back_m(run, n, passage), True))
+                chain = _way_back(run, n, passage)
+                found.append(TurnRound(node, legs, chain, passage.raw.length_m(chain), True))
             else:
-                found.append(TurnRound(node, legs, 0.0, passage.is_junction_in_dead_end(node)))
+                found.append(TurnRound(node, legs, (), 0.0, passage.is_junction_in_dead_end(node)))
     return found
 
 
-def _way_back_m(run: Sequence[Step], n: int, passage: Passage) -> float:
+def _way_back(run: Sequence[Step], n: int, passage: Passage) -> tuple[int, ...]:
     """From the end of the dead end back along the way it was entered, up to the first junction."""
     nodes = [run[n].a]
     for k in range(1, min(n, len(run) - n) + 1):
@@ -237,7 +242,7 @@ def _way_back_m(run: Sequence[Step], n: int, passage: Passage) -> float:
         nodes.append(out.b)
         if len(passage.legs(out.b)) >= 3:
             break
-    return passage.raw.length_m(nodes)
+    return tuple(nodes)
 
 
 def reversing(tour: Tour, rounds: Sequence[TurnRound], area: Area) -> Iterator[Fault]:
@@ -245,13 +250,13 @@ def reversing(tour: Tour, rounds: Sequence[TurnRound], area: Area) -> Iterator[F
     rules = area.streets
     spare = {k: leg.reversals for k, leg in enumerate(tour.legs)}
     due_m: dict[int, float] = {}
-    for one in sorted(rounds, key=lambda one: one.legs[0] != one.legs[1]):  # those inside a leg first
-        task = tour.legs[one.legs[1]].task
+    for one in sorted(rounds, key=lambda one: len(one.legs)):  # those inside a leg first
+        task = tour.legs[one.legs[-1]].task
         if not one.possible:
-            yield fault("REVERSING_FORBIDDEN", tour.id, one.legs[1], task, node=one.node)
+            yield fault("REVERSING_FORBIDDEN", tour.id, one.legs[-1], task, node=one.node)
         counted = next((k for k in one.legs if spare[k] > 0), None)
         if counted is None:
-            yield fault("REVERSING_FORBIDDEN.undeclared", tour.id, one.legs[1], task, node=one.node)
+            yield fault("REVERSING_FORBIDDEN.undeclared", tour.id, one.legs[-1], task, node=one.node)
             continue
         spare[counted] -= 1
         whole_way = 0 < one.back_m <= rules.reversing_max_m
@@ -292,8 +297,14 @@ def tasks_on_map(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
             yield fault("NO_SUCH_STREET.off_way", None, None, task.id, a=a, b=a, way=way.id)
 
 
-def sides(tour: Tour, tasks: Mapping[str, Task], raw: RawMap, area: Area) -> Iterator[Fault]:
-    """Whether each collection goes along its task, in its direction and on its side."""
+def sides(
+    tour: Tour, tasks: Mapping[str, Task], raw: RawMap, area: Area, rounds: Sequence[TurnRound]
+) -> Iterator[Fault]:
+    """Whether each collection goes along its task, in its direction and on its side.
+
+    In a dead end that the truck leaves backwards both sides are collected on the way in.
+    """
+    dead_ends = [frozenset(one.chain) for one in rounds if one.possible]
     at: int | None = None
     for k, leg in enumerate(tour.legs):
         at = leg.osm_nodes[-1] if leg.osm_nodes else at
@@ -306,12 +317,13 @@ def sides(tour: Tour, tasks: Mapping[str, Task], raw: RawMap, area: Area) -> Ite
             if one_way_m > limit_m * (1 + SLACK_LENGTH) + SLACK_M:
                 yield fault("FOOT_TOO_FAR", tour.id, k, task.id, own=one_way_m, limit=limit_m)
         if task.kind == "street":
-            yield from _side(tour.id, k, leg, task, raw, area)
+            backed_out = any(chain.issuperset(task.osm_nodes) for chain in dead_ends)
+            yield from _side(tour.id, k, leg, task, raw, area, backed_out)
         elif task.osm_nodes[0] not in (leg.osm_nodes or (at,)):
             yield fault("UNSERVED.not_there", tour.id, k, task.id)
 
 
-def _side(tour: str, k: int, leg: Leg, task: Task, raw: RawMap, area: Area) -> Iterator[Fault]:
+def _side(tour: str, k: int, leg: Leg, task: Task, raw: RawMap, area: Area, backed_out: bool) -> Iterator[Fault]:
     along = _holds(leg.osm_nodes, task.osm_nodes)
     back = _holds(leg.osm_nodes, task.osm_nodes[::-1])
     if not along and not back:
@@ -323,7 +335,7 @@ def _side(tour: str, k: int, leg: Leg, task: Task, raw: RawMap, area: Area) -> I
     if leg.mode == "foot" or (along and back) or way is None:
         return  # on foot, or driven in and out, both sides are at hand
     if task.side == "both":
-        if not _may_cross(way, area):
+        if not backed_out and not _may_cross(way, area):
             yield fault("WRONG_SIDE.crossing", tour, k, task.id, way=way.id)
         return
     if not along:

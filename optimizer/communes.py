@@ -98,7 +98,7 @@ class Territories:
             taken |= shapely.contains_xy(shape, xy[:, 0], xy[:, 1])
         free = np.flatnonzero(~taken)
         if len(free) and self._owners:
-            tree = shapely.STRtree(shapely.points(self._places))
+            tree = shapely.STRtree(np.asarray(shapely.points(self._places), dtype=object))
             owner[free] = np.array(self._owners)[tree.nearest(shapely.points(xy[free]))]
         if self._rest:
             owner[free[owner[free] < 0]] = self._rest[0]

@@ -310,6 +310,8 @@ class _Made:
 
     def _who(self, task: Task, one: Pass) -> tuple[str | None, list[int]]:
         """The shifts that may serve a task, or why none may."""
+        if not one.fits:
+            return "NO_TRUCK", []
         if not one.reachable:
             return "UNREACHABLE", []
         fit = []
@@ -379,11 +381,17 @@ class _Made:
     def _shift(self, shift: Shift, travel: int, depot: int) -> ProblemShift:
         truck, prices, regime = self.area.truck(shift.truck), self.area.prices, REGIMES[shift.regime]
         return ProblemShift(
-            shift.id, travel, depot, self.elapsed(shift.start_s), shift.length_s, shift.overtime_s,
+            shift.id, travel, depot, self.elapsed(shift.start_s), shift.length_s, self._overtime_s(shift),
             shift.start_service_s, shift.end_service_s, self.area.service_times.crew_factor[shift.loaders],
             self.capacity(truck), regime.breaks, regime.max_work_s, regime.max_driving_s,
             truck.eur_per_day, prices.eur_per_h / 3600, prices.eur_per_overtime_h / 3600, truck.eur_per_km / 1000,
         )  # fmt: skip
+
+    def _overtime_s(self, shift: Shift) -> float:
+        """The overtime that leaves the truck to its next shift of the day in time."""
+        end_s = shift.start_s + shift.length_s
+        later = [s.start_s for s in self.shifts if s.truck == shift.truck and s.start_s > shift.start_s]
+        return min([float(shift.overtime_s), *(float(max(0, start_s - end_s)) for start_s in later)])
 
     def _mean_speed_mps(self, travel: tuple[np.ndarray, ...]) -> float:  # type: ignore[type-arg]
         """What a second of travel is in metres, in the mean over the town's streets."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .addresses import Address, merged, read_base
-from .area import Area
+from .area import DWELLINGS, Area
 from .communes import PEOPLE_PER_KM, Territories, listed
 from .demand_file import KnownDemand, read_demand
 from .extract import Extract
@@ -108,8 +109,15 @@ class Demand:
         """Everything of a flux in a week, whether it goes by bag or to drop-off points."""
         if flux not in self.kg_per_person_week:
             raise ValueError(f"demand: flux = {flux!r}, must be one of {', '.join(self.kg_per_person_week)}")
+        return self._totals_kg[flux]
+
+    @cached_property
+    def _totals_kg(self) -> dict[str, float]:
         places = sorted(set(self.dwellings) | {(stretch, side) for stretch, side, _ in self.known_kg})
-        return sum(self._kg(where, kind, flux) for where in places for kind in ("houses", "blocks", "shops"))
+        return {
+            flux: sum(self._kg(where, kind, flux) for where in places for kind in DWELLINGS)
+            for flux in self.kg_per_person_week
+        }
 
 
 def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
@@ -128,7 +136,9 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
     lived_on = np.isin(highway, SPREAD_ALONG)
     lived_on[np.setdiff1d(np.arange(len(stretches)), kerbs.open_air)] = False
     communes, source = listed(area, extract, float(length_m[lived_on].sum()) / 1000)
-    notes.append(Note(f"people_from_{source}", {"people": sum(c.population for c in communes), "per_km": PEOPLE_PER_KM}))
+    notes.append(
+        Note(f"people_from_{source}", {"people": sum(c.population for c in communes), "per_km": PEOPLE_PER_KM})
+    )
 
     ground = Territories(communes, extract, area.crs)
     middles = np.array([s.middle_xy for s in stretches]).reshape(-1, 2)
@@ -155,7 +165,7 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
         )
         for k in np.flatnonzero((people.sum(axis=0) > 0) | (shops > 0))
     }  # fmt: skip
-    # Published kg per inhabitant hold the shops' share already (FR: "déchets ménagers et assimilés"): it is moved to them.
+    # Published kg per inhabitant hold the shops' share already (FR: "ménagers et assimilés"): it is moved to them.
     persons, shop_persons = float(people.sum()), float(shops.sum()) * SHOP_PEOPLE
     part = persons / (persons + shop_persons) if persons else 1.0
     if shop_persons:
@@ -272,10 +282,8 @@ class _Spread:
             weight = homes.floor_m2(levels)[at] * self.doors.share[mine]
             block = homes.blocks(levels, blocks_from)[at]
             for row, kind in enumerate((~block, block)):
-                found[row] = np.bincount(
-                    self.doors.place[mine[kind]], weight[kind], minlength=found.shape[1]
-                )
-            return found * (people / weight.sum())
+                found[row] = np.bincount(self.doors.place[mine[kind]], weight[kind], minlength=found.shape[1])
+            return np.asarray(found * (people / weight.sum()))
         if length.sum() > 0:
             values = {"name": name, "covered": round(100 * covered), "blocks": round(100 * BLOCKS_SHARE)}
             notes.append(Note("along_streets", values))

@@ -90,7 +90,9 @@ class _Reader:
             return ()
         told = [k for k in stretches if self.odd[k]]
         if stretches and not told:
-            faults.append(f"side = {side!r}, no numbered address of the street tells which side that is; leave it empty")
+            faults.append(
+                f"side = {side!r}, no numbered address of the street tells which side that is; leave it empty"
+            )
         wanted = 1 if side == "odd" else -1
         return tuple((k, "left" if self.odd[k] == wanted else "right") for k in told)
 
@@ -122,7 +124,9 @@ def read_demand(area: Area, kerbs: Kerbs, counts: Mapping[Where, Mapping[str, fl
     reader.refused += [f"{name} row 1: unknown column {c!r}, must be one of {', '.join(sorted(known))}"
                        for c in header if c not in known]  # fmt: skip
     if "dwelling" not in header or not {"street", "way", "stretch"} & set(header):
-        reader.refused.append(f"{name} row 1: columns {', '.join(header)}, must hold dwelling and street, way or stretch")
+        reader.refused.append(
+            f"{name} row 1: columns {', '.join(header)}, must hold dwelling and street, way or stretch"
+        )
         return KnownDemand({}, {}, tuple(reader.refused))
     good = [row for number, cells in rows if (row := reader.row(number, cells)) is not None]
     dwellings: dict[Where, dict[str, float]] = {}

@@ -27,6 +27,7 @@ Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 24  # before and after a task: of so many tasks is asked whether it could go beside them
 NEVER = 1e7  # seconds: no way
+TRIES = 40  # places for a new trip that are looked at on the clock
 _EPS = 1e-6
 
 
@@ -215,6 +216,7 @@ class Draft:
         self.timed = np.zeros(size, dtype=bool)  # hours that could matter at this node
         self.free_s = np.zeros(size)  # when a truck is done at a node (of a refreshed route)
         self.late_s = np.zeros(size)  # by when it must arrive there
+        self.gap_s = np.zeros(size)  # the rest that is taken before driving on
         self.work_s = np.array([s.start_service_s + s.end_service_s for s in terms.problem.shifts], dtype=float)
         self.travel_s = np.zeros(k)
         self.extra_eur = np.zeros(k)
@@ -235,7 +237,7 @@ class Draft:
 
     _ARRAYS = (
         "succ", "pred", "route", "trip", "mode", "place_in", "place_out", "serve_s", "leg_s", "room", "timed", "free_s",
-        "late_s", "work_s", "travel_s", "extra_eur", "count", "timed_count", "stale",
+        "late_s", "gap_s", "work_s", "travel_s", "extra_eur", "count", "timed_count", "stale",
     )  # fmt: skip
 
     def copy(self) -> dict[str, object]:
@@ -431,10 +433,11 @@ class Draft:
         for way in np.argsort(seconds, kind="stable"):
             if not t.is_binding[k][way] and not self.timed_count[k]:
                 break
-            arrival = self.free_s[a] + float(travel[self.place_out[a], t.way_in[group][way]])
+            arrival = self.free_s[a] + self.gap_s[a] + float(travel[self.place_out[a], t.way_in[group][way]])
             done = self._through(k, t.ways[group][way], arrival)
             late = self.late_s[b] if self.late_s[b] > 0 else NEVER  # below 0: the route is in trouble anyway
-            if done is not None and done + float(travel[t.way_out[group][way], self.place_in[b]]) <= late:
+            on_s = self.gap_s[unload] + float(travel[t.way_out[group][way], self.place_in[b]])
+            if done is not None and done + on_s <= late:
                 break
         else:
             return
@@ -494,10 +497,12 @@ class Draft:
         free = start_s + np.cumsum(serve)
         free[1:] += np.cumsum(legs)
         rest_s = 0.0
+        self.gap_s[row] = 0.0
         if free[-1] - start_s > t.rest_after_s[k]:
             rest_s = float(t.rest_s[k])
             boundary = min(max(0, int(np.searchsorted(free, start_s + t.rest_latest_s[k])) - 1), len(legs) - 1)
             legs[boundary] += rest_s
+            self.gap_s[row[boundary]] = rest_s
             free[boundary + 1 :] += rest_s
         late = start_s + t.limit_s[k] + rest_s - np.cumsum(serve[::-1])[::-1]
         late[:-1] -= np.cumsum(legs[::-1])[::-1]
@@ -563,7 +568,7 @@ class Draft:
                     self.refresh(int(r))
             done = self._done(task, self.free_s[after] + there, serve)
             first_rest = (self.work_s[k] <= t.rest_after_s[k]) & (self.work_s[k] + work > t.rest_after_s[k])
-            done = done + first_rest * t.rest_s[k]  # wherever it will stand, it may make the rest of the route later
+            done = done + first_rest * t.rest_s[k] + self.gap_s[after]  # wherever it will stand, it may make others late
             fits &= (done + on <= self.late_s[before]) | ~clocked
         eur = self._price(k, more, work)
         eur += t.length_m[task, : t.modes[task], None] * t.eur_per_m[k] + t.reversals_eur[task, : t.modes[task], None]
@@ -621,7 +626,7 @@ class Draft:
                 found += self._trips_of(task, after[mine], k[mine], int(group))
         offers: list[Offer] = []
         seen: set[int] = set()
-        for eur, node, mode, way in sorted(found):
+        for eur, node, mode, way in sorted(found)[:TRIES]:
             route = int(self.route[node])
             if route not in seen and self._on_time(task, node, mode, way):
                 seen.add(route)
@@ -662,7 +667,13 @@ class Draft:
         if begin is None:
             return False
         done = self._through(k, t.ways[group][way], begin + serve + float(travel[place, t.way_in[group][way]]))
-        return done is not None and done + float(travel[t.way_out[group][way], self.place_in[before]]) <= self.late_s[before]
+        if done is None:
+            return False
+        done += float(travel[t.way_out[group][way], self.place_in[before]])
+        work_s = self.work_s[k] + done - self.free_s[after] - self.leg_s[after]
+        if self.work_s[k] <= t.rest_after_s[k] < work_s:
+            done += t.rest_s[k]
+        return bool(done + self.gap_s[after] <= self.late_s[before])
 
 
 def _latest_begin(windows: tuple[Window, ...], serve_s: float, done_s: float) -> float | None:

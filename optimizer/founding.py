@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,7 +123,9 @@ def _refuse_to_overwrite(folder: Path, extract_path: Path, addresses: Path | Non
         raise FoundingFault(f"{folder}: is a file, must be a new folder")
     for name in INPUT_FILES:
         if (folder / name).exists():
-            raise FoundingFault(f"{folder}: holds an area already ({name}), which is never overwritten; name another folder")
+            raise FoundingFault(
+                f"{folder}: holds an area already ({name}), which is never overwritten; name another folder"
+            )
     for source in (extract_path, addresses):
         if source is not None:
             target = folder / source.name
@@ -164,7 +166,7 @@ def _write(stage: Path, wanted: Wanted, sectors: tuple[Sector, ...], drop_off: b
     (stage / "exceptions.csv").write_text(_csv(empty), encoding="utf-8")
 
 
-def _csv(rows: list[tuple[str, ...]]) -> str:
+def _csv(rows: Sequence[tuple[str, ...]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -188,7 +190,9 @@ def _country_why(country: Country, asked: dict[str, str | None]) -> str:
 
 def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], str]:
     if population is not None:
-        return (Commune(name, population),), "Population: as given to `ripeur area new`, for all that the extract covers."
+        return (
+            Commune(name, population),
+        ), "Population: as given to `ripeur area new`, for all that the extract covers."
     found_ = mapped(extract)
     if found_:
         return found_, "Population: REAL, the `population` of the map's places and boundaries (OpenStreetMap)."

@@ -21,13 +21,12 @@ from .snapping import Floats, Ints
 Flags = NDArray[np.bool_]
 
 HOUSES = frozenset(
-    "house detached semidetached_house terraced_house terrace bungalow villa farm cabin static_caravan houseboat "
-    "hut ger allotment_house".split()
+    ["house", "detached", "semidetached_house", "terraced_house", "terrace", "bungalow", "villa", "farm", "cabin", "static_caravan", "houseboat", "hut", "ger", "allotment_house"]
 )
-BLOCKS = frozenset("apartments dormitory".split())
+BLOCKS = frozenset(["apartments", "dormitory"])
 #: ``yes`` is what most buildings of the world are tagged; it may be anything, mostly homes.
-UNTOLD = frozenset("yes residential mixed".split())
-SHOPS = frozenset("retail supermarket kiosk commercial shop store office hotel mall restaurant".split())
+UNTOLD = frozenset(["yes", "residential", "mixed"])
+SHOPS = frozenset(["retail", "supermarket", "kiosk", "commercial", "shop", "store", "office", "hotel", "mall", "restaurant"])
 
 #: Levels where none are mapped: a house; an untold footprint up to LARGE_M2; a larger one or a block.
 HOUSE_LEVELS, SMALL_LEVELS, BLOCK_LEVELS = 2.0, 2.0, 4.0
@@ -115,7 +114,7 @@ class Households:
     def blocks(self, levels: Floats, from_levels: int) -> Flags:
         """Which homes are blocks: by their use, else by flats, else by levels."""
         told = (self.use == 2) | (self.flats >= BLOCK_FLATS)
-        return (self.use != 1) & (told | (np.round(levels) >= from_levels))
+        return np.asarray((self.use != 1) & (told | (np.round(levels) >= from_levels)), dtype=bool)
 
 
 def _metres(lon: list[float], lat: list[float], to_metres: Transformer) -> Floats:
@@ -129,8 +128,8 @@ def _shapes(buildings: list[Building], to_metres: Transformer) -> NDArray[np.obj
     lon, lat = np.array([p for b in buildings for p in b.outline], np.float64).T
     x, y = to_metres.transform(lon, lat)
     ring = np.repeat(np.arange(len(buildings)), [len(b.outline) for b in buildings])
-    shapes: NDArray[np.object_] = shapely.polygons(shapely.linearrings(np.column_stack((x, y)), indices=ring))
-    return shapes
+    rings = shapely.linearrings(np.column_stack((x, y)), indices=ring)
+    return np.asarray(shapely.polygons(rings), dtype=object)
 
 
 def _traits(b: Building) -> tuple[float, float, float, float, float, float]:

@@ -83,7 +83,7 @@ def opening_hours(text: str) -> tuple[Hours, ...]:
         for (_, closes_s), (opens_s, _) in itertools.pairwise(spans):
             if opens_s < closes_s:
                 raise ValueError(f"must not overlap, unlike {part!r}")
-        days |= {day: spans for day in named}
+        days |= dict.fromkeys(named, spans)
     hours = tuple(Hours(day, start, end) for day in sorted(days) for start, end in days[day])
     if not hours:
         raise ValueError("must name at least one opening, such as Mo-Sa 05:00-20:00")

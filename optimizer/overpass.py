@@ -70,7 +70,9 @@ def download(place: str, folder: Path) -> Path:
         _judge(part, place, url)
         os.replace(part, target)
     except requests.RequestException as error:
-        raise DownloadFault(f"Overpass at {url} cannot be reached for {place!r} ({_short(error)}); {_OFFLINE}") from error
+        raise DownloadFault(
+            f"Overpass at {url} cannot be reached for {place!r} ({_short(error)}); {_OFFLINE}"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return target
@@ -96,14 +98,16 @@ def _ground(place: str) -> str:
         found: Any = osmnx.geocode_to_gdf(place)
     except requests.RequestException as error:
         where = osmnx.settings.nominatim_url
-        raise DownloadFault(f"Nominatim at {where} cannot be reached for {place!r} ({_short(error)}); {_OFFLINE}") from error
-    except (osmnx._errors.InsufficientResponseError, osmnx._errors.ResponseStatusCodeError, TypeError) as error:
+        raise DownloadFault(
+            f"Nominatim at {where} cannot be reached for {place!r} ({_short(error)}); {_OFFLINE}"
+        ) from error
+    except (ValueError, TypeError) as error:  # OSMnx: nothing found, a refusal, or a place without an outline
         raise DownloadFault(f"place {place!r} was not found as a town with an outline ({_short(error)})") from error
     finally:
         osmnx.settings.use_cache = cached
-    shape = shapely.union_all([g for g in found.geometry]).buffer(_AROUND_DEG).simplify(_SIMPLE_DEG)
-    if shape.geom_type != "Polygon":  # islands: one outline around all
-        shape = shape.convex_hull
+    shape = shapely.union_all(list(found.geometry)).buffer(_AROUND_DEG).simplify(_SIMPLE_DEG)
+    if not isinstance(shape, shapely.Polygon):  # islands: one outline around all
+        shape = shapely.Polygon(shape.convex_hull.exterior)
     return " ".join(f"{lat:.5f} {lon:.5f}" for lon, lat in shape.exterior.coords[:-1])
 
 

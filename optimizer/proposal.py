@@ -25,13 +25,16 @@ from .streets import Streets, sides_of
 
 #: An object of the map lies this near to a street that trucks reach, else it is not proposed. Land uses are large.
 NEAR_M = 400.0
-_QUIET = frozenset("tertiary secondary unclassified residential service".split())
+_QUIET = frozenset(["tertiary", "secondary", "unclassified", "residential", "service"])
 #: What a depot or an unloading site is looked for, best first: (tag, value), reason.
-DEPOT_SIGNS = (("landuse", "depot"), ("amenity", "recycling"), ("landuse", "industrial"), ("man_made", "works"),
-               ("man_made", "wastewater_plant"), ("amenity", "waste_transfer_station"), ("landuse", "landfill"))  # fmt: skip
-SITE_SIGNS = (("amenity", "waste_transfer_station"), ("amenity", "recycling"), ("landuse", "landfill"),
-              ("amenity", "waste_disposal"), ("landuse", "industrial"), ("man_made", "works"),
-              ("man_made", "wastewater_plant"))  # fmt: skip
+DEPOT_SIGNS = (
+    ("landuse", "depot"), ("amenity", "recycling"), ("landuse", "industrial"), ("man_made", "works"),
+    ("man_made", "wastewater_plant"), ("amenity", "waste_transfer_station"), ("landuse", "landfill"),
+)  # fmt: skip
+SITE_SIGNS = (
+    ("amenity", "waste_transfer_station"), ("amenity", "recycling"), ("landuse", "landfill"),
+    ("amenity", "waste_disposal"), ("landuse", "industrial"), ("man_made", "works"), ("man_made", "wastewater_plant"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,16 @@ def drivable_nodes(streets: Streets, extract: Extract, truck: Truck) -> frozense
             if s.oneway <= 0:
                 leaving[s.end].append(2 * s.index + 1)
     banned, only = _restrictions(extract)
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     for state in sorted(state for states in leaving.values() for state in states):
         segment = streets.segments[state // 2]
         end = segment.end if state % 2 == 0 else segment.start
         for other in leaving[end]:
             way = streets.segments[other // 2].way.id
             allowed = only.get((segment.way.id, end))
-            turned_round = other == state ^ 1
-            if turned_round or end in blocked or (allowed and way not in allowed) or (segment.way.id, end, way) in banned:
-                continue
-            graph.add_edge(state, other)
+            signed_off = (allowed and way not in allowed) or (segment.way.id, end, way) in banned
+            if other != state ^ 1 and end not in blocked and not signed_off:
+                graph.add_edge(state, other)
     largest = max(nx.strongly_connected_components(graph), key=lambda part: (len(part), -min(part)), default=set())
     starts, ends = set(), set()
     for state in largest:
@@ -109,8 +111,8 @@ def places(
     nodes = quiet or sorted(core)
     if len(nodes) < 2:
         raise ValueError(
-            f"extract {extract.path.name}: {len(nodes)} junctions that a truck of {truck.gross_kg / 1000:g} t can reach "
-            "and leave, must be at least 2"
+            f"extract {extract.path.name}: {len(nodes)} junctions that a truck of {truck.gross_kg / 1000:g} t "
+            "can reach and leave, must be at least 2"
         )
     xy = np.array([streets.xy[n] for n in nodes])
     centre = middle_of_people(streets, demand)
@@ -118,13 +120,14 @@ def places(
 
     def chosen(signs: tuple[tuple[str, str], ...], taken: int | None, what: str) -> ProposedPlace:
         for sign in signs:
-            found = [(o, np.array(to_metres.transform(o.lon_deg, o.lat_deg))) for o in extract.objects if _shows(o, sign)]
+            shown = [o for o in extract.objects if _shows(o, sign)]
+            found = [(o, np.array(to_metres.transform(o.lon_deg, o.lat_deg))) for o in shown]
             for one, at in sorted(found, key=lambda f: (float(np.hypot(*(f[1] - centre))), f[0].id)):
                 away = np.hypot(*(xy - at).T)
                 for k in np.argsort(away, kind="stable")[:2]:
                     if away[k] <= NEAR_M and nodes[k] != taken:
-                        label = f" ({one.tags['name']})" if "name" in one.tags else ""
-                        return _place(extract, nodes[k], f"nearest junction to {'='.join(sign)}{label}, {away[k]:.0f} m away")
+                        label = "=".join(sign) + (f" ({one.tags['name']})" if "name" in one.tags else "")
+                        return _place(extract, nodes[k], f"nearest junction to {label}, {away[k]:.0f} m away")
         away = np.hypot(*(xy - centre).T)
         if taken is not None:  # two places on one spot would make every trip free
             away = np.where(np.hypot(*(xy - xy[nodes.index(taken)]).T) >= 1000.0, away, away + 1e6)
@@ -157,7 +160,7 @@ def middle_of_people(streets: Streets, demand: Demand) -> Floats:
     xy = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
     weight = np.array([people.get(s.id, 0.0) for s in streets.stretches])
     if weight.sum() <= 0:
-        return np.median(np.array(list(streets.xy.values())), axis=0)
+        return np.asarray(np.median(np.array(list(streets.xy.values())), axis=0))
     middle = []
     for axis in (0, 1):
         order = np.argsort(xy[:, axis], kind="stable")

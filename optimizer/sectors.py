@@ -21,6 +21,7 @@ from pyproj import Transformer
 from .area import Sector
 
 Floats = NDArray[np.float64]
+Degrees = Sequence[float] | Floats
 Corner = tuple[float, float]
 #: A cut that misses its share by more than this of the whole is tried across the other side and at a slant.
 GOOD_CUT = 0.005
@@ -168,14 +169,12 @@ def _degrees(rings: list[list[Corner]], crs: str) -> list[tuple[tuple[float, flo
     return found
 
 
-def sector_of(sectors: Sequence[Sector], lon_deg: Sequence[float] | Floats, lat_deg: Sequence[float] | Floats) -> list[str]:
+def sector_of(sectors: Sequence[Sector], lon_deg: Degrees, lat_deg: Degrees) -> list[str]:
     """The name of each point's sector; on a border the first of the list, outside of all the nearest."""
     return [sectors[k].name for k in indices(sectors, lon_deg, lat_deg)]
 
 
-def indices(
-    sectors: Sequence[Sector], lon_deg: Sequence[float] | Floats, lat_deg: Sequence[float] | Floats
-) -> NDArray[np.intp]:
+def indices(sectors: Sequence[Sector], lon_deg: Degrees, lat_deg: Degrees) -> NDArray[np.intp]:
     """As ``sector_of``, positions in ``sectors`` instead of names."""
     if not sectors:
         raise ValueError("sectors: none, must be at least one")
@@ -195,7 +194,7 @@ def indices(
     return found
 
 
-def _shape(sector: Sector) -> shapely.Geometry:
+def _shape(sector: Sector) -> shapely.MultiPolygon:
     return shapely.MultiPolygon([(rings[0], list(rings[1:])) for rings in sector.polygons])
 
 
@@ -203,13 +202,18 @@ def to_geojson(sectors: Sequence[Sector]) -> dict[str, Any]:
     """RFC 7946: one MultiPolygon or Polygon per sector, outer rings counter-clockwise."""
     features = []
     for sector in sectors:
-        shape = shapely.orient_polygons(_shape(sector))
-        if len(shape.geoms) == 1:
-            shape = shape.geoms[0]
-        features.append(
-            {"type": "Feature", "properties": {"name": sector.name}, "geometry": json.loads(shapely.to_geojson(shape))}
-        )
+        parts = [[_turned(ring, k == 0) for k, ring in enumerate(rings)] for rings in sector.polygons]
+        geometry = {"type": "Polygon", "coordinates": parts[0]} if len(parts) == 1 else (
+            {"type": "MultiPolygon", "coordinates": parts}
+        )  # fmt: skip
+        features.append({"type": "Feature", "properties": {"name": sector.name}, "geometry": geometry})
     return {"type": "FeatureCollection", "features": features}
+
+
+def _turned(ring: tuple[tuple[float, float], ...], outer: bool) -> list[list[float]]:
+    """Outer rings counter-clockwise, holes clockwise (RFC 7946, 3.1.6)."""
+    points = [list(p) for p in ring]
+    return points if shapely.LinearRing(ring).is_ccw == outer else points[::-1]
 
 
 def write(sectors: Sequence[Sector], path: Path) -> None:

@@ -10,7 +10,7 @@ nearest street that one can, or is listed as unreachable.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Pass:
 
     ``stands``: by truck profile, the stands it may be served from; empty mapping = no truck gets there.
     ``drive_nodes``: for a street, the driving order of each stand's alternative, in step with ``stands``.
-    ``foot_nodes``: from the entrance out and back when loaders walk.
+    ``foot_nodes``: from the entrance out and back when loaders walk. ``fits``: some truck is small and light enough.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Pass:
     arcs: Mapping[str, tuple[tuple[int, ...], ...]]
     foot_nodes: tuple[int, ...] = ()
     foot_m: float = 0.0
+    fits: bool = True
 
     @property
     def reachable(self) -> bool:
@@ -72,14 +73,14 @@ def passes(area: Area, streets: Streets, roads: Mapping[str, TruckRoads], depot:
     """Every pass of the town, in a stable order. ``roads``: by profile, the profile of most shifts first."""
     served = _Served(area, streets, roads, depot)
     found: list[Pass] = []
-    carried: dict[int, list[tuple[Stretch, float]]] = {}  # entrance node -> stretches whose residents bring it there
+    carried: dict[int, list[Stretch]] = {}  # entrance node -> stretches whose residents bring it there
     for stretch in streets.stretches:
         how = served.how(stretch)
         if isinstance(how, int):
-            carried.setdefault(how, []).append((stretch, stretch.length_m))
+            carried.setdefault(how, []).append(stretch)
         else:
             found.extend(how)
-    found.extend(served.presentation_point(node, [s for s, _ in stretches]) for node, stretches in sorted(carried.items()))
+    found.extend(served.presentation_point(node, stretches) for node, stretches in sorted(carried.items()))
     return tuple(found)
 
 
@@ -139,7 +140,7 @@ class _Served:
         near = self.nearest_reached(stretch)
         if near is not None:
             return near
-        return driven
+        return driven if usable else [replace(p, fits=False) for p in driven]
 
     def driven(self, stretch: Stretch, nodes: tuple[int, ...], side: Side) -> Pass:
         """A pass along the stretch; the other direction too where both sides are taken at once on a two-way street."""

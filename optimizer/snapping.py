@@ -30,8 +30,8 @@ _STEP_M = 0.5  # half the piece of street whose direction decides the side
 _SHORT = {
     "av": "avenue", "ave": "avenue", "bd": "boulevard", "bld": "boulevard", "bvd": "boulevard", "r": "rue",
     "pl": "place", "ch": "chemin", "che": "chemin", "imp": "impasse", "all": "allee", "rte": "route", "sq": "square",
-    "st": "saint", "ste": "sainte", "str": "strasse", "qu": "quai", "crs": "cours", "fg": "faubourg", "res": "residence",
-    "gen": "general", "dr": "docteur", "pdt": "president", "mal": "marechal",
+    "st": "saint", "ste": "sainte", "str": "strasse", "qu": "quai", "crs": "cours", "fg": "faubourg",
+    "res": "residence", "gen": "general", "dr": "docteur", "pdt": "president", "mal": "marechal",
 }  # fmt: skip
 
 
@@ -75,11 +75,11 @@ class Kerbs:
         return cls(stretches, np.array(names, np.int64), codes, lines, np.array(open_air, np.int64))
 
     def snap(self, xy: Floats, streets: Sequence[str | None], reach_m: float) -> Snapped:
-        """Lay points (n x 2, metres) on stretches: on the street of their address where it is near, else the nearest."""
+        """Lay points (n x 2, metres) on the street of their address where it is near, else on the nearest."""
         found = np.full(len(xy), -1, np.int64)
         if len(xy) == 0 or len(self.open_air) == 0:
             return Snapped(found, np.zeros(len(xy)))
-        points = shapely.points(xy)
+        points = np.asarray(shapely.points(xy), dtype=object)
         tree = shapely.STRtree(self.lines[self.open_air])
         near, which = tree.query_nearest(points, max_distance=reach_m, all_matches=True)
         which = self.open_air[which]
@@ -98,7 +98,7 @@ class Kerbs:
         return Snapped(found, self._offset_m(points, found))
 
     def _offset_m(self, points: NDArray[np.object_], found: Ints) -> Floats:
-        """Signed distance from the axis: the street's direction where the point is nearest, crossed with the way there."""
+        """Signed distance from the axis: the direction where the point is nearest, crossed with the way there."""
         offset = np.zeros(len(points))
         on = np.flatnonzero(found >= 0)
         lines = self.lines[found[on]]

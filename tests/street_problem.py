@@ -16,7 +16,7 @@ DAY = date(2026, 11, 23)
 SPEED_MPS = 7.0
 
 
-def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: float = 0.02) -> Problem:
+def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: float = 0.02, mean_kg: float = 75.0) -> Problem:
     """A jittered grid town of ``n_tasks`` street tasks: one-ways, streets done side by side, streets done in one pass.
 
     Travel times are turn-aware between directed streets (right turns cheap, left turns dearer, U-turns very dear).
@@ -39,7 +39,7 @@ def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: fl
     tasks = []
     for t, pick in enumerate(order):
         places, both_sides = streets[pick]
-        kg = float(rng.gamma(3.0, 25.0)) * (1.6 if both_sides else 1.0)
+        kg = float(rng.gamma(3.0, mean_kg / 3)) * (1.6 if both_sides else 1.0)
         metres = float(length_m[places[0]])
         modes = tuple(Mode(a, metres / 3.0, 0.5 * kg, metres) for a in places)
         windows: tuple[Window, ...] = ((0.0, 8 * 3600.0), (9 * 3600.0, 30 * 3600.0))

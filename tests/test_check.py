@@ -91,6 +91,28 @@ def test_a_truck_may_turn_at_a_junction_inside_a_dead_end_tree_if_it_counts_it(p
     assert report.reversals == 2
 
 
+@pytest.mark.parametrize("counted", [0, 1, 2])
+def test_a_truck_may_collect_on_the_way_into_a_dead_end_and_back_out_later(
+    counted: int, plan: Plan, area: Area
+) -> None:
+    t, k = next(p for p in places(plan, "collect") if plan.tours[p[0]].legs[p[1]].task == "dead end")
+    whole, length_m = plan.tours[t].legs[k], plan.tours[t].legs[k].length_m / 2
+    times = [whole.start_at + timedelta(seconds=s) for s in (0, 600, 800, 1200)]
+    pieces = [((osm(34), osm(902)), length_m), ((osm(902),), 0.0), ((osm(902), osm(34)), length_m)]
+    legs = [
+        Leg("drive", times[n], times[n + 1], metres, nodes, load_after_kg=whole.load_after_kg,
+            reversals=int(n == counted), reversing_m=150.0 if n == counted else 0.0)
+        for n, (nodes, metres) in enumerate(pieces)
+    ]  # fmt: skip
+    legs[0] = replace(legs[0], kind="collect", task="dead end", side="both", kg=whole.kg)
+    before, after = plan.tours[t].legs[:k], plan.tours[t].legs[k + 1 :]
+    report = check(with_legs(plan, t, [*before, *legs, *after]), area, area.folder)
+    assert report.ok, report_lines(report, "en")
+    legs[counted] = replace(legs[counted], reversals=0, reversing_m=0.0)
+    forgotten = check(with_legs(plan, t, [*before, *legs, *after]), area, area.folder)
+    assert set(forgotten.codes) == {"REVERSING_FORBIDDEN"}
+
+
 def _first(found: Sequence[Any]) -> Any:
     return found[0]
 

@@ -77,7 +77,13 @@ def test_work_all_in_one_point_does_not_break_the_cutting() -> None:
 def test_a_point_outside_all_sectors_goes_to_the_nearest() -> None:
     west = Sector("W", ((((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)),),))
     east = Sector("E", ((((2.0, 0.0), (3.0, 0.0), (3.0, 1.0), (2.0, 1.0), (2.0, 0.0)),),))
-    assert list(sector_of((west, east), np.array([0.5, 2.5, 1.2, 1.9, 9.0]), np.full(5, 0.5))) == ["W", "E", "W", "E", "E"]
+    assert list(sector_of((west, east), np.array([0.5, 2.5, 1.2, 1.9, 9.0]), np.full(5, 0.5))) == [
+        "W",
+        "E",
+        "W",
+        "E",
+        "E",
+    ]
 
 
 def test_a_point_on_a_border_goes_to_the_first_sector_named() -> None:

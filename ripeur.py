@@ -16,8 +16,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
-    from dashboards.basemap import Basemap
-    from dashboards.catalogue import AreaWords
     from fleet import Plan
     from optimizer.area import Area
     from optimizer.town import Town
@@ -166,52 +164,20 @@ def _written(plan: Plan, town: Town, out: Path, lang: str) -> None:
     from dashboards import exports
     from dashboards.map import write_map
     from dashboards.sheets import write_sheets
+    from depot_api.base_layers import area_words, basemap_of
 
     basemap, words = basemap_of(town, plan), area_words(town)
     plan.write(out / "plan.json")
     exports.write_geojson(plan, basemap, out / "tours.geojson")
     for old in out.glob("*.gpx"):  # of an earlier plan in this folder
         old.unlink()
-    exports.write_gpx(plan, basemap, out, words, lang)
-    exports.write_tours_csv(plan, out / "tours.csv", basemap)
+    exports.write_gpx(plan, basemap, words, out, lang)
+    exports.write_tours_csv(plan, out / "tours.csv")
     exports.write_kpi_csv(plan, out / "kpi.csv")
     write_map(plan, basemap, words, out / "map.html", lang)
-    write_sheets(plan, basemap, out / "sheets.pdf", lang, words)
+    write_sheets(plan, basemap, words, out / "sheets.pdf", lang)
     for path in sorted(out.iterdir()):
         print(f"  {path}")
-
-
-def basemap_of(town: Town, plan: Plan | None = None) -> Basemap:
-    """What is drawn under a plan, from the town's own extract."""
-    from dashboards.basemap import Basemap, Label, Road
-    from optimizer.access import max_height_m, oneway
-    from optimizer.plan import nodes_of
-
-    lonlat = town.extract.lonlat
-    roads = tuple(
-        Road(
-            way.highway, way.tags.get("name", ""), tuple(lonlat[n] for n in way.nodes), way.nodes, bool(oneway(way.tags)),
-            max_height_m(way.tags),
-        )
-        for way in town.extract.ways
-    )  # fmt: skip
-    ranks = {"city": 0, "town": 0, "village": 1, "suburb": 1, "borough": 1}
-    labels = tuple(
-        Label(o.tags["name"], (o.lon_deg, o.lat_deg), ranks.get(o.tags["place"], 2))
-        for o in town.extract.objects
-        if "place" in o.tags and "name" in o.tags
-    )
-    wanted = nodes_of(plan) if plan else {town.depot.osm_node, *(site.osm_node for site in town.sites)}
-    return Basemap(
-        roads, {n: lonlat[n] for n in wanted}, tuple(b.outline for b in town.extract.buildings), labels=labels,
-        attribution=town.area.attribution, traffic_side=town.area.traffic_side,
-    )  # fmt: skip
-
-
-def area_words(town: Town) -> AreaWords:
-    from dashboards.catalogue import AreaWords
-
-    return AreaWords(town.area.name, town.area.flux, town.depot, town.sites, {t.id: t for t in town.area.trucks})
 
 
 def next_day(area: Area, today: date) -> date:
@@ -331,11 +297,11 @@ def _area_new(args: argparse.Namespace) -> int:
 
     extract = args.osm or overpass.download(args.place, args.folder)
     options = {"timezone": args.timezone, "holidays": args.holidays}
-    notes = founding.found(
+    made = founding.found(
         args.folder, extract, name=args.name or args.place or args.folder.name, population=args.population,
         addresses=args.addresses, language=args.language, **{k: v for k, v in options.items() if v},
     )  # fmt: skip
-    print("\n".join(str(note) for note in notes or ()))
+    print("\n".join(made.notes))
     print(f"ripeur plan {args.folder} --out {args.folder}-plan")
     return GOOD
 

@@ -98,7 +98,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "note_reverse": {"fr": "MARCHE ARRIÈRE {length}, guide au sol", "en": "REVERSE {length}, guide on foot"},
     "note_three_point": {"fr": "DEMI-TOUR EN 3 TEMPS, guide au sol", "en": "THREE-POINT TURN, guide on foot"},
     "note_reverse_before": {"fr": "AVANT : manœuvre en marche arrière", "en": "BEFORE: reversing manoeuvre"},
-    "note_u_turn_before": {"fr": "avant : demi-tour", "en": "before: U-turn"},
+    "note_u_turn_before": {"fr": "avant\u00a0: demi-tour", "en": "before: U-turn"},
     "note_foot": {
         "fr": "IMPASSE À PIED {length}, camion à l'entrée",
         "en": "DEAD END ON FOOT {length}, truck at the entrance",
@@ -132,6 +132,44 @@ TEXTS: dict[str, dict[str, str]] = {
     "remarks": {"fr": "Remarques", "en": "Remarks"},
     "km_driven": {"fr": "{km} km", "en": "{km} km"},
     "no_tours": {"fr": "Aucune tournée ce jour.", "en": "No tours on this day."},
+    # --- the terminal ---
+    "t_km": {"fr": "km", "en": "km"},
+    "t_span": {"fr": "service", "en": "service"},
+    "t_collect": {"fr": "collecte", "en": "collect"},
+    "t_drive": {"fr": "trajets", "en": "drive"},
+    "t_unload": {"fr": "vidages", "en": "unload"},
+    "t_break": {"fr": "pause", "en": "break"},
+    "t_wait": {"fr": "attente", "en": "wait"},
+    "t_trips": {"fr": "vid.", "en": "trips"},
+    "t_load": {"fr": "poids", "en": "load"},
+    "t_reversals": {"fr": "m. arr.", "en": "rev."},
+    "t_cost": {"fr": "coût", "en": "cost"},
+    "t_per_tonne": {"fr": "€/t", "en": "€/t"},
+    "t_total": {"fr": "ensemble", "en": "in all"},
+    "t_shares": {
+        "fr": "Rues couvertes par la promesse : {covered} % de la longueur ; servi ce jour : {served} % du poids.",
+        "en": "Streets covered by the promise: {covered} % of the length; served today: {served} % of the weight.",
+    },
+    "t_more": {
+        "fr": "{km} km, {energy}, {co2e} de CO2e, {eur} € ({per_t} €/t), {reversals} marches arrière ({metres})",
+        "en": "{km} km, {energy}, {co2e} of CO2e, {eur} € ({per_t} €/t), {reversals} reversals ({metres})",
+    },
+    "t_unserved": {"fr": "Non collecté : {n} ({kg}), {why}", "en": "Not collected: {n} ({kg}), {why}"},
+    "t_nothing_due": {"fr": "Rien n'est à collecter le {day}.", "en": "Nothing is due on {day}."},
+    "t_checked": {
+        "fr": "Vérifié : aucun défaut (ripeur check).",
+        "en": "Checked: no fault (ripeur check).",
+    },
+    "t_what_if": {
+        "fr": "Et avec {change} camion(s) ? {eur} € par jour, {unserved} tâche(s) non servie(s), tournée la plus longue {longest}",
+        "en": "And with {change} truck(s)? {eur} € a day, {unserved} unserved task(s), longest tour {longest}",
+    },
+    "t_euros": {
+        "fr": "Coûts : équipages {crew} €, heures supplémentaires {overtime} €, km {km} €, camions {truck} €, "
+        "traitement {gate} €, marches arrière {reversals} €",
+        "en": "Costs: crews {crew} €, overtime {overtime} €, km {km} €, trucks {truck} €, gate fees {gate} €, "
+        "reversals {reversals} €",
+    },
     # --- why something is not served (fleet.UNSERVED_REASONS) ---
     "UNREACHABLE": {"fr": "aucun chemin praticable", "en": "no way a truck can take"},
     "NO_TRUCK": {"fr": "aucun camion adapté", "en": "no suitable truck"},
@@ -150,12 +188,18 @@ _SHORT = {
     "en": {"Street": "St", "Avenue": "Ave", "Road": "Rd", "Boulevard": "Blvd", "Square": "Sq"},
 }  # fmt: skip
 _MONTHS = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
-    "en": "January February March April May June July August September October November December".split(),
-}
-_DAYS = {
-    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche".split(),
-    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+        "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    ),
+}  # fmt: skip
+_WEEK = {
+    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }
 _NBSP = "\u00a0"
 
@@ -205,7 +249,7 @@ def number(value: float, lang: str, digits: int = 0) -> str:
     written = f"{value:,.{digits}f}"
     if written.lstrip("-").strip("0.,") == "":
         written = written.lstrip("-")
-    return written.translate(str.maketrans({",": _NBSP, ".": ","})) if lang == "fr" else written
+    return written.translate(str.maketrans(",.", f"{_NBSP},")) if lang == "fr" else written
 
 
 def mass(kg: float, lang: str) -> str:
@@ -220,6 +264,15 @@ def distance(m: float, lang: str) -> str:
     step = 5 if m < 100 else 10
     rounded = max(step, round(m / step) * step) if m > 0 else 0
     return f"{rounded}{_NBSP}m" if rounded < 1000 else f"{number(m / 1000, lang, 1)}{_NBSP}km"
+
+
+def note(key: str, lang: str, m: float | None = None, seconds: tuple[int, int] | None = None) -> str:
+    """The words of a row's note (``rows.Note``)."""
+    return text(
+        f"note_{key}", lang, length=distance(m, lang) if m else "",
+        height=f"{number(m, lang, 1)}{_NBSP}m" if m else "",
+        window="-".join(f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in seconds or ()),
+    )  # fmt: skip
 
 
 def clock(at: datetime, timezone: str) -> str:
@@ -240,4 +293,4 @@ def day(on: date, lang: str) -> str:
     """``lundi 23 novembre 2026`` (the first of a month is ``1er``) or ``Monday 23 November 2026``."""
     text("tour", lang)  # the same complaint about an unknown language
     first = "1er" if lang == "fr" and on.day == 1 else str(on.day)
-    return f"{_DAYS[lang][on.weekday()]} {first} {_MONTHS[lang][on.month - 1]} {on.year}"
+    return f"{_WEEK[lang][on.weekday()]} {first} {_MONTHS[lang][on.month - 1]} {on.year}"

@@ -27,8 +27,12 @@ _LATIN = str.maketrans(
 _WIDTHS_MM = {"motorway": 1.5, "trunk": 1.5, "primary": 1.3, "secondary": 1.2, "tertiary": 1.1, "residential": 0.9,
               "unclassified": 0.9, "living_street": 0.9, "road": 0.9, "service": 0.45}  # fmt: skip
 _HAIRLINE_MM = 0.2
-#: Beyond this many metres to the millimetre buildings are dust.
+#: Beyond this many metres to the millimetre buildings, and ways by class, are dust (and megabytes).
 _BUILDINGS_M_PER_MM = 9.0
+_DUST_M_PER_MM = {"service": 14.0, "pedestrian": 14.0, "residential": 60.0, "unclassified": 60.0, "living_street": 60.0}
+_PATHS_M_PER_MM = 7.0
+#: Points of the base nearer than this to the one before are left out.
+_STEP_MM = 0.3
 
 
 def latin(words: str) -> str:
@@ -150,9 +154,12 @@ def _base(pdf: FPDF, frame: Frame, basemap: Basemap) -> None:
         areas(basemap.buildings, (228, 224, 216))
     drawn = []
     for road in basemap.roads:
-        on_page = [frame.at(p) for p in road.points]
+        width = _WIDTHS_MM.get(road.highway.removesuffix("_link"))
+        if frame.scale > _DUST_M_PER_MM.get(road.highway, _PATHS_M_PER_MM if width is None else math.inf):
+            continue
+        on_page = _thinned([frame.at(p) for p in road.points])
         if frame.sees(on_page):
-            drawn.append((_WIDTHS_MM.get(road.highway.removesuffix("_link"), _HAIRLINE_MM), on_page))
+            drawn.append((_HAIRLINE_MM if width is None else width * _thinner(frame), on_page))
     drawn.sort(key=lambda found: found[0])
     pdf.set_draw_color(176, 170, 160)
     for width, line in drawn:
@@ -165,12 +172,25 @@ def _base(pdf: FPDF, frame: Frame, basemap: Basemap) -> None:
             pdf.polyline(line)
 
 
+def _thinned(line: Sequence[Point]) -> list[Point]:
+    kept = [line[0]]
+    for p in line[1:-1]:
+        if math.dist(p, kept[-1]) >= _STEP_MM:
+            kept.append(p)
+    return [*kept, line[-1]]
+
+
 def _page_line(frame: Frame, leg: Leg, basemap: Basemap) -> list[Point]:
     return [frame.at(p) for p in basemap.line(leg.osm_nodes)]
 
 
-def _offset_mm(leg: Leg) -> float:
-    return {"right": 0.9, "left": -0.9}.get(leg.side or "", 0.0)
+def _thinner(frame: Frame) -> float:
+    """On a small scale streets stand closer than full lines are wide."""
+    return min(1.0, max(0.5, 8.0 / frame.scale))
+
+
+def _offset_mm(leg: Leg, frame: Frame) -> float:
+    return {"right": 0.9, "left": -0.9}.get(leg.side or "", 0.0) * _thinner(frame)
 
 
 def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> None:
@@ -191,15 +211,15 @@ def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> 
     for leg in tour.legs:
         if leg.kind != "collect" or len(leg.osm_nodes) < 2:
             continue
-        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg))
+        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg, frame))
         pdf.set_draw_color(*palette.rgb(colour))
-        pdf.set_line_width(1.7 if leg.side == "both" else 1.1)
+        pdf.set_line_width((1.7 if leg.side == "both" else 1.1) * _thinner(frame))
         if leg.mode == "foot":
-            pdf.set_line_width(0.9)
+            pdf.set_line_width(0.9 * _thinner(frame))
             pdf.set_dash_pattern(dash=0.3, gap=1.3)
         pdf.polyline(line)
         pdf.set_dash_pattern()
-        left = _arrows(pdf, line, min(left, 9.0), 9.0, 1.15, (255, 255, 255), palette.rgb(colour))
+        left = _arrows(pdf, line, min(left, 9.0), 9.0, 1.15 * _thinner(frame), (255, 255, 255), palette.rgb(colour))
 
 
 def _arrows(
@@ -229,19 +249,22 @@ def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: 
         if row.number is None or not row.legs:
             continue
         leg = tour.legs[row.legs[0]]
-        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg))
+        line = beside(_page_line(frame, leg, basemap), _offset_mm(leg, frame))
         if not line:
             continue
         i = max(1, len(line) // 4)
         at = line[0] if len(line) == 1 else ((line[i - 1][0] + line[i][0]) / 2, (line[i - 1][1] + line[i][1]) / 2)
         r = 2.1
-        # where the disc has no room on its street it stands beside it; a number is only left out in a real crowd
-        spots = [at] + [(at[0] + 3.4 * math.cos(k * math.pi / 4), at[1] + 3.4 * math.sin(k * math.pi / 4))
-                        for k in range(8)]  # fmt: skip
+        # where the disc has no room on its street it stands beside it, or further off on a thin line
+        spots = [at] + [(at[0] + d * math.cos(k * math.pi / 6), at[1] + d * math.sin(k * math.pi / 6))
+                        for d in (3.4, 6.5, 10.0) for k in range(12)]  # fmt: skip
         free = (p for p in spots if frame.holds(p, r) and frame.free([(p[0] - r, p[1] - r, p[0] + r, p[1] + r)]))
         spot = next(free, None)
         if spot is None:
             continue
+        if math.dist(spot, at) > 4:
+            pdf.set_draw_color(*palette.rgb(colour))
+            pdf.line(*at, *spot)
         disc(pdf, *spot, r, str(row.number), colour)
 
 
@@ -346,8 +369,9 @@ def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None
         cx, cy = x - c * (width / 2 + 1.5), y - s * 4.7
         left = min(max(cx - width / 2, frame.x + 1), frame.x + frame.w - width - 1)
         top = min(max(cy - 2.5, frame.y + 1), frame.y + frame.h - 6)
-        while not frame.free([(left, top, left + width, top + 5)]) and top + 11 < frame.y + frame.h:
-            top += 5.2
+        heights = sorted((frame.y + 1 + k * 2.6 for k in range(int((frame.h - 7) / 2.6))), key=lambda y: abs(y - top))
+        boxes = ([(left, high, left + width, high + 5)] for high in (top, *heights))
+        top = next((box[0][1] for box in boxes if frame.free(box)), top)
         pdf.set_fill_color(25, 25, 25)
         pdf.set_draw_color(255, 255, 255)
         pdf.set_line_width(0.3)

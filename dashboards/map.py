@@ -40,20 +40,36 @@ ROAD_RANKS = {
 _NARROWEST = 6
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-_PAGE = Template(
-    "<!DOCTYPE html>\n<html lang='{{ this.lang }}'>\n<head>\n<title>{{ this.title }}</title>\n"
-    "{{ this.header.render(**kwargs) }}\n</head>\n<body>\n{{ this.html.render(**kwargs) }}\n"
-    "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
-)
+
+
+class Page(Figure):
+    """Folium's page with a language, and its script inside the body (folium writes it after, which is not HTML)."""
+
+    _template = Template(
+        "<!DOCTYPE html>\n<html lang='{{ this.lang }}'>\n<head>\n<title>{{ this.title }}</title>\n"
+        "{{ this.header.render(**kwargs) }}\n</head>\n<body>\n{{ this.html.render(**kwargs) }}\n"
+        "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
+    )
+
+    def __init__(self, title: str, lang: str):
+        super().__init__(title=html.escape(title))
+        self.lang = lang
+
+
+class Literal(Element):
+    """Words that stand as they are. Branca reads other elements' words as templates, even the names of streets."""
+
+    _template = Template("{{ this.words }}")
+
+    def __init__(self, words: str):
+        super().__init__()
+        self.words = words
 
 
 class OfflineMap(folium.Map):
     """A folium map without a link: what it needs stands in the page."""
 
-    default_js: list[tuple[str, str]] = []
-    default_css: list[tuple[str, str]] = []
     _template = Template(
-        "{% macro html(this, kwargs) %}{{ this.body }}{% endmacro %}"
         "{% macro script(this, kwargs) %}"
         "var {{ this.get_name() }} = L.map('map', {zoomControl: false, attributionControl: false, preferCanvas: true,"
         " zoomSnap: 0.5, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
@@ -61,13 +77,10 @@ class OfflineMap(folium.Map):
         "{% endmacro %}"
     )
 
-    def __init__(self, centre: LonLat, title: str, lang: str, body: str):
+    def __init__(self, centre: LonLat):
         super().__init__(location=[centre[1], centre[0]], tiles=None)
-        self.body = body
+        self.default_js, self.default_css = [], []
         self._id = "ripeur"  # folium draws a random one: the same plan must give the same file
-        page = self.get_root()
-        assert isinstance(page, Figure)
-        page.title, page.lang, page._template = html.escape(title), lang, _PAGE
 
 
 def write_map(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: str) -> None:
@@ -83,16 +96,12 @@ def write_map(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: 
         return html.escape(title if match[1] == "title" else text(match[1], lang))
 
     body = re.sub(r"{{(\w+)}}", filled, (Path(__file__).parent / "map_body.html").read_text(encoding="utf-8"))
-    page = OfflineMap(((west + east) / 2, (south + north) / 2), title, lang, body)
-    header = page.get_root().header  # type: ignore[attr-defined]
+    page = Page(title, lang)
+    OfflineMap(((west + east) / 2, (south + north) / 2)).add_to(page)
+    page.html.add_child(Literal(body), name="body")
     for name, part in _head().items():
-        header.add_child(Element(_literal(part)), name=name)
-    path.write_text(page.get_root().render(), encoding="utf-8")
-
-
-def _literal(part: str) -> str:
-    """Branca reads every string as a template; this one is to stand as it is."""
-    return "{% raw %}" + part + "{% endraw %}"
+        page.header.add_child(Literal(part), name=name)
+    path.write_text(page.render(), encoding="utf-8")
 
 
 def _head() -> dict[str, str]:

@@ -19,6 +19,7 @@ def tour_colour(index: int) -> str:
     """The colour of the tour with this place in the plan; colours come again after the last."""
     return TOUR_COLOURS[index % len(TOUR_COLOURS)]
 
+
 _NAMED = {
     "black": "#000000", "silver": "#c0c0c0", "gray": "#808080", "grey": "#808080", "white": "#ffffff",
     "maroon": "#800000", "red": "#ff0000", "purple": "#800080", "fuchsia": "#ff00ff", "green": "#008000",

@@ -160,13 +160,13 @@ class _Telling:
         streets = self.basemap.streets
         before = self._notes_before(leg)
         via, via_m, entering = self._via(street, leg.osm_nodes)
-        ends = (leg.osm_nodes[0], leg.osm_nodes[-1]) if leg.osm_nodes else ()
-        goes_back = len(leg.osm_nodes) > 2 and ends[0] == ends[1]
+        nodes = leg.osm_nodes
+        begins = streets.crossing(nodes[0], street) if nodes else ""
+        ends = streets.crossing(nodes[-1], street) if len(nodes) > 1 and nodes[0] != nodes[-1] else ""
         row = Row(
             "collect", self.number, leg.start_at, leg.end_at, (index,), task.kind if task else "street", street,
-            leg.side, streets.crossing(ends[0], street) if ends else "",
-            "" if goes_back or len(leg.osm_nodes) < 2 else streets.crossing(ends[1], street),
-            entering, via, via_m, dict(leg.kg), task.dwellings if task else 0, task.containers if task else 0,
+            leg.side, begins, ends, entering, via, via_m, dict(leg.kg),
+            task.dwellings if task else 0, task.containers if task else 0,
             before + self._notes(leg, task), on_foot=leg.mode == "foot", osm_nodes=leg.osm_nodes,
         )  # fmt: skip
         self.driven = []
@@ -181,7 +181,7 @@ class _Telling:
             return False
         if any(note.key in ("reverse", "three_point") for note in row.notes) or (task is not None and task.windows):
             return False
-        between = [node for drive in self.driven for node in drive.osm_nodes]
+        between = _joined([drive.osm_nodes for drive in self.driven])
         if any(road.name != street for road in self._roads(between)):
             return False
         nodes = _joined([row.osm_nodes, between, leg.osm_nodes])
@@ -196,7 +196,7 @@ class _Telling:
         notes = row.notes + tuple(note for note in self._notes(leg, task) if note not in row.notes)
         if not all(Note("oneway") in part for part in (row.notes, self._notes(leg, task))):
             notes = tuple(note for note in notes if note.key != "oneway")
-        between = [node for drive in self.driven for node in drive.osm_nodes]
+        between = _joined([drive.osm_nodes for drive in self.driven])
         return replace(
             row, end_at=leg.end_at, legs=(*row.legs, index), kg=kg, notes=notes,
             to_street=self.basemap.streets.crossing(leg.osm_nodes[-1], row.street),

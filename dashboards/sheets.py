@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fpdf import FPDF
 
-from dashboards import palette
+from dashboards import catalogue, palette
 from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text
 from dashboards.drawing import Frame, disc, draw_tour, latin
@@ -66,9 +66,7 @@ def write_sheets(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lan
 class _Sheet:
     """One tour's pages. First measured, then drawn, so that "page 1 / 3" is known and the type size can be chosen."""
 
-    def __init__(
-        self, pdf: FPDF, plan: Plan, tour: Tour, basemap: Basemap, words: AreaWords, lang: str, colour: str
-    ):
+    def __init__(self, pdf: FPDF, plan: Plan, tour: Tour, basemap: Basemap, words: AreaWords, lang: str, colour: str):
         self.pdf, self.plan, self.tour, self.basemap = pdf, plan, tour, basemap
         self.words, self.lang, self.colour = words, lang, colour
         truck = words.trucks.get(tour.truck)
@@ -266,7 +264,7 @@ class _Sheet:
             ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
             return size.line + 2.6 + 2 * size.gap + ways + (size.gap if ways else 0.0)
         lines = len(self._via_lines(row)) + len(self._second_lines(row))
-        main = len(self._wrapped(self._title(row), size.main, True)) * (size.line + 0.7)
+        main = len(self._wrapped(self._title(row), size.main, True, self._room(row))) * (size.line + 0.7)
         return main + lines * size.line + self._notes_height(row) + 2 * size.gap
 
     def _notes_height(self, row: Row) -> float:
@@ -305,7 +303,11 @@ class _Sheet:
             parts.append(text("to", self.lang, b=b) if b else "" if plain else text("from", self.lang, a=a))
         if row.containers:
             parts.append(text("containers", self.lang, n=row.containers))
-        parts += [self._note(note) for note in row.notes if note.key in _CALM and not self._shown_by_sign(row, note)]
+        parts += [
+            catalogue.note(note.key, self.lang, note.m, note.seconds)
+            for note in row.notes
+            if note.key in _CALM and not self._shown_by_sign(row, note)
+        ]
         return ", ".join(part for part in parts if part)
 
     def _shown_by_sign(self, row: Row, note: Note) -> bool:
@@ -316,7 +318,11 @@ class _Sheet:
         second = self._second(row)
         if not second or self._beside(row) is not None:
             return []
-        return self._wrapped(second, self.type.second, False)
+        return self._wrapped(second, self.type.second, False, self._room(row))
+
+    def _room(self, row: Row) -> float:
+        """The width of the street's column; points have no side, so they may use its column too."""
+        return self.street_width + (0.0 if row.task_kind == "street" else 20.0)
 
     def _beside(self, row: Row) -> float | None:
         """How far right of the street's name its second words begin, where there is room for both in one line."""
@@ -324,7 +330,7 @@ class _Sheet:
         title = self.pdf.get_string_width(latin(self._title(row))) + 2.0 + 5.5 * (Note("oneway") in row.notes)
         self.pdf.set_font("helvetica", "", self.type.second)
         both = title + self.pdf.get_string_width(latin(self._second(row)))
-        return title if both <= self.street_width - 1 else None
+        return title if both <= self._room(row) - 1 else None
 
     def _via_lines(self, row: Row) -> list[list[tuple[str | None, str]]]:
         """The way to a row as lines of (turn, words), wrapped by hand because arrows are drawn between the words."""
@@ -378,7 +384,7 @@ class _Sheet:
             pdf.set_text_color(60, 60, 60)
             pdf.text(MARGIN + 34 + beside, base, latin(self._second(row)))
             pdf.set_text_color(0, 0, 0)
-        titles = self._wrapped(self._title(row), size.main, True)
+        titles = self._wrapped(self._title(row), size.main, True, self._room(row))
         for line in titles:
             pdf.set_font("helvetica", "B", size.main)
             pdf.text(MARGIN + 34, base, latin(line))
@@ -398,7 +404,9 @@ class _Sheet:
         """Unloading, break, waiting, start and end of service: a band across the page."""
         pdf, size, lang = self.pdf, self.type, self.lang
         dark = row.kind == "unload"
-        fill = {"unload": (40, 40, 40), "break": (255, 238, 170), "wait": (255, 246, 214)}.get(row.kind, (225, 225, 225))
+        fill = {"unload": (40, 40, 40), "break": (255, 238, 170), "wait": (255, 246, 214)}.get(
+            row.kind, (225, 225, 225)
+        )
         ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
         self._via(row, MARGIN + 34, y + size.gap * 0.6)
         self._notes(row, MARGIN + 34, y + size.gap * 0.6 + size.line * len(self._via_lines(row)))
@@ -442,7 +450,7 @@ class _Sheet:
             if not kg:
                 continue
             bags = self.words.bags(flux.name, kg)
-            pdf.set_font("helvetica", "", size - 2.5)
+            pdf.set_font("helvetica", "", size - (2.5 if kg < 999.5 else 4))
             self._right(f"{kg:.0f}", x + width - 0.5, base)
             if bags is not None:
                 pdf.set_font("helvetica", "B", size if width > 16 else size - 1)
@@ -451,7 +459,7 @@ class _Sheet:
     def _notes(self, row: Row, x: float, y: float) -> None:
         pdf, size = self.pdf, self.type
         for note in row.notes:
-            words = latin(self._note(note))
+            words = latin(catalogue.note(note.key, self.lang, note.m, note.seconds))
             if note.key in _CALM:
                 continue
             pdf.set_font("helvetica", "B", size.second)
@@ -465,14 +473,6 @@ class _Sheet:
             pdf.line(x + 3, top + 1.2, x + 3, low - 0.9)
             pdf.text(x + 6.2, y + size.line * 0.8, words)
             y += size.line + 0.9
-
-    def _note(self, note: Note) -> str:
-        values = {
-            "length": distance(note.m, self.lang) if note.m else "",
-            "height": f"{number(note.m, self.lang, 1)} m" if note.m else "",
-            "window": "-".join(f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in note.seconds or ()),
-        }
-        return text(f"note_{note.key}", self.lang, **values)
 
     def _side(self, row: Row, x: float, middle: float) -> None:
         """A street seen from above, driving upwards, with a bar on each side that is collected; and the word."""
@@ -545,12 +545,12 @@ class _Sheet:
             words = words[:-4].rstrip() + "..."
         self.pdf.text(x, y, words)
 
-    def _wrapped(self, words: str, size: float, bold: bool) -> list[str]:
+    def _wrapped(self, words: str, size: float, bold: bool, width: float) -> list[str]:
         self.pdf.set_font("helvetica", "B" if bold else "", size)
         lines = [""]
         for word in words.split(" "):
             longer = f"{lines[-1]} {word}".strip()
-            if lines[-1] and self.pdf.get_string_width(latin(longer)) > self.street_width - 2:
+            if lines[-1] and self.pdf.get_string_width(latin(longer)) > width - 2:
                 lines.append(word)
             else:
                 lines[-1] = longer

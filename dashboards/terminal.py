@@ -14,7 +14,17 @@ _PHASES = ("collect", "drive", "unload", "break", "wait")
 
 def tour_table(plan: Plan, lang: str) -> list[str]:
     """A row per tour and one in all: hours by phase, load, trips, km, reversals, cost."""
-    keys = ["tour", "t_span", *(f"t_{p}" for p in _PHASES), "t_km", "t_trips", "t_load", "t_reversals", "t_cost", "t_per_tonne"]
+    keys = [
+        "tour",
+        "t_span",
+        *(f"t_{p}" for p in _PHASES),
+        "t_km",
+        "t_trips",
+        "t_load",
+        "t_reversals",
+        "t_cost",
+        "t_per_tonne",
+    ]
     rows = [[text(key, lang) for key in keys]]
     for tour in plan.tours:
         times = f"{clock(tour.start_at, plan.timezone)}-{clock(tour.end_at, plan.timezone)}"
@@ -37,7 +47,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns right-aligned but the first, a rule under the head and over the sum."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
     rule = "-" * len(lines[0])

@@ -39,6 +39,11 @@ def _measure(text: str | None, units: Mapping[str, float]) -> float | None:
 
 
 def max_kg(tags: Mapping[str, str]) -> float | None:
+    """The lowest weight sign; None where it does not bind those who serve the street (``none @ destination``)."""
+    for key in ("maxweight:conditional", "maxweight:hgv:conditional"):
+        lifted = tags.get(key, "").replace(" ", "")
+        if lifted.startswith("none@") and ("destination" in lifted or "delivery" in lifted):
+            return None
     found = [_measure(tags.get(key), _KG) for key in ("maxweight", "maxweight:hgv", "maxweightrating", "maxweightrating:hgv")]
     return min((kg for kg in found if kg is not None), default=None)
 

@@ -49,7 +49,7 @@ class Wanted:
     communes_why: str
     addresses: str | None
     trucks: int
-    narrow_trucks: int
+    light_trucks: int
     crane_trucks: int
     fleet_why: str
 
@@ -84,14 +84,14 @@ def _communes(communes: tuple[Commune, ...]) -> Iterable[str]:
 #: per h, EUR per km and per day.
 _KINDS = {
     "truck": (12000, 7000, 3.5, 2.5, 8.5, 18, 0.45, 4.0, 0.9, 180.0),
-    "narrow": (7500, 4400, 3.1, 2.15, 6.9, 11, 0.34, 3.0, 0.75, 150.0),
+    "light": (4700, 2800, 2.8, 2.0, 5.9, 7, 0.25, 2.5, 0.6, 120.0),
     "crane": (15000, 11000, 3.9, 2.5, 9.5, 28, 0.5, 5.0, 1.0, 210.0),
 }
 
 
 def _fleet(w: Wanted) -> Iterable[str]:
     labels = LABELS[w.language]
-    kinds = ["truck"] * w.trucks + ["narrow"] * w.narrow_trucks + ["crane"] * w.crane_trucks
+    kinds = ["truck"] * w.trucks + ["light"] * w.light_trucks + ["crane"] * w.crane_trucks
     for k, kind in enumerate(kinds, 1):
         kerb, payload, height, width, length, body, per_km, per_h, eur_km, eur_day = _KINDS[kind]
         flux, density = ('"glass"', "") if kind == "crane" else (

@@ -249,6 +249,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "marche arrière au nœud {node}, non comptée dans l'étape",
         "en": "reversing at node {node}, not counted in the leg",
     },
+    "REVERSING_FORBIDDEN.collecting": {
+        "fr": "collectée en marche arrière, en ressortant de l'impasse du nœud {node}",
+        "en": "collected in reverse, on the way out of the dead end at node {node}",
+    },
     "REVERSING_FORBIDDEN.short": {
         "fr": "{own:.0f} m de marche arrière déclarés, il en faut {due:.0f}",
         "en": "{own:.0f} m of reversing declared, {due:.0f} m are needed",

@@ -206,13 +206,15 @@ def _plain(way: Way | None, node: int) -> bool:
 class TurnRound:
     """A U-turn without a turning place: ``legs`` are those before and after it and between, one of which counts it.
 
-    ``chain``: the nodes from the end of the dead end back to its entrance, ``back_m`` their length; empty elsewhere.
+    ``chain``: the nodes from the end of the dead end back to its entrance or to room to turn, ``back_m`` their length;
+    ``back_legs``: the legs that drive this way back. All are empty elsewhere.
     """
 
     node: int
     legs: range
     chain: tuple[int, ...]
     back_m: float
+    back_legs: tuple[int, ...]
     possible: bool
 
 
@@ -226,41 +228,63 @@ def turn_rounds(traced: Trace, passage: Passage) -> list[TurnRound]:
             node, legs = step.a, range(before.leg, step.leg + 1)
             if node in passage.raw.lat_deg and passage.is_dead_end(node, before.a):
                 chain = _way_back(run, n, passage)
-                found.append(TurnRound(node, legs, chain, passage.raw.length_m(chain), True))
+                back_legs = tuple(dict.fromkeys(s.leg for s in run[n : n + len(chain) - 1]))
+                found.append(TurnRound(node, legs, chain, passage.raw.length_m(chain), back_legs, True))
             else:
-                found.append(TurnRound(node, legs, (), 0.0, passage.is_junction_in_dead_end(node)))
+                found.append(TurnRound(node, legs, (), 0.0, (), passage.is_junction_in_dead_end(node)))
     return found
 
 
 def _way_back(run: Sequence[Step], n: int, passage: Passage) -> tuple[int, ...]:
-    """From the end of the dead end back along the way it was entered, up to the first junction."""
+    """From the end of the dead end back along the way it was entered, up to the first junction or turning place."""
     nodes = [run[n].a]
     for k in range(1, min(n, len(run) - n) + 1):
         into, out = run[n - k], run[n + k - 1]
         if into.a != out.b or out.b not in passage.raw.lat_deg:
             break
         nodes.append(out.b)
-        if len(passage.legs(out.b)) >= 3:
+        if len(passage.legs(out.b)) >= 3 or passage.is_turning_place(out.b):
             break
     return tuple(nodes)
+
+
+def _counted(tour: Tour, rounds: Sequence[TurnRound]) -> list[int | None]:
+    """The leg that counts each U-turn: one of its own legs each, the later one where both could (a bipartite matching)."""
+    owner: dict[tuple[int, int], int] = {}
+
+    def place(n: int, tried: set[tuple[int, int]]) -> bool:
+        for k in reversed(rounds[n].legs):
+            for slot in ((k, s) for s in range(tour.legs[k].reversals)):
+                if slot not in tried:
+                    tried.add(slot)
+                    if slot not in owner or place(owner[slot], tried):
+                        owner[slot] = n
+                        return True
+        return False
+
+    for n in range(len(rounds)):
+        place(n, set())
+    legs = {n: slot[0] for slot, n in owner.items()}
+    return [legs.get(n) for n in range(len(rounds))]
 
 
 def reversing(tour: Tour, rounds: Sequence[TurnRound], area: Area) -> Iterator[Fault]:
     """U-turns where a truck cannot make one, and reversing that is forbidden, not counted or longer than allowed."""
     rules = area.streets
-    spare = {k: leg.reversals for k, leg in enumerate(tour.legs)}
     due_m: dict[int, float] = {}
-    for one in sorted(rounds, key=lambda one: len(one.legs)):  # those inside a leg first
+    for one, counted in zip(rounds, _counted(tour, rounds), strict=True):
         task = tour.legs[one.legs[-1]].task
         if not one.possible:
             yield fault("REVERSING_FORBIDDEN", tour.id, one.legs[-1], task, node=one.node)
-        counted = next((k for k in one.legs if spare[k] > 0), None)
         if counted is None:
             yield fault("REVERSING_FORBIDDEN.undeclared", tour.id, one.legs[-1], task, node=one.node)
             continue
-        spare[counted] -= 1
         whole_way = 0 < one.back_m <= rules.reversing_max_m
         due_m[counted] = due_m.get(counted, 0.0) + (one.back_m if whole_way else rules.three_point_m)
+        # A way back as short as a three-point turn is a manoeuvre, not a street collected in reverse.
+        for k in one.back_legs if whole_way and one.back_m > rules.three_point_m else ():
+            if tour.legs[k].kind == "collect" and k != one.legs[0] and len(tour.legs[k].osm_nodes) > 1:
+                yield fault("REVERSING_FORBIDDEN.collecting", tour.id, k, tour.legs[k].task, node=one.node)
     for k, leg in enumerate(tour.legs):
         if (leg.reversals or leg.reversing_m > 0) and rules.reversing == "forbidden":
             yield fault("REVERSING_FORBIDDEN.rule", tour.id, k, leg.task)

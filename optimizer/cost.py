@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
@@ -47,7 +48,5 @@ def travel_m(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> flo
     shift = problem.shifts[shift_index]
     places = [shift.depot, *(place_of(problem, v) for v in visits), shift.depot]
     travel = problem.travel_ds[shift.travel]
-    legs = (int(travel[a, b]) for a, b in zip(places, places[1:], strict=False))
+    legs = (int(travel[a, b]) for a, b in itertools.pairwise(places))
     return sum(ds for ds in legs if ds < UNREACHABLE) / 10 * problem.mean_speed_mps
-
-

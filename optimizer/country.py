@@ -22,8 +22,8 @@ class Country:
 _ZONES = {
     "FR": "Europe/Paris", "MC": "Europe/Monaco", "DE": "Europe/Berlin", "BE": "Europe/Brussels", "CH": "Europe/Zurich",
     "LU": "Europe/Luxembourg", "NL": "Europe/Amsterdam", "IT": "Europe/Rome", "ES": "Europe/Madrid",
-    "AT": "Europe/Vienna", "PT": "Europe/Lisbon", "GB": "Europe/London", "IE": "Europe/Dublin", "DK": "Europe/Copenhagen",
-    "PL": "Europe/Warsaw", "CZ": "Europe/Prague",
+    "AT": "Europe/Vienna", "PT": "Europe/Lisbon", "GB": "Europe/London", "IE": "Europe/Dublin",
+    "DK": "Europe/Copenhagen",     "PL": "Europe/Warsaw", "CZ": "Europe/Prague",
 }  # fmt: skip
 _LEFT = frozenset(("GB", "IE"))
 #: First or last part of a street's name -> the country that most such names are of.

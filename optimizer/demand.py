@@ -36,7 +36,7 @@ COVERED_SHARE = 0.5
 SPREAD_ALONG = ("residential", "living_street", "unclassified")
 #: Share of people in blocks where no building tells. ASSUMED.
 BLOCKS_SHARE = 0.5
-#: Floor per person used to guess levels that nobody mapped (France: 40 m2 of dwelling, walls and stairs added). ASSUMED.
+#: Floor per person by which unmapped levels are guessed: 40 m2 of dwelling, walls and stairs added. ASSUMED.
 FLOOR_M2_PER_PERSON = 45.0
 MOST_LEVELS = 12.0
 
@@ -59,8 +59,8 @@ class Residents:
 class Demand:
     """``dwellings``: by (stretch id, side), side as seen along ``Stretch.osm_nodes``; sides without anybody are absent.
 
-    ``kg_per_person_week``: by flux; a shop counts as ``shop_people`` persons. ``known_kg``: real demand in kg per week by
-    (stretch id, side, kind), replacing the estimate for the fluxes it names.
+    ``kg_per_person_week``: by flux; a shop counts as ``shop_people`` persons. ``known_kg``: real demand, kg per week
+    by (stretch id, side, kind), replacing the estimate for the fluxes it names.
     """
 
     dwellings: Mapping[tuple[str, str], Residents]
@@ -201,7 +201,9 @@ def _addresses(area: Area, extract: Extract, notes: list[Note]) -> tuple[list[Ad
     if area.demand.addresses is None:
         return merged([], extract), []
     path = area.folder / area.demand.addresses
-    base, refused, outside = read_base(path, extract.bbox)
+    west, south, east, north = extract.bbox
+    room_deg = 2 * REACH_M / 111_000  # houses stand beside the outermost street; twice for meridians up to 60°
+    base, refused, outside = read_base(path, (west - room_deg, south - room_deg, east + room_deg, north + room_deg))
     notes.append(Note("addresses", {"file": path.name, "count": len(base), "outside": outside}))
     return merged(base, extract), refused
 
@@ -267,7 +269,7 @@ class _Spread:
     def of(
         self, commune: int, name: str, people: float, cut_rate: float | None, blocks_from: int, notes: list[Note]
     ) -> Floats:
-        """People in houses and in blocks by place (2 x places). ``cut_rate``: people per m2 where the map may cut it."""
+        """People in houses and blocks by place (2 x places). ``cut_rate``: people per m2 where the map may cut it."""
         mine, homes = self._mine(commune), self.homes
         floor = self._floor_m2(commune, homes.levels)
         found = np.zeros((2, 2 * len(self.highway)))

@@ -1,9 +1,9 @@
 """Real demand from a CSV: it replaces the estimate for the streets that it names.
 
-Columns (``;`` or ``,``, UTF-8): ``street`` (a name), or ``way`` (an OSM id), or ``stretch`` (an id of the plan); ``side``
-(optional: ``odd``, ``even``; with ``way`` or ``stretch`` also ``left``, ``right`` as seen along the way; empty = both);
-``dwelling`` (houses, blocks, shops); ``dwellings`` (their number, optional); one ``<flux>_kg_week`` per known flux.
-A number left empty stays estimated.
+Columns (``;`` or ``,``, UTF-8): ``street`` (a name), or ``way`` (an OSM id), or ``stretch`` (an id of the plan);
+``side`` (optional: ``odd``, ``even``; with ``way`` or ``stretch`` also ``left``, ``right`` as seen along the way;
+empty = both); ``dwelling`` (houses, blocks, shops); ``dwellings`` (their number, optional); one ``<flux>_kg_week`` per
+known flux. A number left empty stays estimated.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Reader:
 
 
 def read_demand(area: Area, kerbs: Kerbs, counts: Mapping[Where, Mapping[str, float]], odd: Ints) -> KnownDemand:
-    """The file ``[demand] demand_csv`` of the area. ``counts``: estimated dwellings, by which a street's row is shared."""
+    """The file ``[demand] demand_csv``. ``counts``: estimated dwellings, by which a street's row is shared."""
     name = area.demand.demand_csv or ""
     flux = tuple(f.name for f in area.flux)
     try:

@@ -1,8 +1,8 @@
 """Founding an area: from an OSM extract to a folder that can be planned at once.
 
-Everything that is not on the map is proposed, written with its reason into area.toml, and told to the planner: depot and
-unloading site, a fleet sized to the demand, five weekday sectors of about the same work. The folder appears whole or not
-at all, and an area that is there already is never touched.
+Everything that is not on the map is proposed, written with its reason into area.toml, and told to the planner: depot
+and unloading site, a fleet sized to the demand, five weekday sectors of about the same work. The folder appears whole
+or not at all, and an area that is there already is never touched.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ from .country import Country, country_of
 from .demand import Demand, estimate
 from .drop_off_map import read_osm
 from .extract import Extract
-from .proposal import Work, middle_of_people, places, stretch_work, together, transfer_h, trucks_needed
+from .proposal import MARGIN, Ways, Work, middle_of_people, places, stretch_work, together, transfer_h, trucks_needed
 from .streets import Streets, survey
 
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
 SHIFT_S = 7 * 3600.0
 STREET_SERVICES = ("bags",)
-#: A narrow truck is bought for streets that the large one may not enter, where they are this share of the length.
-NARROW_SHARE = 0.01
+#: Light trucks are proposed for streets that the large one may not enter, where they are this share of the length.
+LIGHT_SHARE = 0.01
+LIGHT_LOAD = 0.7  # of their payload: the body is full of loose bags before that. ASSUMED.
 Told = Callable[[str], None]
 
 
@@ -77,7 +78,7 @@ def found(
     ``population``: of all that the extract covers; else the map's. ``addresses``: a BAN CSV, copied. What is None is
     proposed from the map. Raises ``FoundingFault``, ``ExtractFault``, or ``AreaFaults`` (a wrong option, say).
     """
-    _refuse_to_overwrite(folder, extract_path, addresses)
+    refuse_to_overwrite(folder, extract_path, addresses)
     if population is not None and population < 1:
         raise FoundingFault(f"population = {population}, must be 1 or more")
     if addresses is not None and not addresses.is_file():
@@ -92,10 +93,26 @@ def found(
     chosen = {key: value or getattr(country, key) for key, value in asked.items()}
     any_node = min(extract.lonlat)
     wanted = Wanted(
-        name or (communes[0].name if communes else folder.resolve().name), extract_path.name, chosen["timezone"], language,
-        _utm(extract), chosen["traffic_side"], chosen["holidays"], _country_why(country, asked), any_node, "", any_node, "",
-        communes, communes_why, addresses.name if addresses else None, 1, 1, 1, "",
-    )  # fmt: skip
+        name=name or (communes[0].name if communes else folder.resolve().name),
+        extract=extract_path.name,
+        timezone=chosen["timezone"],
+        language=language,
+        crs=_utm(extract),
+        traffic_side=chosen["traffic_side"],
+        holidays=chosen["holidays"],
+        country_why=_country_why(country, asked),
+        depot_node=any_node,
+        depot_why="",
+        site_node=any_node,
+        site_why="",
+        communes=communes,
+        communes_why=communes_why,
+        addresses=addresses.name if addresses else None,
+        trucks=1,
+        light_trucks=1,
+        crane_trucks=1,
+        fleet_why="",
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".founding-") as made:
         stage = Path(made)
@@ -118,7 +135,8 @@ def found(
 # --- files -------------------------------------------------------------------------------------------------------
 
 
-def _refuse_to_overwrite(folder: Path, extract_path: Path, addresses: Path | None) -> None:
+def refuse_to_overwrite(folder: Path, extract_path: Path | None = None, addresses: Path | None = None) -> None:
+    """FoundingFault where the folder holds an area already; to be asked before a map is fetched into it, too."""
     if folder.exists() and not folder.is_dir():
         raise FoundingFault(f"{folder}: is a file, must be a new folder")
     for name in INPUT_FILES:
@@ -227,7 +245,7 @@ def _proposed(
     sectors: tuple[Sector, ...],
 ) -> Wanted:  # fmt: skip
     """Depot, site and the fleet for the heaviest of the five days."""
-    large, narrow = area.trucks[0], area.trucks[1]
+    large, light = area.trucks[0], area.trucks[1]
     try:
         depot, site = places(extract, streets, area, demand, large)
     except ValueError as fault:
@@ -240,8 +258,9 @@ def _proposed(
     def trucks(k: int) -> tuple[int, Work]:
         day = together([w for w, s in zip(work, mine, strict=True) if s == k])
         here = np.median(middles[mine == k], axis=0) if (mine == k).any() else centre
-        to_site, from_depot = math.dist(here, streets.xy[site.node]), math.dist(here, streets.xy[depot.node])
-        return trucks_needed(area, day, large, to_site, from_depot, SHIFT_S), day
+        at_depot, at_site = streets.xy[depot.node], streets.xy[site.node]
+        ways = Ways(math.dist(at_depot, here), math.dist(here, at_site), math.dist(at_site, at_depot))
+        return trucks_needed(area, day, large, ways, SHIFT_S), day
 
     needed, day = max((trucks(k) for k in range(len(sectors))), key=lambda found_: found_[0])
     cranes, containers = _crane_trucks(area, streets, site.node, depot.node)
@@ -249,31 +268,36 @@ def _proposed(
         f"Sized for the heaviest of {len(sectors)} days: {sum(day.kg.values()) / 1000:.1f} t of bags, "
         f"{day.metres / 1000:.0f} km of street sides, {needed} trucks of {SHIFT_S / 3600:g} h with 12 % in hand"
     )
-    narrow_trucks = 1 if _needs_narrow(streets, demand, large, narrow) else 0
-    if narrow_trucks:
-        fleet_why += f"; T{needed + 1} is narrow and light, for streets that the others may not enter"
+    lights = _light_trucks(streets, work, large, light)
+    if lights:
+        fleet_why += f"; {_ids(needed, lights)}: light and narrow, for streets that the others may not enter"
     if cranes:
-        last = needed + narrow_trucks
-        which = f"T{last + 1}" + (f" to T{last + cranes}" if cranes > 1 else "")
-        fleet_why += f"; {which}: a crane for {containers} glass containers of the map"
+        fleet_why += f"; {_ids(needed + lights, cranes)}: a crane for {containers} glass containers of the map"
     else:
         fleet_why += "; the map has no glass container: no crane truck, no glass in collection.csv"
     return replace(
         wanted, depot_node=depot.node, depot_why=depot.reason, site_node=site.node, site_why=site.reason, trucks=needed,
-        narrow_trucks=narrow_trucks, crane_trucks=cranes, fleet_why=fleet_why + ".",
+        light_trucks=lights, crane_trucks=cranes, fleet_why=fleet_why + ".",
     )  # fmt: skip
 
 
-def _needs_narrow(streets: Streets, demand: Demand, large: Truck, narrow: Truck) -> bool:
-    lived = {stretch for stretch, _ in demand.dwellings}
-    whole_m = narrow_m = 0.0
-    for s in streets.stretches:
-        if s.id in lived:
+def _ids(before: int, count: int) -> str:
+    return f"T{before + 1}" + (f" to T{before + count}" if count > 1 else "")
+
+
+def _light_trucks(streets: Streets, work: list[Work], large: Truck, light: Truck) -> int:
+    """Trucks of 7.5 t for the streets that only they may enter, each with two loads a day."""
+    whole_m = light_m = light_kg = 0.0
+    for s, week in zip(streets.stretches, work, strict=True):
+        if week.metres > 0:
             tags = streets.segments[s.segments[0]].way.tags
             whole_m += s.length_m
-            if not truck_may_use(tags, large) and truck_may_use(tags, narrow):
-                narrow_m += s.length_m
-    return narrow_m > NARROW_SHARE * whole_m
+            if not truck_may_use(tags, large) and truck_may_use(tags, light):
+                light_m += s.length_m
+                light_kg += sum(week.kg.values())
+    if light_m <= LIGHT_SHARE * whole_m:
+        return 0
+    return math.ceil(MARGIN * light_kg / len(WEEKDAYS) / (2 * LIGHT_LOAD * light.payload_kg))
 
 
 def _crane_trucks(area: Area, streets: Streets, site: int, depot: int) -> tuple[int, int]:

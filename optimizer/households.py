@@ -21,12 +21,17 @@ from .snapping import Floats, Ints
 Flags = NDArray[np.bool_]
 
 HOUSES = frozenset(
-    ["house", "detached", "semidetached_house", "terraced_house", "terrace", "bungalow", "villa", "farm", "cabin", "static_caravan", "houseboat", "hut", "ger", "allotment_house"]
-)
-BLOCKS = frozenset(["apartments", "dormitory"])
+    (
+        "house", "detached", "semidetached_house", "terraced_house", "terrace", "bungalow", "villa", "farm", "cabin",
+        "static_caravan", "houseboat", "hut", "ger", "allotment_house",
+    )
+)  # fmt: skip
+BLOCKS = frozenset(("apartments", "dormitory"))
 #: ``yes`` is what most buildings of the world are tagged; it may be anything, mostly homes.
-UNTOLD = frozenset(["yes", "residential", "mixed"])
-SHOPS = frozenset(["retail", "supermarket", "kiosk", "commercial", "shop", "store", "office", "hotel", "mall", "restaurant"])
+UNTOLD = frozenset(("yes", "residential", "mixed"))
+SHOPS = frozenset(
+    ("retail", "supermarket", "kiosk", "commercial", "shop", "store", "office", "hotel", "mall", "restaurant")
+)
 
 #: Levels where none are mapped: a house; an untold footprint up to LARGE_M2; a larger one or a block.
 HOUSE_LEVELS, SMALL_LEVELS, BLOCK_LEVELS = 2.0, 2.0, 4.0

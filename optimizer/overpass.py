@@ -1,7 +1,7 @@
 """A town's map from the network: the place found by name, then its raw OSM data, kept as ``.osm`` XML.
 
-The place is found with OSMnx (Nominatim). The data come from the Overpass endpoint of OSMnx's settings as raw XML, because
-OSMnx's own graphs keep neither relations (turn restrictions, boundaries) nor every node id, and a plan needs both.
+The place is found with OSMnx (Nominatim). The data come from the Overpass endpoint of OSMnx's settings as raw XML,
+because OSMnx's own graphs keep neither relations (turn restrictions, boundaries) nor every node id: a plan needs both.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ out body;
 """
 
 
-class DownloadFault(RuntimeError):
+class DownloadFault(OSError):
     """The map could not be fetched: no network, no such place, or the server refused."""
 
 
@@ -105,9 +105,9 @@ def _ground(place: str) -> str:
         raise DownloadFault(f"place {place!r} was not found as a town with an outline ({_short(error)})") from error
     finally:
         osmnx.settings.use_cache = cached
-    shape = shapely.union_all(list(found.geometry)).buffer(_AROUND_DEG).simplify(_SIMPLE_DEG)
-    if not isinstance(shape, shapely.Polygon):  # islands: one outline around all
-        shape = shapely.Polygon(shape.convex_hull.exterior)
+    shape: Any = shapely.union_all(list(found.geometry)).buffer(_AROUND_DEG).simplify(_SIMPLE_DEG)
+    if shape.geom_type != "Polygon":  # islands: one outline around all
+        shape = shape.convex_hull
     return " ".join(f"{lat:.5f} {lon:.5f}" for lon, lat in shape.exterior.coords[:-1])
 
 

@@ -53,8 +53,10 @@ class Obstacle:
 
 def quantity(text: str | None, units: Mapping[str, float]) -> float | None:
     """The smallest of the numbers written in a tag; None where none is ("none", "signals", "DE:urban")."""
+    if text is None:
+        return None
     found = []
-    for part in (text or "").lower().replace(",", ".").split(";"):
+    for part in text.lower().replace(",", ".").split(";"):
         if units is _METRES and (feet := _FEET_INCHES.fullmatch(part.strip())):
             found.append(int(feet[1]) * 0.3048 + float(feet[2] or 0) * 0.0254)
         elif (one := _QUANTITY.fullmatch(part.strip())) and one[2] in units:
@@ -85,6 +87,12 @@ def oneway(tags: Mapping[str, str]) -> int:
     return 1 if tags.get("junction") == "roundabout" or tags.get("highway") == "motorway" else 0
 
 
+def _lifted(tags: Mapping[str, str], key: str) -> bool:
+    """Whether the sign does not bind those who serve the street: ``maxweight:conditional=none @ destination``."""
+    said = [tags.get(f"{name}:conditional", "") for name in (key, key.split(":")[0])]
+    return any(one.replace(" ", "").startswith("none@") and ("destination" in one or "delivery" in one) for one in said)
+
+
 class Passage:
     """What ``truck`` may do on ``raw``. Answers are remembered: a plan asks for the same street many times."""
 
@@ -93,6 +101,7 @@ class Passage:
         heavy = truck.gross_kg > HEAVY_KG
         self._modes = (*(("hgv",) if heavy else ()), "goods", "motor_vehicle", "vehicle", "access")
         self._steps: dict[tuple[int, int], tuple[Way, bool, tuple[Obstacle, ...]] | None] = {}
+        self._ways: dict[tuple[int, bool], tuple[Obstacle, ...]] = {}
         self._legs: dict[int, frozenset[int]] = {}
         self._dead: frozenset[int] | None = None
 
@@ -100,12 +109,17 @@ class Passage:
         """The drivable way from ``a`` to the next node ``b`` with the fewest obstacles, and whether along it."""
         if (a, b) not in self._steps:
             ways = [
-                (way, forward, tuple(self._obstacles(way, forward)))
+                (way, forward, self._barring(way, forward))
                 for way, forward in self.raw.joining(a, b)
                 if way.tags["highway"] in DRIVABLE
             ]
             self._steps[a, b] = min(ways, key=lambda found: len(found[2]), default=None)
         return self._steps[a, b]
+
+    def _barring(self, way: Way, forward: bool) -> tuple[Obstacle, ...]:
+        if (way.id, forward) not in self._ways:
+            self._ways[way.id, forward] = tuple(self._obstacles(way, forward))
+        return self._ways[way.id, forward]
 
     def _obstacles(self, way: Way, forward: bool) -> Iterator[Obstacle]:
         where = f"way {way.id}"
@@ -135,14 +149,15 @@ class Passage:
         for code, own, units, keys in signs:
             for key in keys:
                 limit = quantity(tags.get(key), units)
-                lifted = tags.get(f"{key}:conditional", "").startswith("none")
-                if limit is not None and own > limit and not lifted:
+                if limit is not None and own > limit and not _lifted(tags, key):
                     yield Obstacle(code, where, limit, own, f"{key}={tags[key]}")
                     break
 
     def at_node(self, node: int) -> tuple[Obstacle, ...]:
         """What stands in the way on the node itself: a bollard, a locked gate, a height bar."""
-        tags = self.raw.tags.get(node, {})
+        tags = self.raw.tags.get(node)
+        if not tags:
+            return ()
         where = f"node {node}"
         # A node's "width" is the kerb's or the gate post's; its weight may be a sign's that stands there for elsewhere.
         kept = tags if "barrier" in tags else {k: v for k, v in tags.items() if k.startswith(("maxheight", "maxwidth"))}
@@ -189,7 +204,7 @@ class Passage:
         barred = {node for node in self.raw.tags if self.at_node(node)}
         for way in self.raw.ways.values():
             if way.tags["highway"] not in DRIVABLE or all(
-                any(o.key != "AGAINST_ONE_WAY" for o in self._obstacles(way, forward)) for forward in (True, False)
+                any(o.key != "AGAINST_ONE_WAY" for o in self._barring(way, forward)) for forward in (True, False)
             ):
                 continue
             for a, b in zip(way.nodes, way.nodes[1:], strict=False):

@@ -107,8 +107,10 @@ def places(
     """Depot and unloading site, each on a junction that trucks reach and leave. ValueError where there is none."""
     core = drivable_nodes(streets, extract, truck)
     by_node: dict[int, set[str]] = {n: {streets.segments[i].way.highway for i in streets.at_node[n]} for n in core}
-    quiet = sorted(n for n, classes in by_node.items() if classes & _QUIET and not classes & {"motorway", "trunk"})
-    nodes = quiet or sorted(core)
+    busy = {"motorway", "motorway_link", "trunk", "trunk_link"}
+    quiet = sorted(n for n, classes in by_node.items() if classes & _QUIET and not classes & busy)
+    # Two ways in and two out: one roadworks must not shut a depot in.
+    nodes = [n for n in quiet if _ways_out(streets, n) >= 2] or quiet or sorted(core)
     if len(nodes) < 2:
         raise ValueError(
             f"extract {extract.path.name}: {len(nodes)} junctions that a truck of {truck.gross_kg / 1000:g} t "
@@ -137,6 +139,19 @@ def places(
 
     depot = chosen(DEPOT_SIGNS, None, "depot or industrial land")
     return depot, chosen(SITE_SIGNS, depot.node, "unloading site or industrial land")
+
+
+def _ways_out(streets: Streets, node: int) -> int:
+    """The smaller of the numbers of neighbours that lead in and that lead out."""
+    into, out = set(), set()
+    for s in (streets.segments[i] for i in streets.at_node[node]):
+        other = s.end if s.start == node else s.start
+        along = s.oneway if s.start == node else -s.oneway
+        if along >= 0:
+            out.add(other)
+        if along <= 0:
+            into.add(other)
+    return min(len(into), len(out))
 
 
 def _shows(o: MappedObject, sign: tuple[str, str]) -> bool:
@@ -176,6 +191,7 @@ DEADHEAD_SHARE, DEADHEAD_KMH = 0.5, 20.0
 #: A way is longer than its beeline; to the site and home, trucks drive so fast in town, and beyond. ASSUMED.
 DETOUR, TOWN_KMH, TOWN_M, BEYOND_KMH = 1.4, 25.0, 4000.0, 45.0
 MARGIN = 1.12
+FILLED = 0.95  # of what a load could be: the next street side does not fit any more
 BREAK_S = 20 * 60.0
 
 
@@ -186,6 +202,15 @@ class Work:
     metres: float
     kg: Mapping[str, float]
     hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Beelines in metres: from the depot to a sector, from there to the site, and home from the site."""
+
+    from_depot_m: float
+    to_site_m: float
+    home_m: float
 
 
 def stretch_work(area: Area, streets: Streets, demand: Demand, services: tuple[str, ...]) -> list[Work]:
@@ -219,19 +244,20 @@ def transfer_h(beeline_m: float) -> float:
     return min(way_m, TOWN_M) / 1000 / TOWN_KMH + max(way_m - TOWN_M, 0.0) / 1000 / BEYOND_KMH
 
 
-def trucks_needed(area: Area, day: Work, truck: Truck, to_site_m: float, from_depot_m: float, shift_s: float) -> int:
+def trucks_needed(area: Area, day: Work, truck: Truck, ways: Ways, shift_s: float) -> int:
     """How many shifts of ``shift_s`` the heaviest day takes, each truck going to the site as often as it is full."""
     total = sum(day.kg.values())
     if total <= 0:
         return 1
     body = truck.compartments[0]
-    volume = sum(
-        kg / min(area.flux_named(f).density_kg_m3, body.max_density_kg_m3 or math.inf) for f, kg in day.kg.items()
-    )
-    load_kg = 0.93 * min(truck.payload_kg, body.volume_m3 * total / volume)
-    trip_h = 2 * transfer_h(to_site_m) + area.sites[0][1].unload_s / 3600
-    ends_h = (15 * 60 * 2 + BREAK_S) / 3600 + 2 * transfer_h(from_depot_m)
-    net_h = max(shift_s / 3600 - ends_h, 1.0)
+    volume_m3 = sum(kg / area.flux_named(f).density_kg_m3 for f, kg in day.kg.items())
+    bags_kg = (body.max_density_kg_m3 or math.inf) * body.volume_m3
+    load_kg = FILLED * min(truck.payload_kg, bags_kg, body.volume_m3 * total / volume_m3)
+    to_site_h = transfer_h(ways.to_site_m)
+    trip_h = 2 * to_site_h + area.sites[0][1].unload_s / 3600
+    # The last trip does not come back from the site: the truck goes home from there.
+    drive_h = transfer_h(ways.from_depot_m) + transfer_h(ways.home_m) - to_site_h
+    net_h = max((shift_s - 2 * 15 * 60 - BREAK_S) / 3600 - drive_h, 1.0)
     count = 1
     while count < 500 and count * net_h < MARGIN * (day.hours + count * math.ceil(total / count / load_kg) * trip_h):
         count += 1

@@ -185,11 +185,12 @@ class TruckRoads:
         return max(0, round(extra)), back
 
     def _chain_back(self, index: int, legs: dict[int, list[int]]) -> list[int]:
-        """The segments from a dead end back to the first node where more than one other way goes on."""
+        """The segments from a dead end back to the first junction or turning place: what a truck backs out over."""
+        places = self.area.streets.turning_places
         first = self._barred(self.streets.segments[index])
         at = first.start if len(legs[first.end]) == 1 else first.end
         chain = [index]
-        while len(legs[at]) == 2:
+        while len(legs[at]) == 2 and self.streets.node_tags.get(at, {}).get("highway") not in places:
             onward = [i for i in legs[at] if i != chain[-1]]
             if not onward or onward[0] in chain:
                 break

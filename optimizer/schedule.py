@@ -181,12 +181,13 @@ def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
             work = driving = 0.0
         drive_s = route.drives_s[p]
         now += drive_s
-        begin: float | None = now
+        begin = now
         if stop.windows:
-            begin = opening(stop.windows, now, stop.takes_s)
-            if begin is None:
+            opens = opening(stop.windows, now, stop.takes_s)
+            if opens is None:
                 clock.broken[stop.code] = None
-                begin = now
+            else:
+                begin = opens
         begins_s.append(begin)
         waits_s.append(begin - now)
         work += drive_s + begin - now + stop.takes_s

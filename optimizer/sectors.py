@@ -28,6 +28,8 @@ GOOD_CUT = 0.005
 _SLANTS_DEG = (0.0, 90.0, 7.0, -7.0, 97.0, 83.0, 20.0, -20.0)
 _NAMES = {"fr": "Secteur {k}", "en": "Sector {k}"}
 _SAME_M = 1e-6
+#: Corners nearer to each other become one: they would meet when written in degrees, and cross.
+_ONE_CORNER_M = 0.5
 
 
 def balanced(
@@ -126,6 +128,7 @@ def _clipped(cell: list[Corner], normal: Corner, at: float) -> tuple[list[Corner
     below: list[Corner] = []
     above: list[Corner] = []
     height = [c[0] * normal[0] + c[1] * normal[1] - at for c in cell]
+    height = [0.0 if abs(h) < _ONE_CORNER_M else h for h in height]
     for k, corner in enumerate(cell):
         other, h, g = cell[(k + 1) % len(cell)], height[k], height[(k + 1) % len(cell)]
         if h <= 0:
@@ -157,7 +160,25 @@ def _meeting(cells: list[list[Corner]]) -> list[list[Corner]]:
             ring.append(corner)
             ring.extend(corners[j] for j in on[np.argsort(along[on])])
         full.append(ring)
-    return full
+    one = _merged(points)
+    return [_without_repeats([one[corner] for corner in ring]) for ring in full]
+
+
+def _merged(points: Floats) -> dict[Corner, Corner]:
+    """Each corner -> the first of those that lie together."""
+    one: dict[Corner, Corner] = {}
+    kept: list[Corner] = []
+    for x, y in points:
+        here = (float(x), float(y))
+        near = (k for k in kept if math.dist(k, here) < _ONE_CORNER_M)
+        one[here] = next(near, here)
+        if one[here] == here:
+            kept.append(here)
+    return one
+
+
+def _without_repeats(ring: list[Corner]) -> list[Corner]:
+    return [corner for k, corner in enumerate(ring) if corner != ring[k - 1]]
 
 
 def _degrees(rings: list[list[Corner]], crs: str) -> list[tuple[tuple[float, float], ...]]:

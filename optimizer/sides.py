@@ -9,6 +9,7 @@ nearest street that one can, or is listed as unreachable.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,7 +61,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class _DeadEnd:
-    """A chain of segments from a dead end back to its entrance. ``room``: a turning place in it."""
+    """A chain of segments from a dead end back to its entrance. ``room``: a turning place at its end."""
 
     entrance: int
     length_m: float
@@ -81,7 +82,13 @@ def passes(area: Area, streets: Streets, roads: Mapping[str, TruckRoads], depot:
         else:
             found.extend(how)
     found.extend(served.presentation_point(node, stretches) for node, stretches in sorted(carried.items()))
-    return tuple(found)
+    return tuple(_with_own_ids(found))
+
+
+def _with_own_ids(found: list[Pass]) -> list[Pass]:
+    """A loop has the same ends either way round: there the second node tells the directions apart."""
+    times = Counter(one.id for one in found)
+    return [replace(one, id=f"{one.id}~{one.osm_nodes[1]}") if times[one.id] > 1 else one for one in found]
 
 
 class _Served:
@@ -107,7 +114,7 @@ class _Served:
                 leaf_first.extend(piece[1:] if piece[0] == leaf_first[-1] else piece[-2::-1])
             inward = tuple(reversed(nodes))
             places = self.area.streets.turning_places
-            room = any(self.streets.node_tags.get(n, {}).get("highway") in places for n in inward[1:])
+            room = self.streets.node_tags.get(inward[-1], {}).get("highway") in places
             end = _DeadEnd(inward[0], sum(segments[i].length_m for i in chain), room, inward, frozenset(chain))
             for index in chain:
                 found[index] = end
@@ -121,7 +128,7 @@ class _Served:
         usable = [p for p, truck in self.roads.items() if all(truck.usable[i] for i in stretch.segments)]
         for profile in usable:
             end = self.ends[profile].get(stretch.segments[0])
-            if end is None or end.room or stretch.oneway:
+            if end is None or end.room or stretch.oneway or not end.segments.issuperset(stretch.segments):
                 continue
             entered = rules.reversing == "priced"
             if not self.point(end.entrance, end.segments):

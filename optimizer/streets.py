@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from fleet import Side
+from fleet import Side, Truck
 
 from . import access
 from .area import Area, StreetRules
@@ -146,7 +146,8 @@ def survey(extract: Extract, area: Area, stops: Iterable[int] = ()) -> Streets:
         if s.end != s.start:
             at_node.setdefault(s.end, []).append(s.index)
     frozen = {node: tuple(found) for node, found in at_node.items()}
-    return Streets(segments, _stretches(segments, rules, xy, extract.node_tags), xy, extract.node_tags, frozen)
+    alone = hanging(segments, area.trucks, extract.node_tags)
+    return Streets(segments, _stretches(segments, rules, xy, extract.node_tags, alone), xy, extract.node_tags, frozen)
 
 
 def _cut(nodes: tuple[int, ...], cut: set[int]) -> list[tuple[int, ...]]:
@@ -183,13 +184,13 @@ def _stretches(
     rules: StreetRules,
     xy: Mapping[int, tuple[float, float]],
     node_tags: Mapping[int, Mapping[str, str]],
+    alone: Collection[int],
 ) -> tuple[Stretch, ...]:
     """Join consecutive segments of a collected way into stretches of at most ``max_task_m``.
 
-    Segments of dead ends stay alone, so that each can be served by its own rule.
+    ``alone``: segments of dead ends, each of which is served by a rule of its own.
     """
     barriers = {node for node, tags in node_tags.items() if "barrier" in tags}
-    alone = dead_ends(apart_at(s, barriers) for s in segments)
     runs: list[list[Segment]] = []
     for s in segments:
         if s.way.highway not in rules.collected:
@@ -221,6 +222,18 @@ def _stretches(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def hanging(
+    segments: Collection[Segment], trucks: Iterable[Truck], node_tags: Mapping[int, Mapping[str, str]]
+) -> frozenset[int]:
+    """The segments that are a dead end for some truck: what another may drive through ends at its weight sign for this one."""
+    shapes = {(t.gross_kg, t.height_m, t.width_m, t.length_m): t for t in trucks}
+    found: set[int] = set()
+    for truck in shapes.values():
+        blocked = {n for n, tags in node_tags.items() if not access.truck_may_pass(tags, truck)}
+        found.update(dead_ends(apart_at(s, blocked) for s in segments if access.truck_may_use(s.way.tags, truck)))
+    return frozenset(found)
 
 
 def apart_at(segment: Segment, barred: Collection[int]) -> Segment:

@@ -28,7 +28,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Map: {file}, {attribution}; {segments} segments, projection {crs}",
     },
     "people": {
-        "fr": "Habitants : {people} dans {dwellings} logements ({houses} en maisons, {blocks} en immeubles), {shops} commerces",
+        "fr": "Habitants : {people}, {dwellings} logements ({houses} maisons, {blocks} en immeuble), {shops} commerces",
         "en": "Inhabitants: {people} in {dwellings} dwellings ({houses} in houses, {blocks} in blocks), {shops} shops",
     },
     "week": {"fr": "Déchets par semaine :", "en": "Waste in a week:"},
@@ -83,18 +83,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "{people} inhabitants: ASSUMED, {per_km} per km of residential street, for want of better",
     },
     "note_commune_cut": {
-        "fr": "{name} : sa limite n'est pas entière sur la carte ; {here} de ses {people} habitants y logent, d'après le bâti",
-        "en": "{name}: its boundary is not whole on the map; {here} of its {people} inhabitants live on it, by its buildings",
+        "fr": "{name} : limite incomplète sur la carte ; {here} de ses {people} habitants y logent, d'après le bâti",
+        "en": "{name}: boundary not whole on the map; {here} of its {people} inhabitants live on it, by its buildings",
     },
     "note_levels_raised": {
         "fr": "{name} : niveaux inconnus multipliés par {times}, pour que chacun ait son plancher",
         "en": "{name}: unmapped levels multiplied by {times}, so that everybody finds floor to live on",
     },
     "note_along_streets": {
-        "fr": "{name} : bâtiments absents de la carte ({covered} % des rues) ; habitants répartis au long des rues habitées, "
-        "{blocks} % en immeubles",
-        "en": "{name}: buildings are not mapped ({covered} % of streets); people spread along residential streets, "
-        "{blocks} % in blocks",
+        "fr": "{name} : bâtiments absents de la carte (présents sur {covered} % des rues) ; habitants répartis "
+        "le long des rues habitées, {blocks} % en immeubles",
+        "en": "{name}: buildings are not mapped (on {covered} % of streets only); people spread along residential "
+        "streets, {blocks} % in blocks",
     },
     "note_nowhere": {
         "fr": "{name} : {people} habitants sans rue sur la carte, non comptés",
@@ -152,7 +152,8 @@ def summary(area: Area, extract: Extract, streets: Streets, demand: Demand, lang
         say("map", file=extract.path.name, attribution=area.attribution, segments=len(streets.segments), crs=area.crs),
         say(
             "people", people=round(demand.people), dwellings=round(demand.total("houses") + demand.total("blocks")),
-            houses=round(demand.total("houses")), blocks=round(demand.total("blocks")), shops=round(demand.total("shops")),
+            houses=round(demand.total("houses")), blocks=round(demand.total("blocks")),
+            shops=round(demand.total("shops")),
         ),
         say("week"),
     ]  # fmt: skip

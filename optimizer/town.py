@@ -100,8 +100,9 @@ class Town:
         return passes(self.area, self.streets, self.roads, self.depot.osm_node)
 
     def reaches(self, stretch: Stretch) -> bool:
-        """Whether some truck gets from the depot to an end of the stretch and home again."""
-        return stretch.osm_nodes[0] in self._reached or stretch.osm_nodes[-1] in self._reached
+        """Whether some truck that may use the stretch gets from the depot to an end of it and home again."""
+        fits = any(all(truck.usable[i] for i in stretch.segments) for truck in self.roads.values())
+        return fits and not self._reached.isdisjoint((stretch.osm_nodes[0], stretch.osm_nodes[-1]))
 
     @cached_property
     def _reached(self) -> frozenset[int]:

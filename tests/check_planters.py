@@ -369,6 +369,19 @@ def reversing_not_counted(plan: Plan, area: Area, pick: Pick) -> Case:
     return with_leg(plan, place, **pick(({"reversals": 0}, {"reversing_m": 20.0}))), area
 
 
+@plants("REVERSING_FORBIDDEN")
+def bins_emptied_while_reversing(plan: Plan, area: Area, pick: Pick) -> Case:
+    t, k = pick([p for p in places(plan, "collect") if leg_at(plan, p).reversals])
+    legs = plan.tours[t].legs
+    out_and_in = legs[k].osm_nodes
+    inward = replace(
+        legs[k], kind="drive", end_at=legs[k].start_at + timedelta(seconds=100), osm_nodes=out_and_in[:2], task=None,
+        side=None, kg={}, reversals=0, reversing_m=0.0, length_m=legs[k].length_m / 2,
+    )  # fmt: skip
+    outward = replace(legs[k], start_at=inward.end_at, osm_nodes=out_and_in[1:], length_m=legs[k].length_m / 2)
+    return settled(with_legs(plan, t, [*legs[:k], inward, outward, *legs[k + 1 :]])), area
+
+
 # --- sides -------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from .towns import boeblingen, heidelberg, monaco
+
+__all__ = ["boeblingen", "heidelberg", "monaco"]  # fixtures: real towns, each read once per session
+
 ROOT = Path(__file__).parent.parent
 
 

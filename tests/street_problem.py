@@ -1,4 +1,4 @@
-"""Problems that look like a town's, made from a seed: for tests (small, odd) and for measuring (up to thousands of tasks)."""
+"""Problems that look like a town's, made from a seed: for tests (small, odd) and for measuring (thousands of tasks)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ DAY = date(2026, 11, 23)
 SPEED_MPS = 7.0
 
 
-def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: float = 0.02, mean_kg: float = 75.0) -> Problem:
+def street_problem(
+    n_tasks: int, n_shifts: int, seed: int = 1, windows_share: float = 0.02, mean_kg: float = 75.0
+) -> Problem:
     """A jittered grid town of ``n_tasks`` street tasks: one-ways, streets done side by side, streets done in one pass.
 
     Travel times are turn-aware between directed streets (right turns cheap, left turns dearer, U-turns very dear).
@@ -28,7 +30,7 @@ def street_problem(n_tasks: int, n_shifts: int, seed: int = 1, windows_share: fl
     xy = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2) * 110.0
     xy += rng.normal(0, 18, xy.shape)
     arcs, both, pairs = _streets(side, rng)
-    travel, length_m = _turn_aware(xy, arcs)
+    travel, length_m = _turn_aware(xy.astype(np.float64), arcs)
     far = int(np.argmax(xy[arcs[:, 0]].sum(1)))
     depot, sites = 0, (far, int(rng.integers(len(arcs))))
 
@@ -80,7 +82,7 @@ def _streets(
         for c in range(side):
             a = r * side + c
             for b in ([a + 1] if c + 1 < side else []) + ([a + side] if r + 1 < side else []):
-                border = r in (0, side - 1) and abs(a - b) == 1 or c in (0, side - 1) and abs(a - b) == side
+                border = (r in (0, side - 1) and abs(a - b) == 1) or (c in (0, side - 1) and abs(a - b) == side)
                 kind = rng.random()
                 if border or kind >= 0.25:  # the border stays two-way: everything can be reached
                     arcs += [(a, b), (b, a)]
@@ -167,7 +169,15 @@ def small_problem(seed: int, n_tasks: int | None = None) -> Problem:
         for s in range(n_sites)
     )  # fmt: skip
     return Problem(
-        DAY, ("kg", "m3:0"), tuple(tasks), sites, tuple(shifts), travel, SPEED_MPS, 4.0, float(rng.choice([0.0, 5 / 3600]))
+        DAY,
+        ("kg", "m3:0"),
+        tuple(tasks),
+        sites,
+        tuple(shifts),
+        travel,
+        SPEED_MPS,
+        4.0,
+        float(rng.choice([0.0, 5 / 3600])),
     )
 
 

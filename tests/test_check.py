@@ -32,6 +32,7 @@ from tests.check_planters import (
     places,
     settled,
     with_leg,
+    with_legs,
 )
 from tests.check_town import BESIDE_FINE, good_plan, osm, town_area, write_map
 

@@ -51,7 +51,8 @@ def test_sectors_cover_the_map_without_gaps_or_overlaps(seed: int, count: int) -
     shapes = shapes_of(balanced(xy, work, count, BBOX, CRS))
     whole = shapely.union_all(shapes)
     assert all(shape.is_valid for shape in shapes)
-    assert whole.geom_type == "Polygon" and not whole.interiors
+    assert isinstance(whole, shapely.Polygon)
+    assert not whole.interiors
     assert whole.covers(shapely.box(*BBOX))
     assert sum(shape.area for shape in shapes) == pytest.approx(whole.area, rel=1e-9)
 
@@ -67,6 +68,17 @@ def test_five_sectors_of_a_real_town_are_compact() -> None:
 def test_a_town_without_any_work_is_still_cut_into_equal_parts() -> None:
     shapes = shapes_of(balanced(np.empty((0, 2)), np.empty(0), 4, BBOX, CRS))
     assert max(s.area for s in shapes) / min(s.area for s in shapes) < 1.02
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 7), points=st.integers(1, 30))
+def test_a_few_streets_on_a_grid_make_plain_polygons_too(seed: int, count: int, points: int) -> None:
+    xy, _ = town(seed, points, 200.0)
+    shapes = shapes_of(balanced(xy, np.ones(points), count, BBOX, CRS))
+    whole = shapely.union_all(shapes)
+    assert len(shapes) == count
+    assert all(shape.is_valid for shape in shapes)
+    assert sum(shape.area for shape in shapes) == pytest.approx(whole.area, rel=1e-9)
 
 
 def test_work_all_in_one_point_does_not_break_the_cutting() -> None:

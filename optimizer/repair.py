@@ -1,0 +1,202 @@
+"""Plans made feasible: what the clock does not allow is taken out, what fits is put in, and what is left gets a reason.
+
+``optimizer/schedule.py`` decides what is feasible; every engine's plan goes through here before it is believed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from optimizer.draft import Draft, Offer
+from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
+from optimizer.schedule import opening, place_of, schedule
+from optimizer.terms import Terms
+
+
+def repair(problem: Problem, solution: Solution, terms: Terms | None = None, until: float | None = None) -> Solution:
+    """A plan that ``schedule`` finds feasible: tasks are taken out of broken routes, then put in again where they fit.
+
+    ``until``: ``time.monotonic()`` from which no more tasks are put in.
+    """
+    if not problem.tasks or not problem.shifts:
+        return solution_of(problem, [() for _ in problem.shifts])
+    terms = terms or Terms(problem)
+    routes = [_feasible(terms, k, visits) for k, visits in enumerate(solution.routes)]
+    return insert_unserved(problem, solution_of(problem, routes), until, terms)
+
+
+def insert_unserved(
+    problem: Problem, solution: Solution, until: float | None = None, terms: Terms | None = None
+) -> Solution:
+    """Put unserved tasks into the routes where ``schedule`` finds the result feasible. Feasible in, feasible out."""
+    if not solution.unserved or not problem.shifts:
+        return solution
+    draft = Draft(terms or Terms(problem))
+    draft.load(solution)
+    if any(schedule(problem, k, draft.visits(k)).broken for k in range(len(problem.shifts))):
+        return solution  # its unloadings cannot be made anew (a site's hours): leave it as it is
+    tasks = sorted((t for t, _ in solution.unserved), key=lambda t: -problem.tasks[t].unserved_eur)
+    for task in tasks:
+        if until is not None and time.monotonic() > until:
+            break
+        _insert_exactly(draft, task)
+    return of_draft(draft)
+
+
+def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """The route without what breaks it."""
+    problem = terms.problem
+    plan = schedule(problem, k, visits)
+    if {"OVER_LOAD", "NO_TRUCK", "SITE_CLOSED"} & set(
+        plan.broken
+    ):  # new unloadings, without what the shift may not serve
+        draft = Draft(terms)
+        trip = [(v.index, v.mode) for v in visits if v.kind == "task"]
+        draft.append_trip(k, trip)
+        again = draft.visits(k)
+        if "SITE_CLOSED" not in schedule(problem, k, again).broken or "OVER_LOAD" in plan.broken:
+            visits = again
+            plan = schedule(problem, k, visits)
+    while plan.broken:
+        drop = _culprits(problem, k, visits)
+        visits = _tidy(problem, tuple(v for i, v in enumerate(visits) if i not in drop))
+        plan = schedule(problem, k, visits)
+    return visits
+
+
+def _culprits(problem: Problem, k: int, visits: tuple[Visit, ...]) -> set[int]:
+    """Which task visits (indices into the route) to take out of a broken route next: at least one."""
+    shift, plan = problem.shifts[k], schedule(problem, k, visits)
+    travel = problem.travel_ds[shift.travel]
+    tasks = [i for i, v in enumerate(visits) if v.kind == "task"]
+    if not tasks:
+        return set(range(len(visits)))
+    if "WINDOW_MISSED" in plan.broken:
+        begins = {e.visit: e for e in plan.events if e.kind == "task"}
+        late = {
+            i for i in tasks
+            if opening(problem.tasks[visits[i].index].windows, begins[i].start_s, begins[i].end_s - begins[i].start_s)
+            != begins[i].start_s
+        }  # fmt: skip
+        if late:
+            return {min(late)}  # the rest may be in time without it
+    places = [shift.depot, *(place_of(problem, v) for v in visits), shift.depot]
+    if "UNREACHABLE" in plan.broken:
+        cut = {
+            i
+            for i in tasks
+            if max(travel[places[i], places[i + 1]], travel[places[i + 1], places[i + 2]]) >= UNREACHABLE
+        }
+        return cut or set(tasks)
+
+    def worth(i: int) -> float:
+        task = problem.tasks[visits[i].index]
+        mode = task.modes[visits[i].mode]
+        detour = float(travel[places[i], places[i + 1]]) + float(travel[places[i + 1], places[i + 2]])
+        saved_s = (
+            (detour - float(travel[places[i], places[i + 2]])) / 10 + mode.drive_s + mode.handling_s * shift.crew_factor
+        )
+        return task.unserved_eur / max(saved_s, 0.1)
+
+    return {min(tasks, key=worth)}
+
+
+def _tidy(problem: Problem, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """Without unloadings that empty nothing."""
+    load = np.zeros(len(problem.dimensions))
+    kept: list[Visit] = []
+    for visit in visits:
+        if visit.kind == "task":
+            load = load + np.array(problem.tasks[visit.index].load)
+        else:
+            takes = np.array(problem.sites[visit.index].takes, dtype=bool)
+            if not (load[takes] > 0).any() and not (kept and kept[-1].kind == "task" and not load.any()):
+                continue
+            load = np.where(takes, 0.0, load)
+        kept.append(visit)
+    return tuple(kept) if any(v.kind == "task" for v in kept) else ()
+
+
+def _insert_exactly(draft: Draft, task: int, tries: int = 4) -> bool:
+    """Put a task where the clock, rests included, allows it: the cheapest place of the ``tries`` cheapest routes."""
+    problem = draft.terms.problem
+    eur, after, mode = draft.offers(task)
+    offers: dict[int, Offer] = {}
+    for i in np.argsort(eur, kind="stable"):
+        k = int(draft.route[after[i]])
+        if k not in offers:
+            offers[k] = Offer(float(eur[i]), int(after[i]), int(mode[i]))
+            if len(offers) == tries:
+                break
+    for offer in [*offers.values(), *draft.new_trips(task, tries)]:
+        k = int(draft.route[offer.after])
+        draft.put_offer(task, offer)
+        if not schedule(problem, k, draft.visits(k)).broken:
+            return True
+        draft.take(task)
+    return False
+
+
+# --- what is left, and why ---------------------------------------------------------------------------------------
+
+
+def of_draft(draft: Draft) -> Solution:
+    return solution_of(draft.terms.problem, [draft.visits(k) for k in range(draft.terms.k)])
+
+
+def solution_of(problem: Problem, routes: Sequence[tuple[Visit, ...]]) -> Solution:
+    served = {v.index for visits in routes for v in visits if v.kind == "task"}
+    left = [t for t in range(len(problem.tasks)) if t not in served]
+    return Solution(tuple(routes), tuple((t, reason(problem, t)) for t in left))
+
+
+def reason(problem: Problem, index: int) -> str:
+    """Why a task is left: what would keep it from being the only one of the day, else ``SHIFT_TIME``."""
+    task = problem.tasks[index]
+    shifts = [k for k in sorted(task.shifts) if k < len(problem.shifts)]
+    if not shifts:
+        return "NO_TRUCK"
+    shifts = [
+        k for k in shifts if all(q <= c + 1e-6 for q, c in zip(task.load, problem.shifts[k].capacity, strict=True))
+    ]
+    if not shifts:
+        return "CAPACITY"
+    broken: set[str] = set()
+    for k in shifts:
+        for m in range(len(task.modes)):
+            alone = _alone(problem, k, index, m)
+            if alone is None:
+                broken.add("UNREACHABLE")
+            elif not alone:
+                return "SHIFT_TIME"
+            else:
+                broken |= set(alone)
+    if broken == {"UNREACHABLE"}:
+        return "UNREACHABLE"
+    return "TIME_WINDOW" if broken & {"WINDOW_MISSED", "SITE_CLOSED"} else "SHIFT_TIME"
+
+
+def _alone(problem: Problem, k: int, index: int, mode: int) -> tuple[str, ...] | None:
+    """What a shift with this task alone breaks, by the best unloadings; None = no way, or no site for it."""
+    loaded = [q > 0 for q in problem.tasks[index].load]
+    best: tuple[str, ...] | None = None
+    for visits in _emptied(problem, Visit("task", index, mode), loaded):
+        broken = schedule(problem, k, visits).broken
+        if "UNREACHABLE" not in broken and (best is None or len(broken) < len(best)):
+            best = broken
+            if not best:
+                break
+    return best
+
+
+def _emptied(problem: Problem, visit: Visit, loaded: list[bool]) -> list[tuple[Visit, ...]]:
+    """A task with each single unloading, or each pair, that takes all its loads."""
+    if not any(loaded):
+        return [(visit,), *((visit, Visit("unload", s)) for s in range(len(problem.sites)))]
+    takes = [s.takes for s in problem.sites]
+    rows = [(a,) for a in range(len(takes))] + [(a, b) for a in range(len(takes)) for b in range(len(takes)) if a != b]
+    enough = [row for row in rows if all(any(takes[s][d] for s in row) for d, q in enumerate(loaded) if q)]
+    return [(visit, *(Visit("unload", s) for s in row)) for row in enough]

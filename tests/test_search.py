@@ -1,0 +1,246 @@
+"""Plans from every engine: each task once or left with a reason, loads and clock kept, whatever the day looks like."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet import UNSERVED_REASONS
+from optimizer.construct import construct
+from optimizer.cost import cost_eur
+from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
+from optimizer.recreate import improve
+from optimizer.repair import insert_unserved, repair
+from optimizer.routing import improve_by_routing
+from optimizer.schedule import schedule
+from optimizer.search import ENGINES, Progress, solve
+from tests.street_problem import small_problem, street_problem
+
+SEEDS = st.integers(0, 100_000)
+
+
+def judge(day: Problem, plan: Solution) -> None:
+    """Everything that a plan promises, from the problem alone."""
+    assert len(plan.routes) == len(day.shifts)
+    served = [v.index for visits in plan.routes for v in visits if v.kind == "task"]
+    left = [t for t, _ in plan.unserved]
+    assert Counter(served + left) == Counter(range(len(day.tasks)))
+    assert all(reason in UNSERVED_REASONS for _, reason in plan.unserved)
+    for k, visits in enumerate(plan.routes):
+        shift, load = day.shifts[k], np.zeros(len(day.dimensions))
+        for visit in visits:
+            if visit.kind == "unload":
+                load[np.array(day.sites[visit.index].takes, dtype=bool)] = 0
+            else:
+                assert k in day.tasks[visit.index].shifts
+                assert 0 <= visit.mode < len(day.tasks[visit.index].modes)
+                load += day.tasks[visit.index].load
+            assert (load <= np.array(shift.capacity) + 1e-6).all()
+        assert not load.any()
+        assert not visits or any(v.kind == "task" for v in visits)
+        assert schedule(day, k, visits).broken == ()
+
+
+def reasons(plan: Solution) -> set[str]:
+    return {reason for _, reason in plan.unserved}
+
+
+@given(SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_a_first_plan_serves_each_task_once_or_says_why_not(seed: int) -> None:
+    day = small_problem(seed)
+    judge(day, solve(day, None, 0, seed))
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_our_improvement_keeps_every_rule_and_never_makes_a_plan_dearer(seed: int) -> None:
+    day = small_problem(seed)
+    first = construct(day, seed)
+    better = improve(day, first, time.monotonic() + 0.1, seed)
+    judge(day, better)
+    assert cost_eur(day, better) <= cost_eur(day, first) + 1e-6
+
+
+@given(SEEDS)
+@settings(max_examples=12, deadline=None)
+def test_or_tools_keeps_every_rule_and_never_makes_a_plan_dearer(seed: int) -> None:
+    day = small_problem(seed)
+    first = construct(day, seed)
+    better = improve_by_routing(day, first, time.monotonic() + 1.3, seed)
+    judge(day, better)
+    assert cost_eur(day, better) <= cost_eur(day, first) + 1e-6
+
+
+@given(SEEDS, st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_repair_makes_any_row_of_visits_feasible(seed: int, random: object) -> None:
+    day = small_problem(seed)
+    rng = np.random.default_rng(seed)
+    rows: list[list[Visit]] = [[] for _ in day.shifts]
+    for t in rng.permutation(len(day.tasks)):
+        rows[rng.integers(len(rows))].append(Visit("task", int(t), int(rng.integers(len(day.tasks[t].modes)))))
+    judge(day, repair(day, Solution(tuple(map(tuple, rows)), ())))
+
+
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_tasks_taken_out_of_a_plan_can_be_put_back(seed: int) -> None:
+    day = small_problem(seed)
+    plan = construct(day, seed)
+    if not any(plan.routes):
+        return
+    k = next(k for k, visits in enumerate(plan.routes) if visits)
+    taken = next(v.index for v in plan.routes[k] if v.kind == "task")
+    rest = repair(
+        day, Solution(tuple(tuple(v for v in r if v.kind == "unload" or v.index != taken) for r in plan.routes), ())
+    )
+    judge(day, rest)
+    again = insert_unserved(day, rest)
+    judge(day, again)
+    assert len(again.unserved) <= len(rest.unserved)
+
+
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_a_problem_survives_its_json(seed: int) -> None:
+    day = small_problem(seed)
+    again = Problem.from_json(json.loads(json.dumps(day.to_json())))
+    assert again.to_json() == day.to_json()
+    assert all((a == b).all() for a, b in zip(again.travel_ds, day.travel_ds, strict=True))
+    assert (again.tasks, again.sites, again.shifts) == (day.tasks, day.sites, day.shifts)
+    assert solve(again, None, 0, 1) == solve(day, None, 0, 1)
+
+
+def test_a_town_is_served_whole_by_every_engine_within_the_time() -> None:
+    day = street_problem(120, 4)
+    first = solve(day, None, 0, 1)
+    judge(day, first)
+    assert reasons(first) <= {"UNREACHABLE"}
+    for engine in ENGINES:
+        phases: list[str] = []
+        plan = solve(day, None, 4.0, 1, _noted(phases), engine)
+        judge(day, plan)
+        assert reasons(plan) <= {"UNREACHABLE"}
+        assert cost_eur(day, plan) < cost_eur(day, first)
+        assert phases[-1] == "done"
+        assert len(phases) > 4
+
+
+def _noted(phases: list[str]) -> Progress:
+    def progress(phase: str, best_eur: float | None, left_s: float) -> None:
+        assert left_s >= 0
+        phases.append(phase)
+
+    return progress
+
+
+def test_a_plan_larger_than_a_part_is_improved_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimizer.routing.LARGEST", 60)
+    monkeypatch.setattr("optimizer.routing.PART_S", 0.7)
+    day = street_problem(150, 6)
+    first = construct(day)
+    plan = improve_by_routing(day, first, time.monotonic() + 3.0)
+    judge(day, plan)
+    assert cost_eur(day, plan) < cost_eur(day, first)
+
+
+def test_the_same_seed_gives_the_same_first_plan() -> None:
+    day = street_problem(100, 3)
+    assert solve(day, None, 0, 7) == solve(day, None, 0, 7)
+
+
+def test_a_given_plan_is_repaired_and_never_worsened() -> None:
+    day = street_problem(80, 3)
+    good = solve(day, None, 1.0, 1, engine="plain")
+    assert cost_eur(day, solve(day, good, 0, 1)) <= cost_eur(day, good) + 1e-6
+    row = tuple(Visit("task", t) for t in range(len(day.tasks)))
+    judge(day, solve(day, Solution((row, (), ()), ()), 0, 1))
+
+
+def test_stop_ends_the_search_with_the_best_plan_so_far() -> None:
+    day = street_problem(80, 3)
+    for engine in ENGINES:
+        asked: list[int] = []
+        begin = time.monotonic()
+        plan = solve(day, None, 60.0, 1, None, engine, _third_time(asked))
+        assert time.monotonic() - begin < 30  # far from the budget, whatever the machine
+        assert len(asked) >= 3
+        judge(day, plan)
+
+
+def _third_time(asked: list[int]) -> Callable[[], bool]:
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) >= 3
+
+    return stop
+
+
+def test_a_demand_larger_than_the_fleet_still_gives_a_plan() -> None:
+    day = street_problem(300, 2, mean_kg=300.0)
+    for engine in ENGINES:
+        plan = solve(day, None, 2.5, 1, engine=engine)
+        judge(day, plan)
+        assert "SHIFT_TIME" in reasons(plan)
+        assert any(plan.routes)
+
+
+def test_what_no_truck_can_hold_is_left_for_its_size() -> None:
+    day = street_problem(30, 2)
+    day = replace(day, tasks=(replace(day.tasks[0], load=(50_000.0, 1.0)), *day.tasks[1:]))
+    plan = solve(day, None, 0, 1)
+    judge(day, plan)
+    assert (0, "CAPACITY") in plan.unserved
+    alone = replace(day, tasks=day.tasks[:1])
+    assert solve(alone, None, 2.0, 1) == Solution(((), ()), ((0, "CAPACITY"),))
+
+
+def test_a_shift_too_short_for_its_own_minutes_stays_at_the_depot() -> None:
+    day = street_problem(20, 2)
+    day = replace(day, shifts=tuple(replace(s, length_s=600.0, overtime_s=0.0) for s in day.shifts))
+    plan = solve(day, None, 2.0, 1)
+    judge(day, plan)
+    assert not any(plan.routes)
+    assert reasons(plan) <= {"SHIFT_TIME", "UNREACHABLE"}
+
+
+def test_no_shifts_no_tasks_no_sites_and_no_truck_for_a_task_have_answers() -> None:
+    day = street_problem(20, 2)
+    nobody = replace(day, shifts=(), tasks=tuple(replace(t, shifts=frozenset()) for t in day.tasks))
+    assert reasons(solve(nobody, None, 2.0, 1)) == {"NO_TRUCK"}
+    nothing = replace(day, tasks=())
+    assert solve(nothing, None, 2.0, 1) == Solution(((), ()), ())
+    nowhere = replace(day, sites=())
+    plan = solve(nowhere, None, 2.0, 1)
+    judge(nowhere, plan)
+    assert reasons(plan) == {"UNREACHABLE"}
+    choosy = replace(day, tasks=(replace(day.tasks[0], shifts=frozenset()), *day.tasks[1:]))
+    assert (0, "NO_TRUCK") in solve(choosy, None, 0, 1).unserved
+
+
+def test_a_street_without_a_way_and_a_window_that_nobody_meets_are_named() -> None:
+    day = street_problem(20, 2)
+    cut = day.travel_ds[0].copy()
+    cut[:, [m.place for m in day.tasks[0].modes]] = UNREACHABLE
+    asleep = replace(day.tasks[1], windows=((2 * 3600.0, 3 * 3600.0),))
+    day = replace(day, travel_ds=(cut,), tasks=(day.tasks[0], asleep, *day.tasks[2:]))
+    plan = solve(day, None, 0, 1)
+    judge(day, plan)
+    assert {(0, "UNREACHABLE"), (1, "TIME_WINDOW")} <= set(plan.unserved)
+
+
+def test_an_unknown_engine_or_a_negative_budget_is_refused() -> None:
+    day = street_problem(10, 1)
+    with pytest.raises(ValueError, match="engine = 'vroom', must be one of ortools"):
+        solve(day, None, 1.0, 1, engine="vroom")
+    with pytest.raises(ValueError, match="budget_s = -1"):
+        solve(day, None, -1, 1)

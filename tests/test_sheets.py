@@ -1,0 +1,234 @@
+"""The crew's rows say what the legs do, and the sheets print all of them inside the paper."""
+
+import re
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboards.basemap import Basemap, Road
+from dashboards.drawing import Frame, beside, latin
+from dashboards.rows import Note, Row, rows, turn
+from dashboards.sheets import LARGE, SMALL, write_sheets
+from fleet import Plan, Task, Tour
+from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
+
+
+def told(index: int = 0) -> tuple[Row, ...]:
+    plan = small_plan()
+    return rows(plan, plan.tours[index], small_basemap(), 3.5)
+
+
+def row_of(found: tuple[Row, ...], street: str) -> Row:
+    return next(row for row in found if row.street == street)
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def test_neighbouring_legs_on_one_street_and_side_become_one_row() -> None:
+    row = row_of(told(), "Boulevard Princesse Charlotte")
+    assert row.legs == (2, 3)
+    assert row.kg == pytest.approx({"residual": 350.0, "packaging": 75.0, "food": 75.0})
+    assert (row.from_street, row.to_street) == ("Avenue de Roqueville", "Avenue du Berceau")
+    assert row.dwellings == 78 + 48
+
+
+def test_every_leg_is_told_once_and_nothing_is_lost() -> None:
+    plan = small_plan()
+    for tour in plan.tours:
+        found = rows(plan, tour, small_basemap(), 3.5)
+        legs = [i for row in found for i in row.legs]
+        assert legs == [i for i, leg in enumerate(tour.legs) if leg.kind != "drive"]
+        assert [row.number for row in found if row.number] == list(
+            range(1, sum(r.kind == "collect" for r in found) + 1)
+        )
+        kg = sum(sum((row.kg or {}).values()) for row in found if row.kind == "collect")
+        assert kg == pytest.approx(sum(sum(leg.kg.values()) for leg in tour.legs if leg.kind == "collect"))
+        assert sum(row.via_m for row in found) <= sum(leg.length_m for leg in tour.legs if leg.kind == "drive") + 1e-6
+
+
+def test_a_street_left_by_a_turn_and_taken_again_the_other_way_is_a_new_row() -> None:
+    found = [row for row in told() if row.street == "Boulevard Princesse Charlotte"]
+    assert len(found) == 2
+    assert found[1].legs == (17, 18)
+
+
+def test_reversing_walking_one_ways_and_low_bridges_are_noted() -> None:
+    dead_end = next(row for row in told() if row.notes and row.notes[0].key == "reverse")
+    assert dead_end.street == "Rue des Lilas"
+    assert dead_end.notes[0].m == pytest.approx(82.5, abs=1)
+    assert {note.key for note in row_of(told(), "Rue des Genêts").notes} == {"oneway", "height"}
+    walked = next(row for row in told(1) if row.on_foot)
+    assert [note.key for note in walked.notes] == ["foot"]
+    assert walked.notes[0].m == pytest.approx(59.3, abs=1)
+    assert Note("presentation") in row_of(told(1), "Escalier des Roses").notes
+
+
+def test_a_height_limit_far_above_the_truck_is_not_told() -> None:
+    plan = small_plan()
+    found = rows(plan, plan.tours[0], small_basemap(), 2.8)
+    assert "height" not in {note.key for row in found for note in row.notes}
+
+
+def test_turns_are_as_the_driver_sees_them() -> None:
+    south_north = ((7.0, 43.0), (7.0, 43.001))
+    assert turn(south_north, ((7.0, 43.001), (7.001, 43.001))) == "right"
+    assert turn(south_north, ((7.0, 43.001), (6.999, 43.001))) == "left"
+    assert turn(south_north, ((7.0, 43.001), (7.0, 43.002))) == "straight"
+    assert turn(south_north, ((7.0, 43.001), (7.0, 43.0))) == "back"
+    assert row_of(told(), "Avenue du Berceau").turn == "left"
+    assert row_of(told(), "Rue des Genêts").turn == "right"
+
+
+def test_the_way_without_collection_names_its_streets_and_turns() -> None:
+    first = told()[1]
+    assert [(via.street, via.turn) for via in first.via] == [
+        ("Avenue du Maréchal Foch", None),
+        ("Place de la Source", "left"),
+        ("Rue de la Source", "left"),
+        ("Avenue de Roqueville", "right"),
+    ]
+
+
+def test_a_gap_between_legs_is_told_as_waiting() -> None:
+    wait = next(row for row in told(1) if row.kind == "wait")
+    assert (wait.end_at - wait.start_at).total_seconds() == 7 * 60
+
+
+# --- sheets ------------------------------------------------------------------------------------------------------
+
+
+def sheets(folder: Path, plan: Plan, basemap: Basemap | None = None, lang: str = "fr") -> bytes:
+    path = folder / "sheets.pdf"
+    write_sheets(plan, basemap or small_basemap(), small_words(), path, lang)
+    return path.read_bytes()
+
+
+def pages(pdf: bytes) -> list[list[tuple[float, float, str]]]:
+    """(x, y, words) of every text of every page; the core fonts' texts stand in the streams as Latin-1."""
+    found = []
+    for stream in re.findall(rb"stream\n(.*?)\nendstream", pdf, re.DOTALL):
+        try:
+            content = zlib.decompress(stream).decode("latin-1")
+        except zlib.error:
+            continue
+        texts = re.findall(r"BT ([\d.-]+) ([\d.-]+) Td \[?\((.*?)(?<!\\)\)\]? T[jJ]", content)
+        if texts:
+            found.append([(float(x), float(y), re.sub(r"\\(.)", r"\1", words)) for x, y, words in texts])
+    return found
+
+
+def all_words(pdf: bytes) -> str:
+    return "\n".join(words.replace("\xa0", " ") for page in pages(pdf) for _, _, words in page)
+
+
+def test_the_sheet_names_tour_people_times_bags_and_every_street(tmp_path: Path) -> None:
+    plan = small_plan()
+    words = all_words(sheets(tmp_path, plan))
+    for expected in (
+        "T1-matin", "lundi 23 novembre 2026", "C. Martin + 2 équipiers", "05:00 - 07:15", "non affecté + 1 équipier",
+        "Ordures résiduelles : 352 sacs, 1,8 t", "Verre : sans sac, 640 kg", "MARCHE ARRIÈRE 80 m, guide au sol",
+        "IMPASSE À PIED 60 m, camion à l'entrée", "HAUTEUR LIMITÉE 3,8 m", "Vidage 1 : Centre de tri optique",
+        "Prise de service : Dépôt Foch", "Attente 7 min, jusqu'à 06:40", "270 m :", "Pl. de la Source",
+    ):  # fmt: skip
+        assert expected in words, expected
+    for tour in plan.tours:
+        for row in rows(plan, tour, small_basemap(), 3.5):
+            assert latin(row.street) in words.replace("\n", " ")
+
+
+def test_the_sheet_speaks_english_too(tmp_path: Path) -> None:
+    words = all_words(sheets(tmp_path, small_plan(), lang="en"))
+    for expected in (
+        "Monday 23 November 2026",
+        "REVERSE 80 m, guide on foot",
+        "BREAK 20 min, until 06:36",
+        "both sides",
+    ):
+        assert expected in words, expected
+
+
+def test_a_small_tour_fits_on_one_page_and_its_back(tmp_path: Path) -> None:
+    found = pages(sheets(tmp_path, small_plan()))
+    assert len(found) == 4
+    assert any(words == "T1-matin - page 2 / 2" for _, _, words in found[1])
+
+
+def test_letters_beyond_latin_1_never_stop_a_sheet(tmp_path: Path) -> None:
+    assert latin("Sacré-Cœur – l’Hôtel…") == "Sacré-Coeur - l'Hôtel..."
+    assert latin("Łódź, Şişli, Ōsaka") == "Lódz, Sisli, Osaka"
+    assert latin("Straße Ü") == "Straße Ü"
+    assert latin("улица") == "?????"
+    plan = small_plan()
+    tasks = (replace(plan.tasks[0], name="улица Œuvre (1)"), *plan.tasks[1:])
+    assert "????? OEuvre (1)" in all_words(sheets(tmp_path, replace(plan, tasks=tasks)))
+
+
+def test_the_same_plan_gives_the_same_sheets(tmp_path: Path) -> None:
+    assert sheets(tmp_path, small_plan()) == sheets(tmp_path, small_plan())
+
+
+def test_a_day_without_tours_says_so(tmp_path: Path) -> None:
+    assert "Aucune tournée ce jour." in all_words(sheets(tmp_path, replace(small_plan(), tours=())))
+
+
+def long_tour(streets: int) -> tuple[Plan, Basemap]:
+    """A comb of parallel streets off one avenue, each collected on both sides: 2 rows a street, all U-turns legal."""
+    start = (7.40, 43.73)
+    avenue = tuple((start[0] + 0.0004 * i, start[1]) for i in range(streets + 1))
+    roads = [Road("secondary", "Avenue du Long Peigne", avenue, tuple(range(1, streets + 2)))]
+    for i in range(streets):
+        end = (avenue[i][0], start[1] + 0.002)
+        name = f"Rue de la Quatre-vingt-dix-neuvième-Dent n° {i + 1}" if i % 9 == 0 else f"Rue {i + 1}"
+        roads.append(Road("residential", name, (avenue[i], end), (i + 1, 1000 + i)))
+    maker = TourMaker(Network(roads), datetime(2026, 11, 23, 4, tzinfo=UTC), streets + 1)
+    for i in range(streets):
+        there, back = (i + 1, 1000 + i), (1000 + i, i + 1)
+        for k, nodes in enumerate((there, back)):
+            kg = {"residual": 1200.0, "packaging": 310.0, "food": 150.0, "glass": 99.0}
+            maker.collect(Task(f"t{i}-{k}", "street", 1, nodes, "right", kg, 40, roads[i + 1].name))
+        if i % 20 == 19:
+            maker.unload(1, "S1").rest()
+    tour: Tour = maker.done("T1-matin", "T1")
+    plan = replace(small_plan(), tasks=tuple(maker.tasks), tours=(tour,), unserved=())
+    return plan, Basemap(tuple(roads), Network(roads).places)
+
+
+@pytest.mark.parametrize("streets", [3, 21, 75])
+def test_a_long_tour_loses_no_row_and_stays_on_the_paper(tmp_path: Path, streets: int) -> None:
+    plan, basemap = long_tour(streets)
+    found = pages(sheets(tmp_path, plan, basemap))
+    numbers = {words for page in found for x, _, words in page if x < 60 and words.isdigit()}
+    assert {str(n) for n in range(1, 2 * streets + 1)} <= numbers
+    for page in found:
+        wide = any(x > 600 for x, _, _ in page)
+        width, height = (842, 595) if wide else (595, 842)
+        assert all(20 < x < width - 20 and 15 < y < height - 20 for x, y, _ in page)
+    assert any(words.endswith(f"page {len(found)} / {len(found)}") for _, _, words in found[-1])
+    assert len(found) <= 2 + 2 * streets / 22
+
+
+def test_rows_are_large_enough_for_an_arms_length() -> None:
+    assert min(LARGE.main, SMALL.main) >= 11
+    assert min(LARGE.second, SMALL.second) >= 10
+
+
+# --- the drawn map -----------------------------------------------------------------------------------------------
+
+
+def test_a_collected_side_is_drawn_on_that_side() -> None:
+    northwards = [(100.0, 200.0), (100.0, 100.0)]  # y grows downwards
+    assert beside(northwards, 1.0) == [(101.0, 200.0), (101.0, 100.0)]
+    assert beside(northwards, -1.0) == [(99.0, 200.0), (99.0, 100.0)]
+    out_and_back = [(0.0, 0.0), (10.0, 0.0), (0.0, 0.0)]
+    assert {round(y, 6) for _, y in beside(out_and_back, 1.0)} == {1.0, -1.0}
+
+
+def test_the_frame_holds_all_that_is_collected() -> None:
+    points = [(7.41, 43.73), (7.43, 43.731), (7.42, 43.76)]
+    frame = Frame.around(points, 10, 10, 190, 120)
+    assert all(frame.holds(frame.at(p), 5) for p in points)
+    assert frame.at((7.42, 43.76))[1] < frame.at((7.42, 43.73))[1], "north is up"

@@ -1,0 +1,54 @@
+"""Real towns, each read once per session: founded by ``ripeur area new``'s own code, or embedded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from optimizer import extract as osm
+from optimizer.area import Area
+from optimizer.demand import Demand, estimate
+from optimizer.extract import Extract
+from optimizer.founding import Founded, found
+from optimizer.streets import Streets, survey
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@dataclass(frozen=True)
+class RealTown:
+    area: Area
+    extract: Extract
+    streets: Streets
+    demand: Demand
+    founded: Founded | None = None
+
+    @classmethod
+    def of(cls, area: Area, founded: Founded | None = None) -> RealTown:
+        extract = osm.read(area.extract)
+        streets = survey(extract, area)
+        return cls(area, extract, streets, estimate(area, extract, streets), founded)
+
+
+@pytest.fixture(scope="session")
+def monaco() -> RealTown:
+    return RealTown.of(Area.load(DATA / "monaco"))
+
+
+@pytest.fixture(scope="session")
+def boeblingen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
+    made = found(
+        tmp_path_factory.mktemp("new") / "boeblingen", shared / "realdata/osm/boeblingen.osm.pbf", language="en"
+    )
+    return RealTown.of(made.area, made)
+
+
+@pytest.fixture(scope="session")
+def heidelberg(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
+    made = found(
+        tmp_path_factory.mktemp("new") / "heidelberg", shared / "realdata/osm/heidelberg.test.pbf", population=160_000,
+        name="Heidelberg",
+    )  # fmt: skip
+    return RealTown.of(made.area, made)

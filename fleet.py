@@ -236,7 +236,8 @@ class Shift:
     """A truck with a driver and 0-2 loaders, from start of service to end of service (both inside working time).
 
     ``start``: seconds after local midnight of the plan's date. ``length_s``: regular length, breaks included;
-    up to ``overtime_s`` more is allowed and paid. ``weekdays``: 0 = Monday.
+    up to ``overtime_s`` more is allowed and paid. ``weekdays``: 0 = Monday. ``catch_up``: called in only on days
+    that carry collections moved there from a holiday.
     """
 
     id: str
@@ -252,6 +253,7 @@ class Shift:
     regime: str
     skills: tuple[str, ...] = ()
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    catch_up: bool = False
 
     def __post_init__(self) -> None:
         me = f"shift {self.id}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import io
 import os
 import resource
 import signal
+import socket
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -18,33 +23,54 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
     from optimizer.area import Area
+    from optimizer.drop_off_points import DropOffPoint
     from optimizer.town import Town
 
-GOOD, FAULTY, UNUSABLE = 0, 1, 2
+GOOD, FAULTY, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = (
+    "exit codes: 0 good (a plan of a day on which nothing is due is good too, and empty); 1 the checker found faults; "
+    "2 the input or the call is unusable; 130 interrupted, nothing written"
+)
 DEMO_BUDGET_S = 60.0
+MOST_TRUCKS = 100  # more, or fewer, than the fleet in a what-if
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 good, 1 something was found wanting, 2 the input or the call is unusable."""
-    args = _parser().parse_args(argv)
+    """Run a command; see ``EXIT_CODES``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no € must not cost the plan
+    given = sys.argv[1:] if argv is None else argv
+    args = _parser().parse_args(given or ["--help"])
     try:
         return int(args.run(args))
-    except (ValueError, OSError) as error:  # bad input: said plainly, without a trace
-        print(f"ripeur: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read our output has had enough of it; what was to be written is
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
+    except (ValueError, OSError, RecursionError) as error:  # bad input (nested too deep, too): said without a trace
+        print(f"ripeur: {_said(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("ripeur: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ripeur", description="Waste-collection planning, from the map to the crew.")
+    parser = argparse.ArgumentParser(
+        prog="ripeur", description="Waste-collection planning, from the map to the crew.", epilog=EXIT_CODES
+    )
     parser.add_argument("--version", action="version", version=f"ripeur {version('ripeur')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     plan = commands.add_parser("plan", help="plan a day's tours")
     plan.add_argument("area", type=Path, metavar="AREA", help="an area's folder (data/monaco)")
-    plan.add_argument("--date", type=date.fromisoformat, help="YYYY-MM-DD (the next day with something to collect)")
+    plan.add_argument("--date", type=_day, help="YYYY-MM-DD (the next day with something to collect)")
     plan.add_argument("--out", type=Path, required=True, help="the folder that the plan is written into")
     _search_options(plan, 60.0)
     plan.add_argument("--what-if", metavar="trucks=+1", help="also: what one truck more or less would change")
@@ -52,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(run=_plan)
 
     check = commands.add_parser("check", help="judge a plan, whoever made it, against the raw map")
-    check.add_argument("plan", type=Path, metavar="plan.json")
+    check.add_argument("plan", type=Path, metavar="plan.json", help="the file, or the folder that holds it")
     check.add_argument("--area", type=Path, help="the area's folder (else the one that the plan names)")
     check.add_argument("--lang", choices=("fr", "en"))
     check.set_defaults(run=_check)
@@ -65,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--place", help='downloaded from OpenStreetMap: "Dunkerque, France"')
     source.add_argument("--osm", type=Path, help="an OSM extract (.osm.pbf, .osm)")
     new.add_argument("--name", help="the area's name (the folder's)")
-    new.add_argument("--population", type=int, help="inhabitants, where the map does not say")
+    new.add_argument("--population", type=_whole(1, 100_000_000), help="inhabitants, where the map does not say")
     new.add_argument("--addresses", type=Path, help="the national address base's CSV (BAN)")
     new.add_argument("--timezone", help="Europe/Paris")
     new.add_argument("--holidays", help="FR, DE-BW …")
@@ -81,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve a plan's pages on this machine")
     serve.add_argument("--plan", type=Path, required=True, help="a folder that `ripeur plan` wrote")
-    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--port", type=_whole(0, 65_535), default=8000)
     serve.add_argument("--host", default="127.0.0.1")
     serve.set_defaults(run=_serve)
 
@@ -89,95 +115,172 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("area", type=Path, nargs="?", default=Path("data/monaco"))
     demo.add_argument("--out", type=Path, default=Path("demo-plan"))
     _search_options(demo, DEMO_BUDGET_S)
-    demo.add_argument("--port", type=int, default=8000)
+    demo.add_argument("--port", type=_whole(0, 65_535), default=8000)
     demo.add_argument("--no-serve", action="store_true")
     demo.set_defaults(run=_demo, host="127.0.0.1")
     return parser
 
 
 def _search_options(parser: argparse.ArgumentParser, budget_s: float) -> None:
-    parser.add_argument("--budget", type=_seconds, default=budget_s, metavar="S", help=f"seconds of search ({budget_s:g})")
-    parser.add_argument("--seed", type=int, default=1, help="of our own search; OR-Tools has none")
+    parser.add_argument(
+        "--budget", type=_seconds, default=budget_s, metavar="S", help=f"seconds of search ({budget_s:g})"
+    )
+    parser.add_argument("--seed", type=_whole(0), default=1, help="of our own search; OR-Tools has none")
     parser.add_argument("--engine", default="ortools", help="ortools: OR-Tools routing from our constructed plan")
     parser.add_argument("--lang", choices=("fr", "en"), help="of maps, sheets and messages (the area's language)")
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < 86_400:
-        raise argparse.ArgumentTypeError(f"{text}, must be 0 or more and less than 86400 seconds")
+        raise argparse.ArgumentTypeError(f"{text!r}, must be a number of seconds, 0 or more and less than 86400")
     return value
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            bound = f"{least} or more" if most is None else f"{least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r}, must be a whole number, {bound}")
+        return value
+
+    return read
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}, must be a day of the calendar, YYYY-MM-DD") from None
+    if not 2000 <= day.year <= 2100:
+        raise argparse.ArgumentTypeError(f"{text!r}, must lie in the years 2000 to 2100")
+    return day
 
 
 # --- plan --------------------------------------------------------------------------------------------------------
 
 
 def _plan(args: argparse.Namespace) -> int:
-    from optimizer.night import plan_day
+    from optimizer.search import ENGINES
+
+    if args.engine not in ENGINES:  # said before the long work, not after
+        raise ValueError(f"--engine {args.engine}, must be one of {', '.join(ENGINES)}")
+    changes = _changes(args.what_if) if args.what_if else []
+    with _held(args.out, args.replace) as stage:
+        return _planned(args, changes, stage)
+
+
+def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
+    from optimizer.night import plan_day, with_trucks
     from optimizer.town import Town
 
-    if (args.out / "plan.json").exists() and not args.replace:
-        raise FileExistsError(f"{args.out}: holds a plan already, not overwritten (--replace, or another --out)")
-    changes = _changes(args.what_if) if getattr(args, "what_if", None) else []
     teller = _Teller()
     town = Town.prepare(args.area, teller.step)
+    for change in changes:
+        with_trucks(town.area, change)  # more trucks gone than there are: said before the long work
     lang = args.lang or town.area.language
-    day = args.date or next_day(town.area, date.today())  # noqa: DTZ011 - the planner's own day
+    today = date.today()  # noqa: DTZ011 - the planner's own day
+    day = args.date or next_day(town.area, today)
+    teller.note(f"{day} is past: planned all the same") if day < today else None
+    for row in town.demand.refused:
+        teller.note(f"{row}; the row is not used")
     asked_to_stop = _Stop()
     with asked_to_stop:
         plan = plan_day(
             town, day, budget_s=args.budget, seed=args.seed, engine=args.engine, version=version("ripeur"),
             progress=teller.search, stop=asked_to_stop,
         )  # fmt: skip
-    teller.done()
-    code = _judged(plan, town, args.out, lang)
-    if code == GOOD:
-        _written(plan, town, args.out, lang)
-    for change in [] if asked_to_stop() else changes:
-        _what_if(args, town, plan, change, lang)
+        teller.done()
+        code = _judged(plan, town, args.out, stage, lang)  # Ctrl-C now must not cost the plan either
+        for change in changes:
+            if not asked_to_stop():
+                _what_if(args, town, plan, change, lang, asked_to_stop)
     print(f"({teller.elapsed_s:.0f} s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB)")
     return code
 
 
-def _judged(plan: Plan, town: Town, out: Path, lang: str) -> int:
+@contextmanager
+def _held(out: Path, replace: bool) -> Iterator[Path]:
+    """The folder for a plan, held until it is written: no plan gets lost in it, another's or ours.
+
+    Yields a folder inside it for the files: they move out together, when all are there.
+    """
+    ours = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    held = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"{out}: another plan is being written into it (another --out)") from None
+        except OSError:
+            pass  # a network disk without locks: as before there were any
+        if (out / "plan.json").exists() and not replace:
+            raise FileExistsError(f"{out}: holds a plan already, not overwritten (--replace, or another --out)")
+        with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as stage:
+            yield Path(stage)
+    finally:
+        os.close(held)
+        if ours:
+            with suppress(OSError):  # it holds something: as it should
+                out.rmdir()
+
+
+def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     """No plan leaves unjudged: a faulty one is set aside under another name and its faults are printed."""
     from dashboards import terminal
     from dashboards.catalogue import text
     from optimizer.check import check, report_lines
 
-    out.mkdir(parents=True, exist_ok=True)
     report = check(plan, town.area, town.area.folder)
+    # written before a word is printed: the reader of our output may be gone
+    written = _written(plan, town, out, stage, lang) if report.ok else [out / "plan-rejected.json"]
+    if not report.ok:
+        plan.write(written[0])
     if not plan.tasks:
         print(terminal.nothing_due(plan, lang))
     else:
         print("\n".join([*terminal.tour_table(plan, lang), "", *terminal.figure_lines(plan, lang)]))
     if report.ok:
         print(text("t_checked", lang))
+        print("\n".join(f"  {path}" for path in written))
         return GOOD
-    plan.write(out / "plan-rejected.json")
     print("\n".join(report_lines(report, lang)), file=sys.stderr)
-    print(f"ripeur: {out / 'plan-rejected.json'}: the checker found faults, no plan.json written", file=sys.stderr)
+    print(f"ripeur: {written[0]}: the checker found faults, no plan.json written", file=sys.stderr)
     return FAULTY
 
 
-def _written(plan: Plan, town: Town, out: Path, lang: str) -> None:
+def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[Path]:
+    """The plan's files together; what an earlier plan left here is gone."""
     from dashboards import exports
     from dashboards.map import write_map
     from dashboards.sheets import write_sheets
     from depot_api.base_layers import area_words, basemap_of
 
-    basemap, words = basemap_of(town, plan), area_words(town)
-    plan.write(out / "plan.json")
-    exports.write_geojson(plan, basemap, out / "tours.geojson")
-    for old in out.glob("*.gpx"):  # of an earlier plan in this folder
-        old.unlink()
-    exports.write_gpx(plan, basemap, words, out, lang)
-    exports.write_tours_csv(plan, out / "tours.csv")
-    exports.write_kpi_csv(plan, out / "kpi.csv")
-    write_map(plan, basemap, words, out / "map.html", lang)
-    write_sheets(plan, basemap, words, out / "sheets.pdf", lang)
-    for path in sorted(out.iterdir()):
-        print(f"  {path}")
+    plan.write(stage / "plan.json")
+    try:
+        basemap, words = basemap_of(town, plan), area_words(town)
+        exports.write_geojson(plan, basemap, stage / "tours.geojson")
+        exports.write_gpx(plan, basemap, words, stage, lang)
+        exports.write_tours_csv(plan, stage / "tours.csv")
+        exports.write_kpi_csv(plan, stage / "kpi.csv")
+        write_map(plan, basemap, words, stage / "map.html", lang)
+        write_sheets(plan, basemap, words, stage / "sheets.pdf", lang)
+        for old in (*out.glob("*.gpx"), out / "plan-rejected.json"):
+            old.unlink(missing_ok=True)
+        for path in sorted(stage.iterdir()):
+            if path.name != "plan.json":
+                path.replace(out / path.name)
+    finally:  # the plan itself last, and whatever befell its pictures: it took the longest to make
+        (stage / "plan.json").replace(out / "plan.json")
+    return sorted(path for path in out.iterdir() if path != stage)
 
 
 def next_day(area: Area, today: date) -> date:
@@ -197,22 +300,25 @@ def _changes(text: str) -> list[int]:
         changes = [int(part) for part in number.split(",")]
     except ValueError:
         changes = []
-    if what != "trucks" or not changes or 0 in changes:
-        raise ValueError(f"--what-if {text}, must be written trucks=+1, trucks=-1 or trucks=-1,+1")
+    if what != "trucks" or not changes or 0 in changes or max(map(abs, changes)) > MOST_TRUCKS:
+        raise ValueError(
+            f"--what-if {text}, must be written trucks=+1, trucks=-1 or trucks=-1,+1, by {MOST_TRUCKS} at most"
+        )
     return changes
 
 
-def _what_if(args: argparse.Namespace, town: Town, before: Plan, change: int, lang: str) -> None:
+def _what_if(args: argparse.Namespace, town: Town, before: Plan, change: int, lang: str, stop: _Stop) -> None:
     from dashboards import terminal
     from optimizer.night import plan_day, with_area, with_trucks
 
     teller = _Teller()
     after = plan_day(
         with_area(town, with_trucks(town.area, change)), before.date, budget_s=args.budget, seed=args.seed,
-        engine=args.engine, version=version("ripeur"), progress=teller.search,
+        engine=args.engine, version=version("ripeur"), progress=teller.search, stop=stop,
     )  # fmt: skip
     teller.done()
-    print(terminal.what_if_line(change, before, after, lang))
+    if not stop():  # a search cut short would say what an impatient planner costs, not a truck
+        print(terminal.what_if_line(change, before, after, lang))
 
 
 class _Stop:
@@ -222,6 +328,9 @@ class _Stop:
         self.asked = False
 
     def __call__(self) -> bool:
+        if signal.getsignal(signal.SIGINT) != self._hear:
+            # the search holds Ctrl-C back by itself, but without a word, and keeps it to itself: ours comes over it
+            signal.signal(signal.SIGINT, self._hear)
         return self.asked
 
     def __enter__(self) -> _Stop:
@@ -254,6 +363,10 @@ class _Teller:
     def step(self, what: str) -> None:
         self._say(f"[{self.elapsed_s:5.1f} s] {what} …", always=True)
 
+    def note(self, what: str) -> None:
+        self.done()
+        print(f"ripeur: {what}", file=sys.stderr, flush=True)
+
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
         cost = "" if best_eur is None else f", best so far {best_eur:,.0f} €"
         self._say(f"[{self.elapsed_s:5.1f} s] {phase}{cost}, {max(0.0, left_s):.0f} s left", always=False)
@@ -277,14 +390,19 @@ def _check(args: argparse.Namespace) -> int:
     from optimizer.area import Area
     from optimizer.check import check_file, report_lines
 
+    path = args.plan / "plan.json" if args.plan.is_dir() else args.plan
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file, must be a plan.json or a folder that holds one")
     folder = args.area
-    if folder is None and args.plan.is_file():
+    if folder is None:
         try:
-            folder = Path(str(Plan.read(args.plan).area.get("path", "")))
+            folder = Path(str(Plan.read(path).area.get("path", "")))
         except (ValueError, KeyError, TypeError, AttributeError):
             folder = None  # the checker says what is malformed
+        if folder is not None and not (folder / "area.toml").is_file():
+            print(f"ripeur: the plan's area, {folder}, is not there; say where it is: --area DIR", file=sys.stderr)
     area = Area.load(folder) if folder is not None and (folder / "area.toml").is_file() else None
-    report = check_file(args.plan, area, folder)
+    report = check_file(path, area, folder)
     print("\n".join(report_lines(report, args.lang or (area.language if area else "en"))))
     return GOOD if report.ok else FAULTY
 
@@ -345,6 +463,15 @@ def _stored_points(area: Area) -> Path:
     return area.folder / (area.demand.drop_off_points or "drop_off_points.csv")
 
 
+def _points(area: Area) -> list[DropOffPoint]:
+    from optimizer import drop_off_points
+
+    stored = _stored_points(area)
+    if not stored.is_file():
+        raise FileNotFoundError(f"{stored}: no such file; `ripeur drop-off-points import` makes it")
+    return list(drop_off_points.read(stored))
+
+
 def _flux_labels(area: Area) -> dict[str, str]:
     return {flux.name: flux.label for flux in area.flux}
 
@@ -376,16 +503,17 @@ def _drop_off_import(args: argparse.Namespace) -> int:
         return FAULTY  # nothing good: the area keeps what it has
     drop_off_points.write_csv(reading.points, stored)
     print(stored)
+    if area.demand.drop_off_points is None:
+        print(f'area.toml, [demand]: write drop_off_points = "{stored.name}", else plans take the map\'s points')
     return GOOD
 
 
 def _drop_off_export(args: argparse.Namespace) -> int:
     from dashboards import open_data
-    from optimizer import drop_off_points
     from optimizer.area import Area
 
     area = Area.load(args.area)
-    points = drop_off_points.read(_stored_points(area))
+    points = _points(area)
     today = date.today()  # noqa: DTZ011 - the publisher's own day
     terms = open_data.publication(points, area.name, today, args.licence, args.language or area.language)
     for path in open_data.write(points, terms, args.out, args.replace):
@@ -394,14 +522,13 @@ def _drop_off_export(args: argparse.Namespace) -> int:
 
 
 def _drop_off_show(args: argparse.Namespace) -> int:
-    from optimizer import drop_off_points
     from optimizer.area import Area
     from optimizer.drop_off_listing import show
     from optimizer.drop_off_points import Reading
 
     area = Area.load(args.area)
-    points = drop_off_points.read(_stored_points(area))
-    print("\n".join(show(Reading(points), area.language, _flux_labels(area))))
+    points = _points(area)
+    print("\n".join(show(Reading(tuple(points)), area.language, _flux_labels(area))))
     return GOOD
 
 
@@ -413,15 +540,25 @@ def _serve(args: argparse.Namespace) -> int:
 
     from depot_api.plan_page import plan_pages
 
-    folder = args.plan
-    app = plan_pages(folder)
-    print(f"http://localhost:{args.port}/plan (Ctrl-C ends)", flush=True)
-    uvicorn.run(app, host=args.host, port=args.port, log_level="warning")
+    app = plan_pages(args.plan)
+    with _listening(args.host, args.port) as door:
+        print(f"http://localhost:{door.getsockname()[1]}/plan (Ctrl-C ends)", flush=True)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[door])
     return GOOD
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(f"{host}, port {port}: cannot be served on ({error.strerror}); another --port?") from None
 
 
 def _demo(args: argparse.Namespace) -> int:
     args.date, args.replace, args.what_if = None, True, None
+    if not args.no_serve:
+        _listening(args.host, args.port).close()  # said before the long work, not after
     code = _plan(args)
     if code != GOOD or args.no_serve:
         return code

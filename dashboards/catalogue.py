@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from fleet import Flux, Place, Site, Truck
+from fleet import Flux, Place, Site, Tour, Truck
 
 LANGUAGES = ("fr", "en")
 
@@ -65,6 +65,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "dwellings": {"fr": "{n} logements", "en": "{n} dwellings"},
     # --- legs and rows ---
     "no_name": {"fr": "(rue sans nom)", "en": "(street without a name)"},
+    "no_name_short": {"fr": "(sans nom)", "en": "(no name)"},
     "side": {"fr": "Côté", "en": "Side"},
     "left": {"fr": "gauche", "en": "left"},
     "right": {"fr": "droite", "en": "right"},
@@ -86,6 +87,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "from_to": {"fr": "{a} » {b}", "en": "{a} » {b}"},
     "from": {"fr": "dès {a}", "en": "from {a}"},
     "to": {"fr": "» {b}", "en": "» {b}"},
+    "there_and_back": {"fr": "aller-retour", "en": "there and back"},
     "near": {"fr": "à hauteur de {a}", "en": "by {a}"},
     "straight": {"fr": "tout droit", "en": "straight on"},
     "turn_left": {"fr": "à gauche", "en": "turn left"},
@@ -95,14 +97,12 @@ TEXTS: dict[str, dict[str, str]] = {
     "drive_on": {"fr": "rouler {length}", "en": "drive {length}"},
     "containers": {"fr": "{n} conteneurs", "en": "{n} containers"},
     # --- notes that matter for a truck ---
-    "note_reverse": {"fr": "MARCHE ARRIÈRE {length}, guide au sol", "en": "REVERSE {length}, guide on foot"},
-    "note_three_point": {"fr": "DEMI-TOUR EN 3 TEMPS, guide au sol", "en": "THREE-POINT TURN, guide on foot"},
-    "note_reverse_before": {"fr": "AVANT : manœuvre en marche arrière", "en": "BEFORE: reversing manoeuvre"},
-    "note_u_turn_before": {"fr": "avant\u00a0: demi-tour", "en": "before: U-turn"},
-    "note_foot": {
-        "fr": "IMPASSE À PIED {length}, camion à l'entrée",
-        "en": "DEAD END ON FOOT {length}, truck at the entrance",
-    },
+    "note_reverse": {"fr": "SORTIR EN MARCHE ARRIÈRE {length}", "en": "LEAVE IN REVERSE {length}"},
+    "note_three_point": {"fr": "AU BOUT : DEMI-TOUR EN 3 TEMPS", "en": "AT THE END: THREE-POINT TURN"},
+    "note_reverse_before": {"fr": "AVANT : MARCHE ARRIÈRE {length}{at}", "en": "BEFORE: REVERSE {length}{at}"},
+    "note_three_point_before": {"fr": "AVANT : DEMI-TOUR EN 3 TEMPS{at}", "en": "BEFORE: THREE-POINT TURN{at}"},
+    "note_u_turn_before": {"fr": "avant\u00a0: demi-tour{at}", "en": "before: U-turn{at}"},
+    "note_foot": {"fr": "À PIED {length}, camion à l'entrée", "en": "ON FOOT {length}, truck at the entrance"},
     "note_dead_end": {"fr": "impasse", "en": "dead end"},
     "note_oneway": {"fr": "sens unique", "en": "one-way"},
     "note_height": {"fr": "HAUTEUR LIMITÉE {height}", "en": "HEIGHT LIMIT {height}"},
@@ -129,6 +129,11 @@ TEXTS: dict[str, dict[str, str]] = {
     "nobody": {"fr": "non affecté", "en": "not assigned"},
     "scale_north": {"fr": "nord en haut", "en": "north is up"},
     "numbers_as_rows": {"fr": "numéros = lignes de la feuille", "en": "numbers = rows of the sheet"},
+    "sign_manoeuvre": {"fr": "manœuvre : guide au sol", "en": "manoeuvre: guide on foot"},
+    "sign_presentation": {
+        "fr": "bacs présentés à l'entrée de l'impasse, ne pas y entrer",
+        "en": "bins stand at the dead end's entrance, do not drive in",
+    },
     "remarks": {"fr": "Remarques", "en": "Remarks"},
     "km_driven": {"fr": "{km} km", "en": "{km} km"},
     "no_tours": {"fr": "Aucune tournée ce jour.", "en": "No tours on this day."},
@@ -244,6 +249,11 @@ def street(name: str, lang: str) -> str:
     return " ".join(words)
 
 
+def tour_name(tour: Tour) -> str:
+    """What people call a tour: its shift. The day stands beside it; ids are for machines."""
+    return tour.shift or tour.id
+
+
 def number(value: float, lang: str, digits: int = 0) -> str:
     """``1 234,5`` or ``1,234.5``."""
     written = f"{value:,.{digits}f}"
@@ -266,12 +276,15 @@ def distance(m: float, lang: str) -> str:
     return f"{rounded}{_NBSP}m" if rounded < 1000 else f"{number(m / 1000, lang, 1)}{_NBSP}km"
 
 
-def note(key: str, lang: str, m: float | None = None, seconds: tuple[int, int] | None = None) -> str:
-    """The words of a row's note (``rows.Note``)."""
+def note(
+    key: str, lang: str, m: float | None = None, seconds: tuple[int, int] | None = None, at: str = ""
+) -> str:  # fmt: skip
+    """The words of a row's note (``rows.Note``). ``at``: the street where a manoeuvre is made."""
     return text(
         f"note_{key}", lang, length=distance(m, lang) if m else "",
         height=f"{number(m, lang, 1)}{_NBSP}m" if m else "",
         window="-".join(f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in seconds or ()),
+        at=f" ({street(at, lang)})" if at else "",
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -67,12 +67,18 @@ class Frame:
         lon, lat = (west + east) / 2, (south + north) / 2
         wide_m = (east - west) * _M_PER_DEG * math.cos(math.radians(lat))
         high_m = (north - south) * _M_PER_DEG
-        return cls(x, y, w, h, lon, lat, max(wide_m / (w - 14), high_m / (h - 14), 0.6))
+        return cls(x, y, w, h, lon, lat, max(wide_m / (w - 14), high_m / (h - 14), 1.0))
 
     def at(self, point: LonLat) -> Point:
         east_m = (point[0] - self.lon) * _M_PER_DEG * math.cos(math.radians(self.lat))
         north_m = (point[1] - self.lat) * _M_PER_DEG
         return self.x + self.w / 2 + east_m / self.scale, self.y + self.h / 2 - north_m / self.scale
+
+    def land(self, x: float, y: float) -> LonLat:
+        """The land at a point of the page: ``at`` the other way round."""
+        east_m = (x - self.x - self.w / 2) * self.scale
+        north_m = (self.y + self.h / 2 - y) * self.scale
+        return self.lon + east_m / (_M_PER_DEG * math.cos(math.radians(self.lat))), self.lat + north_m / _M_PER_DEG
 
     def holds(self, at: Point, margin: float = 0.0) -> bool:
         return (
@@ -119,21 +125,161 @@ def beside(line: Sequence[Point], push: float) -> list[Point]:
     return out
 
 
+def draw_map(
+    pdf: FPDF, box: tuple[float, float, float, float], tour: Tour, told: Sequence[Row], basemap: Basemap,
+    words: AreaWords, colour: str,
+) -> None:  # fmt: skip
+    """Draw a tour into ``box`` (x, y, width, height in mm): one frame, or one for each quarter and one of them all."""
+    quarters = insets(box, [_anchored(row, basemap) for row in told if row.number is not None and row.osm_nodes])
+    if not quarters:
+        nodes = [n for row in told if row.kind == "collect" for n in row.osm_nodes]
+        nodes = nodes or [n for leg in tour.legs for n in leg.osm_nodes]
+        draw_tour(pdf, Frame.around(basemap.line(nodes), *box), tour, told, basemap, words, colour)
+        _credit(pdf, box, basemap)
+        return
+    *details, whole = quarters
+    for frame in details:
+        draw_tour(pdf, frame, tour, told, basemap, words, colour, pointing=False)
+    draw_tour(pdf, whole, tour, [row for row in told if not _shown(row, details, basemap)], basemap, words, colour)
+    for letter, frame in zip("ABCDE", details, strict=False):
+        _lettered(pdf, frame.x, frame.y, letter)
+        west, north = whole.at(frame.land(frame.x, frame.y))
+        east, south = whole.at(frame.land(frame.x + frame.w, frame.y + frame.h))
+        west, east = (min(max(x, whole.x), whole.x + whole.w) for x in (west, east))
+        north, south = (min(max(y, whole.y), whole.y + whole.h) for y in (north, south))
+        pdf.set_draw_color(0, 0, 0)
+        pdf.set_line_width(0.5)
+        pdf.rect(west, north, east - west, south - north)
+        small = min(east - west, south - north) < 12
+        _lettered(pdf, max(whole.x, west - 5.5) if small else west, north, letter)
+    _credit(pdf, box, basemap)
+
+
+def _credit(pdf: FPDF, box: tuple[float, float, float, float], basemap: Basemap) -> None:
+    x, y, w, h = box
+    words = latin(basemap.attribution)
+    pdf.set_font("helvetica", "", 6.5)
+    width = pdf.get_string_width(words)
+    pdf.set_fill_color(255, 255, 255)
+    pdf.rect(x + w - width - 1.6, y + h - 3.2, width + 1.4, 3.0, "F")
+    pdf.text(x + w - width - 0.9, y + h - 1.0, words)
+
+
+def _anchored(row: Row, basemap: Basemap) -> tuple[LonLat, ...]:
+    return basemap.line(row.osm_nodes)
+
+
+def _shown(row: Row, frames: Sequence[Frame], basemap: Basemap) -> bool:
+    if row.number is None or not row.osm_nodes:
+        return False
+    return any(frame.holds(frame.at(basemap.place(row.osm_nodes[0])), 2) for frame in frames)
+
+
+def _lettered(pdf: FPDF, x: float, y: float, letter: str) -> None:
+    pdf.set_fill_color(0, 0, 0)
+    pdf.rect(x, y, 5.5, 5.5, "F")
+    pdf.set_text_color(255, 255, 255)
+    pdf.set_font("helvetica", "B", 12)
+    pdf.text(x + 2.75 - pdf.get_string_width(letter) / 2, y + 4.3, letter)
+    pdf.set_text_color(0, 0, 0)
+
+
+#: What zooming into quarters must win, on the average row, over one frame.
+_WORTH = 1.45
+#: A quarter of fewer rows is not worth a frame: its numbers stand on the frame of them all.
+_QUARTER_ROWS = 3
+
+
+def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonLat]]) -> list[Frame]:
+    """Frames for quarters that lie far apart, the largest quarter first, the frame of them all last; none if not worth it.
+
+    ``lines``: each row's points. Rows are chained to their nearest (a minimum spanning tree) and the longest links cut,
+    one after another; of every cut and every way to share the box, the one that shows the average row largest wins.
+    """
+    if len(lines) < 2 * _QUARTER_ROWS:
+        return []
+    every = [point for line in lines for point in line]
+    single = math.log(Frame.around(every, *box).scale)
+    best: tuple[float, list[Frame]] = (single - math.log(_WORTH), [])
+    for quarters in _cuts(lines):
+        kept = sorted((q for q in quarters if len(q) >= _QUARTER_ROWS), key=len, reverse=True)[:3]
+        if not kept or (len(kept) == 1 and len(kept[0]) == len(lines)):
+            continue
+        for rects in _shares(box, len(kept)):
+            frames = [
+                Frame.around([p for i in quarter for p in lines[i]], *rect)
+                for quarter, rect in zip(kept, rects, strict=False)
+            ]
+            frames.append(Frame.around(every, *rects[-1]))
+            strays = len(lines) - sum(map(len, kept))
+            seen = sum(len(q) * math.log(f.scale) for q, f in zip(kept, frames, strict=False))
+            score = (seen + strays * math.log(frames[-1].scale)) / len(lines)
+            if score < best[0]:
+                best = (score, frames)
+    return best[1]
+
+
+def _cuts(lines: Sequence[Sequence[LonLat]]) -> Iterator[list[list[int]]]:
+    lat = math.radians(lines[0][0][1])
+    at = [(p[0] * math.cos(lat), p[1]) for p in (line[len(line) // 2] for line in lines)]
+    near = {i: (math.dist(at[0], at[i]), 0) for i in range(1, len(at))}
+    links = []
+    while near:
+        i = min(near, key=lambda i: near[i][0])
+        length, to = near.pop(i)
+        links.append((length, i, to))
+        for j in near:
+            near[j] = min(near[j], (math.dist(at[i], at[j]), i))
+    links.sort()
+    for cut in range(1, min(7, len(links))):
+        group = list(range(len(lines)))
+        for _, i, j in links[:-cut]:
+            old, new = group[i], group[j]
+            group = [new if g == old else g for g in group]
+        yield [[i for i, g in enumerate(group) if g == one] for one in set(group)]
+
+
+def _shares(
+    box: tuple[float, float, float, float], quarters: int
+) -> Iterator[list[tuple[float, float, float, float]]]:
+    """Ways to share a box between quarters and, last, the frame of them all: a large frame and a strip of small ones."""
+    x, y, w, h = box
+    gap = 2.0
+    for share in (0.25, 0.3, 0.36, 0.43, 0.5):
+        for sideways in (True, False):
+            long, across = (h, w) if sideways else (w, h)
+            strip = across * share
+            each = (long - gap * (quarters - 1)) / quarters
+            if min(strip, each) < 38 or across - strip < 50:
+                continue
+            rest = across - strip - gap
+            small = [k * (each + gap) for k in range(quarters)]
+            if sideways:
+                yield [(x, y, rest, h), *((x + rest + gap, y + s, strip, each) for s in small)]
+            else:
+                yield [(x, y, w, rest), *((x + s, y + rest + gap, each, strip) for s in small)]
+
+
 def draw_tour(
-    pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, words: AreaWords, colour: str
-) -> None:
-    """Draw base, way, collected sides, row numbers, depot and sites into the frame."""
+    pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, words: AreaWords, colour: str,
+    pointing: bool = True,
+) -> None:  # fmt: skip
+    """Draw base, way, collected sides, numbers of the rows ``told``, depot and sites into the frame.
+
+    ``pointing``: whether the frame's edge points to the depot and the sites outside it.
+    """
     with pdf.local_context():
         pdf.set_fill_color(246, 245, 242)
         pdf.rect(frame.x, frame.y, frame.w, frame.h, "F")
         with pdf.rect_clip(frame.x, frame.y, frame.w, frame.h):
             _base(pdf, frame, basemap)
             frame.free([(frame.x, frame.y + frame.h - 11, frame.x + frame.w / 4 + 8, frame.y + frame.h)])  # the scale
+            frame.free([(frame.x, frame.y, frame.x + 6, frame.y + 6)])  # the letter
             _way(pdf, frame, tour, basemap, colour)
+            _reversals(pdf, frame, told, basemap)
             _numbers(pdf, frame, tour, told, basemap, colour)
-            _reversals(pdf, frame, tour, basemap)
             _names(pdf, frame, told, basemap)
-        _places(pdf, frame, basemap, words)
+        _places(pdf, frame, basemap, words, pointing)
         _scale(pdf, frame)
         pdf.set_draw_color(90, 90, 90)
         pdf.set_line_width(0.3)
@@ -243,7 +389,7 @@ def _arrows(
 
 
 def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, colour: str) -> None:
-    pdf.set_font("helvetica", "B", 8.5)
+    pdf.set_font("helvetica", "B", 9.5)
     pdf.set_line_width(0.25)
     for row in told:
         if row.number is None or not row.legs:
@@ -254,10 +400,10 @@ def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: 
             continue
         i = max(1, len(line) // 4)
         at = line[0] if len(line) == 1 else ((line[i - 1][0] + line[i][0]) / 2, (line[i - 1][1] + line[i][1]) / 2)
-        r = 2.1
+        r = 2.3
         # where the disc has no room on its street it stands beside it, or further off on a thin line
-        spots = [at] + [(at[0] + d * math.cos(k * math.pi / 6), at[1] + d * math.sin(k * math.pi / 6))
-                        for d in (3.4, 6.5, 10.0) for k in range(12)]  # fmt: skip
+        spots = [at] + [(at[0] + d * math.cos(k * math.pi / 8), at[1] + d * math.sin(k * math.pi / 8))
+                        for d in (3.4, 6.5, 10.0, 14.0, 19.0) for k in range(16)]  # fmt: skip
         free = (p for p in spots if frame.holds(p, r) and frame.free([(p[0] - r, p[1] - r, p[0] + r, p[1] + r)]))
         spot = next(free, None)
         if spot is None:
@@ -268,21 +414,23 @@ def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: 
         disc(pdf, *spot, r, str(row.number), colour)
 
 
-def _reversals(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap) -> None:
+def _reversals(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> None:
     """The triangle of the rows' warnings, where the truck turns or begins to go back."""
+    for node in {note.node: None for row in told for note in row.notes if note.node is not None}:
+        x, y = frame.at(basemap.place(node))
+        if frame.holds((x, y), 2):
+            triangle(pdf, x, y, 1.9)
+            frame.free([(x - 2, y - 2, x + 2, y + 2)])
+
+
+def triangle(pdf: FPDF, x: float, y: float, size: float) -> None:
+    """The warning sign; black and yellow, and its shape alone says it in black and white."""
     pdf.set_draw_color(0, 0, 0)
     pdf.set_fill_color(255, 200, 60)
-    pdf.set_line_width(0.25)
-    for leg in tour.legs:
-        if not leg.reversals or not leg.osm_nodes:
-            continue
-        nodes = leg.osm_nodes
-        turns = (n for p, n, q in zip(nodes, nodes[1:], nodes[2:], strict=False) if p == q)
-        x, y = frame.at(basemap.place(next(turns, nodes[len(nodes) // 2])))
-        if frame.holds((x, y), 2):
-            pdf.polygon([(x - 1.9, y + 1.5), (x + 1.9, y + 1.5), (x, y - 1.8)], style="DF")
-            pdf.line(x, y - 0.7, x, y + 0.7)
-            frame.free([(x - 2, y - 2, x + 2, y + 2)])
+    pdf.set_line_width(0.28)
+    pdf.polygon([(x - size, y + 0.8 * size), (x + size, y + 0.8 * size), (x, y - 0.95 * size)], style="DF")
+    pdf.line(x, y - 0.35 * size, x, y + 0.25 * size)
+    pdf.line(x, y + 0.5 * size, x, y + 0.6 * size)
 
 
 def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> None:
@@ -310,7 +458,7 @@ def _names(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> No
             best[road.name] = run
     pdf.set_text_color(40, 40, 40)
     for name in [*(n for n in ours if n in best), *(n for n in best if n not in ours)]:
-        pdf.set_font("helvetica", "", 7.5 if name in ours else 6.5)
+        pdf.set_font("helvetica", "", 8 if name in ours else 7)
         length, a, b = best[name]
         if length >= 0.8 * pdf.get_string_width(latin(name)):
             _along(pdf, frame, latin(name), (a, b) if b[0] >= a[0] else (b, a), 2.7 if name in ours else 0.0)
@@ -351,7 +499,7 @@ def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Poi
     return best
 
 
-def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None:
+def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords, pointing: bool) -> None:
     """Depot and sites: a black mark; outside the frame a label at the edge that points there."""
     pdf.set_font("helvetica", "B", 8)
     for place in (*((words.depot,) if words.depot else ()), *words.sites):
@@ -359,6 +507,8 @@ def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords) -> None
             continue
         at = frame.at(basemap.place(place.osm_node))
         inside = frame.holds(at, 2)
+        if not inside and not pointing:
+            continue
         label = latin(place.label)
         width = pdf.get_string_width(label) + 3
         x, y = at if inside else _edge(frame, at)

@@ -1,7 +1,8 @@
 """What a crew is told, line by line: the legs of a tour merged into rows, the same numbers on sheet, map and GPX.
 
-A tour has 100-250 collect legs; neighbouring legs along one street and side become one row. Driving without
-collection is told with the row it leads to (``via``). Nothing here is in a language: ``catalogue`` says it.
+A tour has 60-250 collect legs; neighbouring legs along one street and side become one row, there and back too. Driving
+without collection is told with the row it leads to (``via``); a manoeuvre is told with the row that it ends, for that
+is where the driver makes it. Nothing here is in a language: ``catalogue`` says it.
 """
 
 from __future__ import annotations
@@ -24,15 +25,24 @@ WAIT_S = 60.0
 VIA_M = 25.0
 #: A height limit is told when it leaves less than this over the truck.
 HEIGHT_MARGIN_M = 0.6
+#: Reversing no further than this is a three-point turn (the area's price for one is 20-30 m).
+THREE_POINT_MAX_M = 32.0
+#: How much of the way driven is remembered, in nodes: long enough for the dead ends that trucks back out of.
+_WAY_NODES = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What matters for a truck. ``key``: without its ``note_`` in the catalogue. ``m``: a length or a height."""
+    """What matters for a truck. ``key``: without its ``note_`` in the catalogue. ``m``: a length or a height.
+
+    ``node``: where a manoeuvre is made, and ``street`` what crosses there.
+    """
 
     key: str
     m: float | None = None
     seconds: tuple[int, int] | None = None
+    street: str = ""
+    node: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class Row:
     ``number`` counts what is collected, from 1; others have None. ``turn``: how the row is entered (None: not known,
     as when leaving a yard).
     ``via_m``: metres driven since the row before. ``trip``: which unloading this is, from 1.
+    ``returns``: the street is driven there and back, ``side`` as seen each way; ``to_street`` is where the truck turns.
     """
 
     kind: str
@@ -74,6 +85,7 @@ class Row:
     trip: int | None = None
     on_foot: bool = False
     osm_nodes: tuple[int, ...] = ()
+    returns: bool = False
 
 
 def metres(a: LonLat, b: LonLat) -> float:
@@ -130,7 +142,10 @@ class _Telling:
         task = self.tasks.get(leg.task or "")
         street = self._street(task, leg.osm_nodes)
         if self.told and self._goes_on(self.told[-1], leg, task, street):
-            self.told[-1] = self._longer(self.told[-1], index, leg, task)
+            between = [replace(note, key=note.key.removesuffix("_before")) for note in self._notes_before(leg)]
+            last = self.told[-1]
+            fresh = tuple(note for note in between if note.key != "u_turn" and note not in last.notes)
+            self.told[-1] = self._longer(replace(last, notes=last.notes + fresh), index, leg, task)
             self.driven = []
         else:
             self.number += 1
@@ -173,21 +188,20 @@ class _Telling:
         return row
 
     def _goes_on(self, row: Row, leg: Leg, task: Task | None, street: str) -> bool:
-        """Whether a leg only prolongs the row before: same street, same side, straight on, nothing special."""
+        """Whether a leg only prolongs the row before: same street, same side, on or back along it."""
         kinds = {row.task_kind, task.kind if task else "street"}
         if row.kind != "collect" or kinds != {"street"} or row.street != street or row.side != leg.side or not street:
             return False
-        if row.on_foot or leg.mode == "foot" or leg.reversals or any(drive.reversals for drive in self.driven):
-            return False
-        if any(note.key in ("reverse", "three_point") for note in row.notes) or (task is not None and task.windows):
+        if row.on_foot or leg.mode == "foot" or leg.reversals or (task is not None and task.windows):
             return False
         between = _joined([drive.osm_nodes for drive in self.driven])
         if any(road.name != street for road in self._roads(between)):
             return False
-        nodes = _joined([row.osm_nodes, between, leg.osm_nodes])
-        return all(a != c for a, c in zip(nodes, nodes[2:], strict=False)) and row.osm_nodes[-1] == (
-            between[0] if between else leg.osm_nodes[0]
-        )
+        if row.osm_nodes[-1] != (between[0] if between else leg.osm_nodes[0]):
+            return False
+        turns = _turns_back(_joined([row.osm_nodes, between, leg.osm_nodes]))
+        # there and back once: more than that is more than one row can say
+        return turns <= 1 and sum(drive.reversals for drive in self.driven) <= turns
 
     def _longer(self, row: Row, index: int, leg: Leg, task: Task | None) -> Row:
         kg = dict(row.kg or {})
@@ -197,9 +211,12 @@ class _Telling:
         if not all(Note("oneway") in part for part in (row.notes, self._notes(leg, task))):
             notes = tuple(note for note in notes if note.key != "oneway")
         between = _joined([drive.osm_nodes for drive in self.driven])
+        returns = row.returns or _turns_back(_joined([row.osm_nodes, between, leg.osm_nodes])) > 0
+        crossing = self.basemap.streets.crossing
+        end = crossing(row.osm_nodes[-1] if returns and not row.returns else leg.osm_nodes[-1], row.street)
         return replace(
-            row, end_at=leg.end_at, legs=(*row.legs, index), kg=kg, notes=notes,
-            to_street=self.basemap.streets.crossing(leg.osm_nodes[-1], row.street),
+            row, end_at=leg.end_at, legs=(*row.legs, index), kg=kg, notes=notes, returns=returns,
+            to_street=row.to_street if row.returns else end,
             dwellings=row.dwellings + (task.dwellings if task else 0),
             osm_nodes=tuple(_joined([row.osm_nodes, between, leg.osm_nodes])),
         )  # fmt: skip
@@ -217,7 +234,7 @@ class _Telling:
         return named or next(iter(self.basemap.streets.names_at.get(nodes[0], ())) if nodes else iter(()), "")
 
     def _drove(self, nodes: Sequence[int]) -> None:
-        self.way = _joined([self.way[-2:], nodes])
+        self.way = _joined([self.way[-_WAY_NODES:], nodes])
 
     def _via(self, street: str, nodes: Sequence[int]) -> tuple[tuple[Via, ...], float, str | None]:
         """Streets driven through since the last row, metres driven, and the turn into the row itself.
@@ -226,7 +243,7 @@ class _Telling:
         """
         driven = _joined([leg.osm_nodes for leg in self.driven])
         via_m = sum(leg.length_m for leg in self.driven)
-        self.way = _joined([self.way[-2:], driven])
+        self.way = _joined([self.way[-_WAY_NODES:], driven])
         before = next((row.street for row in reversed(self.told) if row.kind == "collect"), "")
         via: list[Via] = []
         roads = self.basemap.streets.roads
@@ -264,23 +281,58 @@ class _Telling:
     # --- notes ---
 
     def _notes_before(self, leg: Leg) -> tuple[Note, ...]:
-        """What happens between the last row and ``leg``; asked before ``_via`` uses up the way."""
+        """What happens between the last row and ``leg``; asked before ``_via`` uses up the way.
+
+        A manoeuvre where the last row ended is added to that row: it is the street that is left backwards.
+        """
         found = []
-        reversing = [drive for drive in self.driven if drive.reversals]
-        if reversing:
-            found.append(Note("reverse_before", sum(drive.reversing_m for drive in reversing)))
-        entered = leg.osm_nodes[:2] if leg.mode == "truck" else ()
-        nodes = _joined([self.way[-2:], *(drive.osm_nodes for drive in self.driven), entered])
-        if not reversing and any(a == c for a, c in zip(nodes, nodes[2:], strict=False)):
-            found.append(Note("u_turn_before"))
+        reversals = sum(drive.reversals for drive in self.driven)
+        reversing_m = sum(drive.reversing_m for drive in self.driven)
+        entered = leg.osm_nodes if leg.mode == "truck" else ()
+        nodes = _joined([self.way, *(drive.osm_nodes for drive in self.driven), entered])
+        last = len(nodes) - max(0, len(entered) - 1)
+        places = [
+            i for i in range(max(1, len(self.way) - 1), min(last, len(nodes) - 1)) if nodes[i - 1] == nodes[i + 1]
+        ]
+        for i in places[:reversals] or places[:1]:
+            at_end = i == len(self.way) - 1 and bool(self.told) and self.told[-1].kind == "collect"
+            m = reversing_m if reversals == 1 else None
+            key = "u_turn" if not reversals else "reverse" if self._backs(nodes, i, m) else "three_point"
+            note = Note(
+                key if at_end else f"{key}_before", m if key == "reverse" else None,
+                street="" if at_end else self._where(nodes[i]), node=nodes[i] if reversals else None,
+            )  # fmt: skip
+            if not at_end:
+                found.append(note)
+            elif key != "u_turn":  # there the next row's arrow says it
+                self.told[-1] = replace(self.told[-1], notes=(*self.told[-1].notes, note))
+        if reversals and not places:
+            found.append(Note("reverse_before", reversing_m, node=entered[0] if entered else None))
         return tuple(found + self._heights([node for drive in self.driven for node in drive.osm_nodes]))
+
+    def _backs(self, nodes: Sequence[int], i: int, reversing_m: float | None) -> bool:
+        """Whether a turn at ``nodes[i]`` is driven in reverse over the way that the truck came in by."""
+        if reversing_m is None:
+            return False
+        retraced = 0.0
+        for k in range(1, min(i, len(nodes) - 1 - i) + 1):
+            if nodes[i - k] != nodes[i + k]:
+                break
+            retraced += metres(self.basemap.place(nodes[i + k - 1]), self.basemap.place(nodes[i + k]))
+        return THREE_POINT_MAX_M < reversing_m <= 1.15 * retraced + 5
+
+    def _where(self, node: int) -> str:
+        return next(iter(self.basemap.streets.names_at.get(node, ())), "")
 
     def _notes(self, leg: Leg, task: Task | None) -> tuple[Note, ...]:
         found = []
         if leg.mode == "foot":
             found.append(Note("foot", leg.length_m / 2))
         elif leg.reversals:
-            found.append(Note("reverse", leg.reversing_m) if _backed_out(leg) else Note("three_point"))
+            turns = (n for p, n, q in zip(leg.osm_nodes, leg.osm_nodes[1:], leg.osm_nodes[2:], strict=False) if p == q)
+            node = next(turns, leg.osm_nodes[-1])
+            backs = _backed_out(leg)
+            found.append(Note("reverse", leg.reversing_m, node=node) if backs else Note("three_point", node=node))
         if task is not None and task.kind == "presentation_point":
             found.append(Note("presentation"))
         if task is not None:
@@ -299,6 +351,11 @@ class _Telling:
 def _backed_out(leg: Leg) -> bool:
     """Whether the truck drove in forwards and out backwards: about half of the way was driven in reverse."""
     return leg.reversals > 0 and leg.reversing_m >= 0.4 * leg.length_m > 0
+
+
+def _turns_back(nodes: Sequence[int]) -> int:
+    """How often a way goes x, y, x."""
+    return sum(a == c for a, c in zip(nodes, nodes[2:], strict=False))
 
 
 def _joined(parts: Sequence[Sequence[int]]) -> list[int]:

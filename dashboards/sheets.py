@@ -1,12 +1,13 @@
 """``sheets.pdf``: what the crew holds in the cab. Rows in driving order, big enough for an arm's length, and a map.
 
-A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``drawing.latin``). Every tour begins on a page of its own:
-head, rows (as many pages as they need), the map below them or on a page of its own.
+A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``drawing.latin``). A tour is one sheet of paper: rows in two
+columns on the front and on the back, the map below them. The type is the largest that leaves room for the map; only a
+tour of more rows than a sheet holds goes on to a third page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,32 +17,67 @@ from fpdf import FPDF
 
 from dashboards import catalogue, palette
 from dashboards.basemap import Basemap, LonLat
-from dashboards.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text
-from dashboards.drawing import Frame, disc, draw_tour, latin
-from dashboards.rows import Note, Row, rows
+from dashboards.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text, tour_name
+from dashboards.drawing import disc, draw_map, latin, triangle
+from dashboards.rows import Note, Row, Via, rows
 from fleet import Flux, Plan, Tour
 
-WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 10.0
+WIDTH, HEIGHT, MARGIN, GUTTER = 210.0, 297.0, 7.0, 4.0
 _INNER = WIDTH - 2 * MARGIN
-_BOTTOM = HEIGHT - 13.0
-#: A map lower than this on the rest of a page says nothing; it gets its own page.
-_MAP_MIN_MM = 112.0
-#: Notes that are said quietly, among the second words; the others are warnings with a triangle.
+COLUMN = (_INNER - GUTTER) / 2
+_BOTTOM = HEIGHT - 9.0
+#: Where things stand in a column: the time, the middle of the turn's arrow, the street seen from above, the words.
+_TIME, _ARROW, _SIDE, _WORDS = 7.0, 21.0, 24.6, 31.0
+#: Below this size a street's name is not read from the driver's seat.
+_NAME_PT, _WORDS_PT = 11.0, 10.0
+#: Notes that are said quietly or by a sign; the others are warnings with a triangle.
 _CALM = ("oneway", "window", "u_turn_before", "presentation")
+_COLUMN_HEAD = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Sizes of the rows in points and mm: ``LARGE`` unless ``SMALL`` saves a page."""
+    """Sizes of the rows, points and mm. ``kg``: whether rows tell their weight. ``map_mm``: the map that must fit."""
 
     main: float
     second: float
     line: float
+    low: float
+    gap: float
+    kg: bool
+    map_mm: float
+
+
+#: From the most readable to the most compact.
+TYPES = (
+    Type(13.0, 11.0, 5.5, 4.8, 1.5, True, 125.0),
+    Type(12.0, 10.5, 5.1, 4.5, 1.1, True, 115.0),
+    Type(11.5, 10.0, 4.9, 4.3, 0.8, True, 105.0),
+    Type(11.0, 10.0, 4.6, 4.15, 0.6, True, 98.0),
+    Type(11.0, 10.0, 4.6, 4.1, 0.45, False, 88.0),
+)
+#: A short tour stands on one page with a map of at least this height.
+_ONE_PAGE_MAP_MM = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A row as it will stand: lines of a height in mm, each drawn at (left, top) of its line."""
+
+    lines: tuple[tuple[float, Callable[[float, float], None]], ...]
     gap: float
 
+    @property
+    def height(self) -> float:
+        return sum(height for height, _ in self.lines) + self.gap
 
-LARGE = Type(12.5, 10.5, 4.6, 1.3)
-SMALL = Type(11.5, 10.0, 4.1, 0.9)
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Pages of columns of blocks; ``map_page``: whether the map has a page of its own."""
+
+    pages: tuple[tuple[tuple[Block, ...], ...], ...]
+    map_page: bool = False
 
 
 def write_sheets(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: str) -> None:
@@ -64,7 +100,7 @@ def write_sheets(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lan
 
 
 class _Sheet:
-    """One tour's pages. First measured, then drawn, so that "page 1 / 3" is known and the type size can be chosen."""
+    """One tour's pages. First measured, then drawn, so that the type can be chosen and "page 1 / 2" is known."""
 
     def __init__(self, pdf: FPDF, plan: Plan, tour: Tour, basemap: Basemap, words: AreaWords, lang: str, colour: str):
         self.pdf, self.plan, self.tour, self.basemap = pdf, plan, tour, basemap
@@ -73,95 +109,132 @@ class _Sheet:
         self.told = rows(plan, tour, basemap, truck.height_m if truck else None)
         carried = {flux for row in self.told for flux, kg in (row.kg or {}).items() if kg}
         self.flux = [flux for flux in words.flux if flux.name in carried]
-        self.type = LARGE
-        bags = sum(flux.kg_per_bag is not None for flux in self.flux)
-        self.cells: list[tuple[Flux, float, float]] = []  # flux, left edge, width
-        x = WIDTH - MARGIN - 0.8
-        for flux in reversed(self.flux):
-            width = 11.0 if flux.kg_per_bag is None else 17.0 if bags <= 3 else 15.0
-            x -= width
-            self.cells.insert(0, (flux, x, width))
-        self.loads_at = x
-        self.street_width = x - 21 - (MARGIN + 34)
-        same = {id(b): a.street == b.street for a, b in pairwise(r for r in self.told if r.kind == "collect")}
-        #: Rows entered by a turn, or going on along the last row's street, say by that where they begin.
-        self.begins_plainly = {
-            i for i, row in enumerate(self.told)
-            if row.turn in ("left", "right", "back") or (same.get(id(row)) and not row.via_m)
-        }  # fmt: skip
-        self.place_of = {id(row): i for i, row in enumerate(self.told)}
+        self.type = TYPES[0]
+        self.cells: list[tuple[Flux, float, float]] = []  # flux, left edge in the column, width
+        self.loads_at = COLUMN
+        self.next_street = {id(a): self._first_street(b) for a, b in pairwise(self.told)}
+        self.last_row = {id(b): a for a, b in pairwise(self.told)}
 
     # --- pages ---
 
     def write(self) -> None:
         points = self._points()
-        splits = []
-        for size in (LARGE, SMALL):
-            pages = self._split(size)
-            own_page = bool(points) and not self._map_fits(points, self._rest(pages, size))
-            splits.append((len(pages) + own_page, size is SMALL, pages, size, own_page))
-        _, _, pages, self.type, own_page = min(splits, key=lambda split: split[:2])
-        wide = own_page and self._wide(points)
-        total = len(pages) + own_page
+        layout = self._layout(bool(points))
+        total = len(layout.pages) + layout.map_page
         y = MARGIN
-        for n, page in enumerate(pages):
+        for n, columns in enumerate(layout.pages):
             self.pdf.add_page()
             self._foot(n + 1, total)
-            y = self._head() if n == 0 else self._small_head()
-            y = self._columns(y)
-            for row in page:
-                y = self._row(row, y)
-        if own_page:
-            self.pdf.add_page(orientation="landscape" if wide else "portrait")
+            top = self._head() if n == 0 else self._small_head()
+            y = top
+            for i, column in enumerate(columns):
+                x = MARGIN + i * (COLUMN + GUTTER)
+                if column:
+                    y = max(y, self._column(column, x, top))
+            if any(columns[1:]):
+                self.pdf.set_draw_color(150, 150, 150)
+                self.pdf.set_line_width(0.2)
+                self.pdf.line(WIDTH / 2, top + 1, WIDTH / 2, y)
+        if layout.map_page:
+            self.pdf.add_page()
             self._foot(total, total)
             y = self._small_head()
         if points:
-            frame = Frame.around(points, MARGIN, y + 3, self.pdf.w - 2 * MARGIN, self.pdf.h - 13 - y - 3)
-            draw_tour(self.pdf, frame, self.tour, self.told, self.basemap, self.words, self.colour)
+            box = (MARGIN, y + 2.5, _INNER, _BOTTOM - y - 2.5)
+            draw_map(self.pdf, box, self.tour, self.told, self.basemap, self.words, self.colour)
 
     def _points(self) -> list[LonLat]:
         nodes = [n for row in self.told if row.kind == "collect" for n in row.osm_nodes]
         return [self.basemap.place(n) for n in nodes or [n for leg in self.tour.legs for n in leg.osm_nodes]]
 
-    def _map_fits(self, points: Sequence[LonLat], rest_mm: float) -> bool:
-        """Whether the rest of the last page holds the map, not much smaller than a page of its own would."""
-        if rest_mm < _MAP_MIN_MM:
-            return False
-        own = min(Frame.around(points, 0, 0, w, h).scale for w, h in ((_INNER, 257.0), (277.0, 170.0)))
-        return Frame.around(points, 0, 0, _INNER, rest_mm).scale <= 1.7 * own
+    def _layout(self, has_map: bool) -> Layout:
+        """The first of: one page, front and back with the largest type that leaves room for the map, more pages."""
+        front, back = _BOTTOM - self._head_height(), _BOTTOM - MARGIN - 10.5
+        blocks = self._blocks(TYPES[0])
+        halves = _balanced(blocks)
+        if front - _highest(halves) >= (_ONE_PAGE_MAP_MM if has_map else 0):
+            return Layout((halves,))
+        for size in TYPES:
+            blocks = self._blocks(size)
+            first, rest = _filled(blocks, front)
+            halves = _balanced(rest)
+            if back - _highest(halves) >= (size.map_mm if has_map else 0):
+                return Layout((first, halves))
+        pages, rest = [first], rest
+        while _highest(_balanced(rest)) > back:
+            page, rest = _filled(rest, back)
+            pages.append(page)
+        if rest:
+            pages.append(_balanced(rest))
+        own = has_map and back - _highest(pages[-1]) < TYPES[-1].map_mm
+        return Layout(tuple(pages), own)
 
-    def _wide(self, points: Sequence[LonLat]) -> bool:
-        portrait, landscape = (Frame.around(points, 0, 0, w, h).scale for w, h in ((_INNER, 257.0), (277.0, 170.0)))
-        return landscape < 0.9 * portrait
-
-    def _split(self, size: Type) -> list[list[Row]]:
+    def _blocks(self, size: Type) -> list[Block]:
         self.type = size
-        pages: list[list[Row]] = [[]]
-        y = self._top(0)
-        for row in self.told:
-            height = self._height(row)
-            if y + height > _BOTTOM:
-                pages.append([])
-                y = self._top(len(pages) - 1)
-            pages[-1].append(row)
-            y += height
-        return pages
+        self._place_cells()
+        return [self._collect_block(row) if row.kind == "collect" else self._band_block(row) for row in self.told]
 
-    def _rest(self, pages: Sequence[Sequence[Row]], size: Type) -> float:
-        self.type = size
-        return _BOTTOM - 3 - self._top(len(pages) - 1) - sum(map(self._height, pages[-1]))
+    def _place_cells(self) -> None:
+        """Columns of bags per flux at the right edge; a flux without bags is told in kg, and so is the row's sum."""
+        bagged = any(flux.kg_per_bag is not None for flux in self.flux)
+        x = COLUMN - (9.2 if self.type.kg and bagged else 0.0)
+        self.cells = []
+        for flux in reversed(self.flux[:4]):
+            width = 10.0 if self._bagless(flux) else 7.6
+            x -= width
+            self.cells.insert(0, (flux, x, width))
+        self.loads_at = x
 
-    def _top(self, page: int) -> float:
-        return MARGIN + (36.5 + 7.5 * ((len(self.flux) + 1) // 2) if page == 0 else 12.0) + 11.0
+    def _bagless(self, flux: Flux) -> bool:
+        return flux.kg_per_bag is None or flux.bag_colour is None
+
+    def _column(self, blocks: Sequence[Block], x: float, y: float) -> float:
+        y = self._column_head(x, y)
+        for block in blocks:
+            top = y + block.gap / 2
+            for height, draw in block.lines:
+                draw(x, top)
+                top += height
+            y += block.height
+            self.pdf.set_draw_color(185, 185, 185)
+            self.pdf.set_line_width(0.15)
+            self.pdf.line(x, y, x + COLUMN, y)
+        return y
+
+    def _column_head(self, x: float, y: float) -> float:
+        pdf, lang = self.pdf, self.lang
+        pdf.set_font("helvetica", "", 9)
+        pdf.set_text_color(70, 70, 70)
+        base = y + 4.4
+        pdf.text(x + 0.5, base, latin(text("number", lang)))
+        pdf.text(x + _TIME, base, latin(text("hour", lang)))
+        pdf.text(x + _WORDS, base, latin(text("street", lang)))
+        bagged = [cell for cell in self.cells if not self._bagless(cell[0])]
+        for flux, at, width in self.cells:
+            self._square(flux, x + at + width / 2 - 1.8, y + 1.1, 3.6)
+        if bagged:
+            self._right(text("bags", lang), x + bagged[0][1] - 1.0, base, 9)
+        if COLUMN - self.cells[-1][1] - self.cells[-1][2] > 1 if self.cells else False:
+            self._right("kg", x + COLUMN - 0.4, base, 9)
+        pdf.set_text_color(0, 0, 0)
+        pdf.set_draw_color(0, 0, 0)
+        pdf.set_line_width(0.4)
+        pdf.line(x, y + _COLUMN_HEAD - 0.4, x + COLUMN, y + _COLUMN_HEAD - 0.4)
+        return y + _COLUMN_HEAD
 
     def _foot(self, n: int, total: int) -> None:
-        pdf = self.pdf
-        pdf.set_font("helvetica", "", 8)
-        pdf.set_text_color(90, 90, 90)
-        left = f"{self.words.name} - {day(self.plan.date, self.lang)} - {self.basemap.attribution}"
-        pdf.text(MARGIN, pdf.h - 7, latin(left))
-        page = f"{self.tour.id} - {text('page', self.lang, n=n, total=total)}"
-        self._right(page, pdf.w - MARGIN, pdf.h - 7)
+        """What the signs mean, and which page this is."""
+        pdf, lang = self.pdf, self.lang
+        base = pdf.h - 4.2
+        pdf.set_font("helvetica", "", 9)
+        pdf.set_text_color(60, 60, 60)
+        triangle(pdf, MARGIN + 1.9, base - 1.2, 1.7)
+        pdf.text(MARGIN + 4.6, base, latin(text("sign_manoeuvre", lang)))
+        x = MARGIN + 4.6 + pdf.get_string_width(latin(text("sign_manoeuvre", lang))) + 5
+        self._point_sign(x, base - 1.3)
+        pdf.text(x + 5.2, base, latin(text("sign_presentation", lang)))
+        pdf.set_text_color(60, 60, 60)
+        self._right(f"{tour_name(self.tour)} - {text('page', lang, n=n, total=total)}", pdf.w - MARGIN, base, 9)
         pdf.set_text_color(0, 0, 0)
 
     def _band(self, height: float, size: float) -> None:
@@ -169,52 +242,58 @@ class _Sheet:
         pdf.set_fill_color(*palette.rgb(self.colour))
         pdf.rect(MARGIN, MARGIN, pdf.w - 2 * MARGIN, height, "F")
         pdf.set_text_color(*palette.ink_on(self.colour))
+        on = latin(day(self.plan.date, self.lang))
+        pdf.set_font("helvetica", "B", size * 0.62)
+        date_width = pdf.get_string_width(on)
         pdf.set_font("helvetica", "B", size)
         baseline = MARGIN + height / 2 + pdf.font_size * 0.36
-        pdf.text(MARGIN + 4, baseline, latin(self.tour.id))
-        pdf.set_font("helvetica", "B", size * 0.58)
-        self._right(day(self.plan.date, self.lang), pdf.w - MARGIN - 4, baseline)
+        self._fitted(tour_name(self.tour), MARGIN + 3, baseline, _INNER - date_width - 12, size, bold=True, least=10)
+        pdf.set_font("helvetica", "B", size * 0.62)
+        self._right(on, pdf.w - MARGIN - 3, baseline)
         pdf.set_text_color(0, 0, 0)
 
     def _small_head(self) -> float:
-        self._band(10, 17)
-        return MARGIN + 12.0
+        self._band(8.5, 16)
+        return MARGIN + 9.5
+
+    def _head_height(self) -> float:
+        return MARGIN + 27.5 + 6.2 * ((len(self.flux) + 2) // 3)
 
     def _head(self) -> float:
         """Tour, day, truck, people, times, totals, and one coloured square for each bag."""
         pdf, lang, tour = self.pdf, self.lang, self.tour
-        self._band(17, 28)
+        self._band(14, 28)
         crew = tour.driver or text("nobody", lang)
         if tour.loaders:
             crew += " + " + text("one_loader" if tour.loaders == 1 else "n_loaders", lang, n=tour.loaders)
         times = f"{clock(tour.start_at, self.plan.timezone)} - {clock(tour.end_at, self.plan.timezone)}"
         km = sum(leg.length_m for leg in tour.legs if leg.mode == "truck")
         trips = sum(leg.kind == "unload" for leg in tour.legs)
+        totals = self._totals()
         facts = (
-            (text("truck", lang), tour.truck, 28.0),
-            (text("driver", lang), crew, 70.0),
+            (text("truck", lang), tour.truck, 24.0),
+            (text("driver", lang), crew, 62.0),
             (text("start_end", lang), times, 42.0),
-            (text("expected", lang), f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}",
-             50.0),
+            (text("expected", lang), f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}, "
+             f"{mass(sum(totals.values()), lang)}", 68.0),
         )  # fmt: skip
         x = MARGIN
         for label, value, width in facts:
-            pdf.set_font("helvetica", "", 9.5)
-            pdf.set_text_color(90, 90, 90)
-            pdf.text(x, MARGIN + 23, latin(label))
+            pdf.set_font("helvetica", "", 9)
+            pdf.set_text_color(80, 80, 80)
+            pdf.text(x, MARGIN + 18.2, latin(label))
             pdf.set_text_color(0, 0, 0)
-            self._fitted(value, x, MARGIN + 29.5, width - 2, 15, bold=True)
+            self._fitted(value, x, MARGIN + 24, width - 2, 15, bold=True)
             x += width
-        y = MARGIN + 34
-        totals = self._totals()
+        y = MARGIN + 26.3
         for i, flux in enumerate(self.flux):
-            x = MARGIN + (i % 2) * _INNER / 2
-            self._square(flux, x, y + (i // 2) * 7.5, 6)
+            x, at = MARGIN + (i % 3) * _INNER / 3, y + (i // 3) * 6.2
+            self._square(flux, x, at, 4.8)
             bags = self.words.bags(flux.name, totals[flux.name])
             count = text("bag_count", lang, n=number(bags, lang)) if bags is not None else text("without_bag", lang)
             words = f"{flux.label} : {count}, {mass(totals[flux.name], lang)}"
-            self._fitted(words, x + 8, y + (i // 2) * 7.5 + 4.6, _INNER / 2 - 10, 12.5)
-        return MARGIN + 36.5 + 7.5 * ((len(self.flux) + 1) // 2)
+            self._fitted(words, x + 6, at + 3.9, _INNER / 3 - 7, 11.5, least=9)
+        return self._head_height()
 
     def _totals(self) -> dict[str, float]:
         totals = dict.fromkeys((flux.name for flux in self.words.flux), 0.0)
@@ -233,266 +312,342 @@ class _Sheet:
             pdf.set_fill_color(*palette.rgb(flux.bag_colour))
             pdf.rect(x, y, size, size, "DF")
         else:
-            pdf.rect(x, y, size, size)
+            pdf.set_fill_color(255, 255, 255)
+            pdf.rect(x, y, size, size, "DF")
             pdf.line(x, y + size, x + size, y)
-
-    def _columns(self, y: float) -> float:
-        pdf, lang = self.pdf, self.lang
-        pdf.set_font("helvetica", "", 9)
-        pdf.set_text_color(70, 70, 70)
-        base = y + 8.6
-        pdf.text(MARGIN + 1.5, base, latin(text("number", lang)))
-        pdf.text(MARGIN + 11.5, base, latin(text("hour", lang)))
-        pdf.text(MARGIN + 34, base, latin(text("street", lang)))
-        pdf.text(self.loads_at - 20, base, latin(text("side", lang)))
-        for flux, x, width in self.cells:
-            self._square(flux, x + width / 2 - 1.5, y + 0.6, 4.6)
-            self._right("kg", x + width - 0.5, base, 9)
-            if flux.kg_per_bag is not None:
-                self._right(text("bags", lang), x + width * 0.54, base, 9)
-        pdf.set_text_color(0, 0, 0)
-        pdf.set_draw_color(0, 0, 0)
-        pdf.set_line_width(0.5)
-        pdf.line(MARGIN, y + 10, WIDTH - MARGIN, y + 10)
-        return y + 11.0
 
     # --- rows ---
 
-    def _height(self, row: Row) -> float:
+    def _collect_block(self, row: Row) -> Block:
+        """The way to it, what happens before, then name, loads, second words and warnings on as few lines as hold them."""
+        size, lines = self.type, [*self._via_lines(row), *self._warning_lines(row, before=True)]
+        title, second = self._title(row), self._second(row)
+        warnings = [self._warning(note) for note in row.notes if self._warns(note) and not _is_before(note)]
+        sign = 5.4 if Note("oneway") in row.notes else 0.0
+        beside = self.loads_at - _WORDS - 1.5
+        name_pt = size.main
+        while name_pt > _NAME_PT and self._wide(title, name_pt, True) + sign > beside:
+            name_pt -= 0.5
+        if self._wide(title, name_pt, True) + sign > beside:
+            name_pt = size.main
+        whole = COLUMN - _WORDS
+        while name_pt > _NAME_PT and self._wide(title, name_pt, True) + sign > whole:
+            name_pt -= 0.5
+        names = self._wrapped(title, name_pt, True, whole - sign)
+        name_mm = self._wide(names[-1], name_pt, True) + sign
+        one_line = len(names) == 1 and name_mm <= beside
+        room = (beside if one_line else whole) - name_mm - 2.0
+        tail = second if second and self._wide(second, size.second) <= room else ""
+        rest = "" if tail else second
+        for i, name in enumerate(names):
+            last = i == len(names) - 1
+            lines.append((
+                size.line + (0.2 if i else 0.0),
+                self._name_line(row, name, name_pt, i == 0, last and sign > 0, tail if last else "", last and one_line),
+            ))  # fmt: skip
+        if not one_line:
+            lines.append((size.low + 0.5, self._loads_line(row, rest, "" if rest else warnings[:1])))
+            used = not rest and bool(warnings[:1]) and self._warning_fits(warnings[0])
+            warnings = warnings[1:] if used else warnings
+        elif rest:
+            lines.append((size.low, self._words_line(rest)))
+        lines += [self._warning_line(words) for words in warnings]
+        return Block(tuple(lines), 2 * size.gap)
+
+    def _name_line(
+        self, row: Row, name: str, pt: float, first: bool, oneway: bool, tail: str, loads: bool
+    ) -> Callable[[float, float], None]:
+        size, pdf = self.type, self.pdf
+
+        def draw(x: float, y: float) -> None:
+            middle = y + size.line / 2
+            base = middle + size.main * 0.3528 * 0.36
+            if first:
+                pdf.set_font("helvetica", "B", 10 if (row.number or 0) < 100 else 9)
+                pdf.set_line_width(0.1)
+                disc(pdf, x + 3.1, middle, 2.6, str(row.number), self.colour)
+                pdf.set_font("helvetica", "", size.main)
+                pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
+                self._turn(row.turn, x + _ARROW, middle, 4.6, (0, 0, 0))
+                self._side(row, x + _SIDE, middle)
+            pdf.set_font("helvetica", "B", pt)
+            pdf.text(x + _WORDS, base, latin(name))
+            at = x + _WORDS + pdf.get_string_width(latin(name))
+            if oneway:
+                self._oneway(at + 1.5, middle)
+                at += 5.4
+            if tail:
+                pdf.set_font("helvetica", "", size.second)
+                pdf.text(at + 2.0, base, latin(tail))
+            if loads:
+                self._loads(row, x, middle)
+
+        return draw
+
+    def _loads_line(self, row: Row, words: str, warnings: Sequence[str]) -> Callable[[float, float], None]:
         size = self.type
-        if row.kind != "collect":
-            ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
-            return size.line + 2.6 + 2 * size.gap + ways + (size.gap if ways else 0.0)
-        lines = len(self._via_lines(row)) + len(self._second_lines(row))
-        main = len(self._wrapped(self._title(row), size.main, True, self._room(row))) * (size.line + 0.7)
-        return main + lines * size.line + self._notes_height(row) + 2 * size.gap
 
-    def _notes_height(self, row: Row) -> float:
-        return (self.type.line + 0.9) * sum(note.key not in _CALM for note in row.notes)
+        def draw(x: float, y: float) -> None:
+            if words:
+                # words too long for their column begin under the time
+                left = max(_TIME, min(_WORDS, self.loads_at - 1.5 - self._wide(words, size.second)))
+                self._fitted(
+                    words, x + left, y + size.low * 0.78, self.loads_at - left - 1.5, size.second, least=_WORDS_PT
+                )
+            elif warnings and self._warning_fits(warnings[0]):
+                self._draw_warning(warnings[0], x, y)
+            self._loads(row, x, y + size.low / 2)
 
-    def _row(self, row: Row, y: float) -> float:
-        bottom = y + self._height(row)
-        if row.kind == "collect":
-            self._collect_row(row, y)
-        else:
-            self._band_row(row, y, bottom)
-        self.pdf.set_draw_color(190, 190, 190)
-        self.pdf.set_line_width(0.2)
-        self.pdf.line(MARGIN, bottom, WIDTH - MARGIN, bottom)
-        return bottom
+        return draw
+
+    def _words_line(self, words: str) -> Callable[[float, float], None]:
+        size = self.type
+
+        def draw(x: float, y: float) -> None:
+            self._fitted(words, x + _WORDS, y + size.low * 0.76, COLUMN - _WORDS, size.second, least=_WORDS_PT)
+
+        return draw
+
+    # --- warnings ---
+
+    def _warns(self, note: Note) -> bool:
+        return note.key not in _CALM
+
+    def _warning(self, note: Note) -> str:
+        """Its words; where a manoeuvre is made is left out where it does not fit on a line."""
+        words = catalogue.note(note.key, self.lang, note.m, note.seconds, note.street)
+        if self._warning_width(words) <= COLUMN:
+            return words
+        return catalogue.note(note.key, self.lang, note.m, note.seconds)
+
+    def _warning_lines(self, row: Row, before: bool) -> list[tuple[float, Callable[[float, float], None]]]:
+        notes = [note for note in row.notes if self._warns(note) and _is_before(note) == before]
+        return [self._warning_line(self._warning(note)) for note in notes]
+
+    def _warning_line(self, words: str) -> tuple[float, Callable[[float, float], None]]:
+        def draw(x: float, y: float) -> None:
+            self._draw_warning(words, x, y)
+
+        return self.type.low + 0.7, draw
+
+    def _warning_width(self, words: str) -> float:
+        return self._wide(words, self.type.second, True) + 7.0
+
+    def _warning_fits(self, words: str) -> bool:
+        return self._warning_width(words) <= self.loads_at - _TIME - 1.5
+
+    def _draw_warning(self, words: str, x: float, y: float) -> None:
+        """Black on yellow in a frame, so that a black and white print shows it too; begun further left where long."""
+        pdf, size = self.pdf, self.type
+        width = min(self._warning_width(words), COLUMN)
+        free = self.loads_at - 1.5 if self._warning_fits(words) else COLUMN
+        left = x + max(0.0, min(_WORDS, free - width))
+        pdf.set_fill_color(255, 226, 130)
+        pdf.set_draw_color(0, 0, 0)
+        pdf.set_line_width(0.25)
+        pdf.rect(left, y + 0.15, width, size.low + 0.2, "DF")
+        triangle(pdf, left + 3.0, y + size.low / 2 + 0.35, 1.6)
+        self._fitted(words, left + 5.8, y + size.low * 0.5 + size.second * 0.3528 * 0.36 + 0.25, width - 6.2,
+                     size.second, bold=True, least=_WORDS_PT)  # fmt: skip
+
+    # --- words of a row ---
 
     def _title(self, row: Row) -> str:
-        name = row.street or text("no_name", self.lang)
-        if row.task_kind in ("presentation_point", "drop_off", "pickup"):
+        name = street(row.street, self.lang) if row.street else text("no_name_short", self.lang)
+        if row.task_kind in ("drop_off", "pickup"):
             name = f"{text(row.task_kind, self.lang)} : {name}"
         return name
 
+    def _first_street(self, row: Row) -> str:
+        """The street that the way to a row begins with."""
+        return row.via[0].street if row.via else row.street if row.kind == "collect" else ""
+
     def _second(self, row: Row) -> str:
-        a, b = street(row.from_street, self.lang), street(row.to_street, self.lang)
+        """Where a row begins and ends, where the rows around it do not say so; its windows; its containers."""
+        lang = self.lang
+        last = self.last_row.get(id(row))
+        came = (row.via[-1].street if row.via else last.street if last and last.kind == "collect" else "") if last else ""
+        plain = row.turn in ("left", "right", "back") or row.from_street in ("", came) or row.street == came
+        a = "" if plain else street(row.from_street, lang)
+        told_next = row.to_street == self.next_street.get(id(row)) and not row.returns
+        b = "" if told_next and row.street else street(row.to_street, lang)
+        if not row.street:
+            a, b = street(row.from_street, lang), street(row.to_street, lang)
         parts = []
-        plain = self.place_of[id(row)] in self.begins_plainly
-        if row.kind != "collect":
-            pass
-        elif row.task_kind != "street":
-            parts.append(text("near", self.lang, a=a) if a and a != street(row.street, self.lang) else "")
-        elif plain and a and b and a != b:
-            parts.append(text("to", self.lang, b=b))
-        elif a and b and a != b:
-            parts.append(text("from_to", self.lang, a=a, b=b))
-        elif a or b:
-            parts.append(text("to", self.lang, b=b) if b else "" if plain else text("from", self.lang, a=a))
+        if row.task_kind != "street":
+            near = street(row.from_street, lang)
+            parts.append(text("near", lang, a=near) if near and near != self._title(row) else "")
+        else:
+            ends = text("from_to", lang, a=a, b=b) if a and b and a != b else text("to", lang, b=b) if b else ""
+            parts.append(" ".join(filter(None, (text("there_and_back", lang) if row.returns else "", ends))))
+            parts.append(text("from", lang, a=a) if a and not ends else "")
         if row.containers:
-            parts.append(text("containers", self.lang, n=row.containers))
-        parts += [
-            catalogue.note(note.key, self.lang, note.m, note.seconds)
-            for note in row.notes
-            if note.key in _CALM and not self._shown_by_sign(row, note)
-        ]
+            parts.append(text("containers", lang, n=row.containers))
+        parts += [self._warning(note) for note in row.notes if note.key == "window"]
+        parts += [self._warning(note) for note in row.notes if note.key == "u_turn_before" and row.turn != "back"]
         return ", ".join(part for part in parts if part)
 
-    def _shown_by_sign(self, row: Row, note: Note) -> bool:
-        return note.key == "oneway" or (note.key == "u_turn_before" and row.turn == "back")
+    # --- the way to a row ---
 
-    def _second_lines(self, row: Row) -> list[str]:
-        """The words under the street; none where they fit beside it."""
-        second = self._second(row)
-        if not second or self._beside(row) is not None:
-            return []
-        return self._wrapped(second, self.type.second, False, self._room(row))
-
-    def _room(self, row: Row) -> float:
-        """The width of the street's column; points have no side, so they may use its column too."""
-        return self.street_width + (0.0 if row.task_kind == "street" else 20.0)
-
-    def _beside(self, row: Row) -> float | None:
-        """How far right of the street's name its second words begin, where there is room for both in one line."""
-        self.pdf.set_font("helvetica", "B", self.type.main)
-        title = self.pdf.get_string_width(latin(self._title(row))) + 2.0 + 5.5 * (Note("oneway") in row.notes)
-        self.pdf.set_font("helvetica", "", self.type.second)
-        both = title + self.pdf.get_string_width(latin(self._second(row)))
-        return title if both <= self._room(row) - 1 else None
-
-    def _via_lines(self, row: Row) -> list[list[tuple[str | None, str]]]:
-        """The way to a row as lines of (turn, words), wrapped by hand because arrows are drawn between the words."""
+    def _via_lines(self, row: Row) -> list[tuple[float, Callable[[float, float], None]]]:
+        """One line: how far, and the streets with their turns; of a long way the longest streets and the last."""
         if not row.via:
             return []
-        items = [(via.turn, street(via.street, self.lang)) for via in row.via]
-        items.insert(0, (None, f"{distance(row.via_m, self.lang)} :"))
-        width = WIDTH - MARGIN - (MARGIN + 34)  # nothing else stands on these lines
-        self.pdf.set_font("helvetica", "I", self.type.second)
-        lines: list[list[tuple[str | None, str]]] = [[]]
-        x = 0.0
-        for turn, words in items:
-            length = self.pdf.get_string_width(latin(words)) + (7.5 if turn else 2.5)
-            if lines[-1] and x + length > width:
-                lines.append([])
-                x = 0.0
-            lines[-1].append((turn, words))
-            x += length
-        return lines
+        size = self.type
+        how_far = f"{distance(row.via_m, self.lang)} :"
+        kept: list[tuple[Via, bool]] = [(via, False) for via in row.via]  # with: whether streets before it are left out
+        while len(kept) > 1 and self._via_width(how_far, kept) > COLUMN - _TIME:
+            least = min(range(len(kept) - 1), key=lambda i: kept[i][0].length_m)
+            kept[least + 1] = (kept[least + 1][0], True)
+            del kept[least]
 
-    def _via(self, row: Row, x: float, y: float) -> float:
-        pdf = self.pdf
-        for line in self._via_lines(row):
-            at = x
-            pdf.set_font("helvetica", "I", self.type.second)
-            pdf.set_text_color(60, 60, 60)
-            for turn, words in line:
-                self._turn(turn, at + 1.7, y + self.type.line * 0.52, 3.4, (90, 90, 90))
-                pdf.text(at + (4.6 if turn else 0), y + self.type.line * 0.8, latin(words))
-                at += pdf.get_string_width(latin(words)) + (7.5 if turn else 2.5)
-            y += self.type.line
-        pdf.set_text_color(0, 0, 0)
-        return y
-
-    def _collect_row(self, row: Row, y: float) -> None:
-        pdf, size = self.pdf, self.type
-        y = self._via(row, MARGIN + 34, y + size.gap)
-        middle = y + (size.line + 0.7) / 2
-        base = middle + size.main * 0.3528 * 0.36
-        pdf.set_font("helvetica", "B", size.main - 1)
-        pdf.set_line_width(0.1)
-        disc(pdf, MARGIN + 4.6, middle, 3.0, str(row.number), self.colour)
-        pdf.set_font("helvetica", "", size.main)
-        pdf.text(MARGIN + 10.5, base, clock(row.start_at, self.plan.timezone))
-        self._turn(row.turn, MARGIN + 28.4, middle, 5.6, (0, 0, 0))
-        self._side(row, self.loads_at - 20.5, middle)
-        self._loads(row, base, size.main)
-        beside = self._beside(row)
-        if beside is not None:
-            pdf.set_font("helvetica", "", size.second)
-            pdf.set_text_color(60, 60, 60)
-            pdf.text(MARGIN + 34 + beside, base, latin(self._second(row)))
+        def draw(x: float, y: float) -> None:
+            pdf = self.pdf
+            at, base = x + _TIME, y + size.low * 0.78
+            pdf.set_text_color(50, 50, 50)
+            pdf.set_font("helvetica", "I", size.second)
+            pdf.text(at, base, latin(how_far))
+            at += pdf.get_string_width(latin(how_far)) + 1.2
+            for via, after_gap in kept:
+                if after_gap:
+                    pdf.text(at, base, "...")
+                    at += 3.2
+                elif via.turn:
+                    self._turn(via.turn, at + 1.7, y + size.low * 0.5, 3.3, (50, 50, 50))
+                    at += 4.1
+                name = latin(street(via.street, self.lang))
+                pdf.set_font("helvetica", "I", size.second)
+                if via is kept[-1][0]:
+                    self._fitted(name, at, base, x + COLUMN - at, size.second, style="I", least=9)
+                else:
+                    pdf.text(at, base, name)
+                at += pdf.get_string_width(name) + 1.8
             pdf.set_text_color(0, 0, 0)
-        titles = self._wrapped(self._title(row), size.main, True, self._room(row))
-        for line in titles:
-            pdf.set_font("helvetica", "B", size.main)
-            pdf.text(MARGIN + 34, base, latin(line))
-            if line is titles[-1] and Note("oneway") in row.notes:
-                self._oneway(MARGIN + 35.5 + pdf.get_string_width(latin(line)), base - 1.5)
-            base += size.line + 0.7
-            y += size.line + 0.7
-        for line in self._second_lines(row):
-            pdf.set_font("helvetica", "", size.second)
-            pdf.set_text_color(60, 60, 60)
-            pdf.text(MARGIN + 34, y + size.line * 0.75, latin(line))
-            y += size.line
-        pdf.set_text_color(0, 0, 0)
-        self._notes(row, MARGIN + 34, y)
 
-    def _band_row(self, row: Row, y: float, bottom: float) -> None:
-        """Unloading, break, waiting, start and end of service: a band across the page."""
-        pdf, size, lang = self.pdf, self.type, self.lang
-        dark = row.kind == "unload"
-        fill = {"unload": (40, 40, 40), "break": (255, 238, 170), "wait": (255, 246, 214)}.get(
-            row.kind, (225, 225, 225)
-        )
-        ways = size.line * len(self._via_lines(row)) + self._notes_height(row)
-        self._via(row, MARGIN + 34, y + size.gap * 0.6)
-        self._notes(row, MARGIN + 34, y + size.gap * 0.6 + size.line * len(self._via_lines(row)))
-        top = y + ways + (size.gap * 1.3 if ways else 0.3)
-        pdf.set_fill_color(*fill)
-        pdf.rect(MARGIN, top, _INNER, bottom - top - 0.3, "F")
-        pdf.set_text_color(*((255, 255, 255) if dark else (0, 0, 0)))
-        base = (top + bottom) / 2 + size.main * 0.3528 * 0.33
-        pdf.set_font("helvetica", "", size.main)
-        pdf.text(MARGIN + 10.5, base, clock(row.start_at, self.plan.timezone))
-        width = self.street_width - 4 if dark else _INNER - 36
-        self._fitted(self._band_title(row), MARGIN + 34, base, width, size.main, bold=True)
-        if dark:
-            until = text("until", lang, time=clock(row.end_at, self.plan.timezone))
-            self._right(until, self.loads_at - 1.5, base, size.second - 0.5)
-            for flux, x, cell in self.cells:
-                kg = (row.kg or {}).get(flux.name, 0.0)
-                if kg:
-                    pdf.set_font("helvetica", "B", size.second)
-                    self._right(number(kg, lang), x + cell - 0.5, base)
-        pdf.set_text_color(0, 0, 0)
+        return [(size.low, draw)]
+
+    def _via_width(self, how_far: str, kept: Sequence[tuple[Via, bool]]) -> float:
+        width = self._wide(how_far, self.type.second, style="I") + 1.2
+        for via, gap in kept:
+            width += self._wide(street(via.street, self.lang), self.type.second, style="I") + 1.8
+            width += 3.2 if gap else 4.1 if via.turn else 0.0
+        return width - 1.8
+
+    # --- bands: unloading, break, waiting, start and end of service ---
+
+    def _band_block(self, row: Row) -> Block:
+        size = self.type
+        lines = [*self._via_lines(row), *self._warning_lines(row, before=True), *self._warning_lines(row, before=False)]
+        fill = {"unload": (35, 35, 35), "break": (255, 232, 140), "wait": (255, 246, 214)}.get(row.kind, (222, 222, 222))
+        ink = (255, 255, 255) if row.kind == "unload" else (0, 0, 0)
+        high = size.line + 1.2
+
+        def head(x: float, y: float) -> None:
+            pdf = self.pdf
+            pdf.set_fill_color(*fill)
+            pdf.rect(x, y, COLUMN, high, "F")
+            pdf.set_text_color(*ink)
+            base = y + high / 2 + size.main * 0.3528 * 0.36
+            pdf.set_font("helvetica", "B", size.main)
+            pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
+            until = f"> {clock(row.end_at, self.plan.timezone)}"
+            pdf.set_font("helvetica", "", size.main)
+            room = COLUMN - 20.5 - pdf.get_string_width(until) - 3
+            self._right(until, x + COLUMN - 1.5, base)
+            self._fitted(self._band_title(row), x + 20.5, base, room, size.main, bold=True, least=_WORDS_PT)
+            pdf.set_text_color(0, 0, 0)
+
+        lines.append((high, head))
+        found = [(flux, kg) for flux in self.flux if (kg := (row.kg or {}).get(flux.name, 0.0))]
+        each = 3 if len(found) <= 3 else 2
+        for i in range(0, len(found) if row.kind == "unload" else 0, each):
+            lines.append((size.low + 1.0, self._weighed_line(found[i : i + each], each)))
+        return Block(tuple(lines), 2 * size.gap if row.via else size.gap)
+
+    def _weighed_line(self, found: Sequence[tuple[Flux, float]], each: int) -> Callable[[float, float], None]:
+        """What is unloaded: bags and kg of each flux, on the band's black."""
+        size, pdf = self.type, self.pdf
+
+        def draw(x: float, y: float) -> None:
+            pdf.set_fill_color(35, 35, 35)
+            pdf.rect(x, y - 0.1, COLUMN, size.low + 1.1, "F")
+            for k, (flux, kg) in enumerate(found):
+                at = x + 1.5 + k * (COLUMN - 1.5) / each
+                self._square(flux, at, y + 0.5, 3.4)
+                bags = self.words.bags(flux.name, kg)
+                weight = f"{number(kg, self.lang)} kg"
+                words = f"{number(bags, self.lang)} = {weight}" if bags is not None else weight
+                pdf.set_text_color(255, 255, 255)
+                self._fitted(words, at + 4.5, y + size.low * 0.74, (COLUMN - 1.5) / each - 5.5, 10, least=8)
+            pdf.set_text_color(0, 0, 0)
+
+        return draw
 
     def _band_title(self, row: Row) -> str:
         lang = self.lang
         if row.kind == "unload":
             return f"{text('unload_trip', lang, trip=row.trip)} : {self.words.site_label(row.site)}"
         if row.kind == "depot":
-            first = row.legs[0] == 0
             place = self.words.depot.label if self.words.depot else text("depot", lang)
-            end = "" if first else f", {text('until', lang, time=clock(row.end_at, self.plan.timezone))}"
-            return f"{text('depot_start' if first else 'depot_end', lang)} : {place}{end}"
-        end = text("until", lang, time=clock(row.end_at, self.plan.timezone))
+            return f"{text('depot_start' if row.legs[0] == 0 else 'depot_end', lang)} : {place}"
         length = span((row.end_at - row.start_at).total_seconds(), lang)
-        return f"{text(row.kind, lang).upper() if row.kind == 'break' else text(row.kind, lang)} {length}, {end}"
+        return f"{text(row.kind, lang).upper() if row.kind == 'break' else text(row.kind, lang)} {length}"
 
-    def _loads(self, row: Row, base: float, size: float) -> None:
-        """Bags in bold, kilograms beside them, in the flux's column."""
-        pdf = self.pdf
-        for flux, x, width in self.cells:
+    # --- signs ---
+
+    def _loads(self, row: Row, x: float, middle: float) -> None:
+        """Bags of each flux on the bag's colour, kilograms in all beside them."""
+        pdf, size = self.pdf, self.type
+        high = min(4.3, size.low + 0.1)
+        base = middle + 10 * 0.3528 * 0.36
+        for flux, at, width in self.cells:
             kg = (row.kg or {}).get(flux.name, 0.0)
             if not kg:
                 continue
             bags = self.words.bags(flux.name, kg)
-            pdf.set_font("helvetica", "", size - (2.5 if kg < 999.5 else 4))
-            self._right(f"{kg:.0f}", x + width - 0.5, base)
-            if bags is not None:
-                pdf.set_font("helvetica", "B", size if width > 16 else size - 1)
-                self._right(str(bags), x + width * 0.54, base)
+            pdf.set_draw_color(90, 90, 90)
+            pdf.set_line_width(0.15)
+            pdf.set_fill_color(*(palette.rgb(flux.bag_colour) if flux.bag_colour and bags is not None else (255,) * 3))
+            pdf.rect(x + at + 0.2, middle - high / 2, width - 0.4, high, "DF")
+            if flux.bag_colour and bags is not None:
+                pdf.set_text_color(*palette.ink_on(flux.bag_colour))
+            words = str(bags) if bags is not None else number(kg, self.lang)
+            self._centred(words, x + at + width / 2, base, width - 0.6, 10.0)
+            pdf.set_text_color(0, 0, 0)
+        if size.kg and any(not self._bagless(flux) for flux in self.flux):
+            self._right(number(sum((row.kg or {}).values()), self.lang), x + COLUMN - 0.3, base, 10.0)
 
-    def _notes(self, row: Row, x: float, y: float) -> None:
-        pdf, size = self.pdf, self.type
-        for note in row.notes:
-            words = latin(catalogue.note(note.key, self.lang, note.m, note.seconds))
-            if note.key in _CALM:
-                continue
-            pdf.set_font("helvetica", "B", size.second)
-            pdf.set_fill_color(255, 221, 140)
-            width = pdf.get_string_width(words) + 8
-            pdf.rect(x, y + 0.2, width, size.line + 0.3, "F")
-            pdf.set_draw_color(0, 0, 0)
-            pdf.set_line_width(0.35)
-            top, low = y + 0.9, y + size.line - 0.2
-            pdf.polygon([(x + 1.2, low), (x + 4.8, low), (x + 3, top)], style="D")
-            pdf.line(x + 3, top + 1.2, x + 3, low - 0.9)
-            pdf.text(x + 6.2, y + size.line * 0.8, words)
-            y += size.line + 0.9
+    def _point_sign(self, x: float, middle: float) -> None:
+        """A presentation point: a black square with a P."""
+        self.pdf.set_fill_color(0, 0, 0)
+        self.pdf.rect(x, middle - 2.0, 4.0, 4.0, "F")
+        self.pdf.set_text_color(255, 255, 255)
+        size, style = self.pdf.font_size_pt, self.pdf.font_style
+        self.pdf.set_font("helvetica", "B", 9.5)
+        self.pdf.text(x + 0.9, middle + 1.2, "P")
+        self.pdf.set_font("helvetica", style, size)
+        self.pdf.set_text_color(0, 0, 0)
 
     def _side(self, row: Row, x: float, middle: float) -> None:
-        """A street seen from above, driving upwards, with a bar on each side that is collected; and the word."""
+        """A street seen from above, driving upwards, with a bar on each side that is collected; two feet's path; a P."""
         pdf = self.pdf
-        if row.on_foot or row.task_kind != "street":
-            if row.on_foot:
-                pdf.set_font("helvetica", "B", self.type.second)
-                pdf.text(x, middle + 1.3, latin(text("foot", self.lang)))
+        if row.task_kind == "presentation_point":
+            self._point_sign(x + 0.4, middle)
+            return
+        if row.on_foot:
+            _walker(pdf, x + 2.4, middle)
+            return
+        if row.task_kind != "street":
             return
         pdf.set_draw_color(120, 120, 120)
         pdf.set_line_width(0.2)
-        pdf.rect(x + 1.3, middle - 2.6, 2.6, 5.2)
-        self._turn("straight", x + 2.6, middle, 3.2, (120, 120, 120))
-        pdf.set_fill_color(*palette.rgb(self.colour))
+        pdf.rect(x + 1.3, middle - 2.2, 2.4, 4.4)
+        self._turn("straight", x + 2.5, middle, 3.0, (120, 120, 120))
+        pdf.set_fill_color(0, 0, 0)
         if row.side in ("left", "both"):
-            pdf.rect(x, middle - 2.6, 1.1, 5.2, "F")
+            pdf.rect(x, middle - 2.2, 1.2, 4.4, "F")
         if row.side in ("right", "both"):
-            pdf.rect(x + 4.1, middle - 2.6, 1.1, 5.2, "F")
-        pdf.set_font("helvetica", "", self.type.second)
-        self._fitted(text(row.side or "both", self.lang), x + 6.3, middle + 1.3, 14, self.type.second)
+            pdf.rect(x + 3.8, middle - 2.2, 1.2, 4.4, "F")
 
     def _oneway(self, x: float, middle: float) -> None:
         """The road sign: a white arrow on a blue square."""
@@ -529,17 +684,29 @@ class _Sheet:
 
     # --- words ---
 
+    def _wide(self, words: str, size: float, bold: bool = False, style: str = "") -> float:
+        self.pdf.set_font("helvetica", "B" if bold else style, size)
+        return self.pdf.get_string_width(latin(words))
+
     def _right(self, words: str, x: float, y: float, size: float | None = None) -> None:
         if size is not None:
             self.pdf.set_font("helvetica", "", size)
         self.pdf.text(x - self.pdf.get_string_width(latin(words)), y, latin(words))
 
-    def _fitted(self, words: str, x: float, y: float, width: float, size: float, bold: bool = False) -> None:
-        """One line, set smaller where it would not fit (never below 8 pt: then it is cut with dots)."""
-        words = latin(words)
-        self.pdf.set_font("helvetica", "B" if bold else "", size)
-        while self.pdf.get_string_width(words) > width and size > 8:
+    def _centred(self, words: str, x: float, y: float, width: float, size: float) -> None:
+        while self._wide(words, size) > width and size > 8:
             size -= 0.5
+        self.pdf.text(x - self.pdf.get_string_width(latin(words)) / 2, y, latin(words))
+
+    def _fitted(
+        self, words: str, x: float, y: float, width: float, size: float, bold: bool = False, *, style: str = "",
+        least: float = 8.0,
+    ) -> None:  # fmt: skip
+        """One line, set smaller where it would not fit (never below ``least``: then it is cut with dots)."""
+        words = latin(words)
+        self.pdf.set_font("helvetica", "B" if bold else style, size)
+        while self.pdf.get_string_width(words) > width and size > least:
+            size = max(least, size - 0.5)
             self.pdf.set_font_size(size)
         while self.pdf.get_string_width(words) > width and len(words) > 4:
             words = words[:-4].rstrip() + "..."
@@ -550,8 +717,47 @@ class _Sheet:
         lines = [""]
         for word in words.split(" "):
             longer = f"{lines[-1]} {word}".strip()
-            if lines[-1] and self.pdf.get_string_width(latin(longer)) > width - 2:
+            if lines[-1] and self.pdf.get_string_width(latin(longer)) > width:
                 lines.append(word)
             else:
                 lines[-1] = longer
         return lines
+
+
+def _is_before(note: Note) -> bool:
+    return note.key.endswith("_before")
+
+
+def _walker(pdf: FPDF, x: float, y: float) -> None:
+    """Someone walking, as on a road sign."""
+    pdf.set_fill_color(0, 0, 0)
+    pdf.set_draw_color(0, 0, 0)
+    pdf.circle(x + 0.2, y - 1.9, 0.55, "F")
+    pdf.set_line_width(0.55)
+    pdf.line(x + 0.1, y - 1.2, x - 0.1, y + 0.4)
+    pdf.polyline([(x - 1.2, y + 2.2), (x - 0.1, y + 0.4), (x + 0.9, y + 1.2), (x + 1.1, y + 2.3)])
+    pdf.set_line_width(0.4)
+    pdf.polyline([(x - 1.1, y + 0.1), (x, y - 1.0), (x + 1.2, y - 0.1)])
+
+
+def _highest(columns: Sequence[Sequence[Block]]) -> float:
+    return max((sum(block.height for block in column) + _COLUMN_HEAD for column in columns if column), default=0.0)
+
+
+def _filled(blocks: Sequence[Block], height: float) -> tuple[tuple[tuple[Block, ...], ...], list[Block]]:
+    """Two columns as full as they get, and what is left over."""
+    rest = list(blocks)
+    columns = []
+    for _ in range(2):
+        column, room = [], height - _COLUMN_HEAD
+        while rest and rest[0].height <= room:
+            room -= rest[0].height
+            column.append(rest.pop(0))
+        columns.append(tuple(column))
+    return tuple(columns), rest
+
+
+def _balanced(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], ...]:
+    """Two columns, neither higher than need be."""
+    splits = [(tuple(blocks[:i]), tuple(blocks[i:])) for i in range(len(blocks) + 1)]
+    return min(splits, key=_highest)

@@ -201,6 +201,7 @@ def _shift(table: Mapping[str, Any]) -> Shift:
         regime=table["regime"],
         skills=table["skills"],
         weekdays=table["weekdays"],
+        catch_up=table["catch_up"],
     )
 
 

@@ -310,6 +310,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "regime": Key(one_of(REGIMES)),
         "weekdays": Key(written(weekdays), (0, 1, 2, 3, 4, 5)),
         "skills": Key(several(text), ()),
+        "catch_up": Key(flag, False),
     },
     "streets": {
         "collected": Key(

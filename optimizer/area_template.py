@@ -14,12 +14,12 @@ LABELS = {
         "depot": "Dépôt", "site": "Centre de tri", "residual": "Ordures résiduelles",
         "packaging": "Emballages et papiers", "food": "Restes alimentaires", "glass": "Verre",
         "bags": "Sacs de couleur", "glass_service": "Verre, points d'apport volontaire", "morning": "matin",
-        "glass_shift": "verre",
+        "glass_shift": "verre", "catch_up": "rattrapage",
     },
     "en": {
         "depot": "Depot", "site": "Sorting plant", "residual": "Residual waste", "packaging": "Packaging and paper",
         "food": "Food waste", "glass": "Glass", "bags": "Colour bags", "glass_service": "Glass, drop-off points",
-        "morning": "morning", "glass_shift": "glass",
+        "morning": "morning", "glass_shift": "glass", "catch_up": "catch-up",
     },
 }  # fmt: skip
 
@@ -114,6 +114,14 @@ def _fleet(w: Wanted) -> Iterable[str]:
             f'start = "05:00"\nhours = 7.0\novertime_hours = 1.0\nstart_service_min = 15\nend_service_min = 15\n'
             f'regime = "public-agent"\nweekdays = "Mo-Sa"\nskills = {skills}\n'
         )
+    yield "# Second crews, called in on the days that carry what a holiday moved (two days' waste on one)."
+    for k, kind in enumerate(kinds, 1):
+        if kind != "crane":
+            yield (
+                f'[[shifts]]\nid = "T{k}-{labels["catch_up"]}"\ntruck = "T{k}"\ndriver = "R{k}"\nlicence = "C"\nloaders = 2\n'
+                f'start = "13:00"\nhours = 6.0\novertime_hours = 1.0\nstart_service_min = 15\nend_service_min = 15\n'
+                f'regime = "public-agent"\nweekdays = "Mo-Sa"\nskills = []\ncatch_up = true\n'
+            )
 
 
 _TEXT = """\

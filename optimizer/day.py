@@ -33,6 +33,8 @@ CONTAINER_M3 = 3.0
 #: How full a container is at most when the truck comes.
 CONTAINER_FULL = 0.9
 DAY_S = 86_400
+#: Hours of a site that is closed all day: none at all would mean always open.
+NEVER: Window = (0.0, 0.0)
 DAYS_PER_WEEK = 7
 
 
@@ -167,9 +169,18 @@ def mixable_services(area: Area) -> list[list[str]]:
     return groups
 
 
-def on_duty(area: Area, day: date) -> list[Shift]:
-    """The shifts of a weekday that may drive: with a driver whose licence fits the truck."""
-    return [s for s in area.shifts if day.weekday() in s.weekdays and s.driver is not None and licensed(s, area.truck(s.truck))]
+def on_duty(area: Area, day: date, promised: Promise) -> list[Shift]:
+    """The shifts of a date that may drive: with a driver whose licence fits the truck; catch-up crews when called for."""
+    moved = {"holiday_shift", "moved"}
+    catching_up = any(o.reason.key in moved for o in promised.occurrences(day, day))
+    return [
+        s
+        for s in area.shifts
+        if day.weekday() in s.weekdays
+        and (catching_up or not s.catch_up)
+        and s.driver is not None
+        and licensed(s, area.truck(s.truck))
+    ]
 
 
 def licensed(shift: Shift, truck: Truck) -> bool:
@@ -222,7 +233,8 @@ class _Made:
         self.town, self.area, self.date = town, town.area, day
         self.zone = ZoneInfo(town.area.timezone)
         self.midnight = datetime.combine(day, datetime.min.time(), self.zone).astimezone(UTC)
-        self.shifts = tuple(on_duty(self.area, day))
+        self.promised = promise(self.area)
+        self.shifts = tuple(on_duty(self.area, day, self.promised))
         self.places: dict[tuple[int, int, bool], int] = {}
         self.stands: list[Stand] = []
         self.flux_sets = self._flux_sets()
@@ -275,7 +287,7 @@ class _Made:
     def day(self) -> Day:
         depot = self.place(next(iter(self.town.roads.values())).stop_stand(self.town.depot.osm_node))
         sites = tuple(self._site(site) for site in self.town.sites)
-        due = due_tasks(self.town, self.date)
+        due = due_tasks(self.town, self.date, self.promised)
         tasks: list[Task] = []
         passes: list[Pass] = []
         problem_tasks: list[ProblemTask] = []
@@ -345,14 +357,14 @@ class _Made:
                     continue
                 handling = task.total_kg * times.kg_s
                 if one.foot_nodes:
-                    modes[place] = Mode(place, 0.0, handling + one.foot_m / times.foot_mps, 0.0)
+                    modes[place] = Mode(place, 0.0, handling, 0.0, standing_s=one.foot_m / times.foot_mps)
                 elif task.kind == "street":
                     crawling = one.length_m / (times.street_speed_kmh / 3.6) + truck.turns_s(arcs)
                     modes[place] = Mode(place, max(crawling, truck.drive_s(arcs)), handling, one.length_m)
                 elif task.kind == "drop_off":
-                    modes[place] = Mode(place, 0.0, task.containers * times.drop_off_container_s, 0.0)
+                    modes[place] = Mode(place, 0.0, 0.0, 0.0, standing_s=task.containers * times.drop_off_container_s)
                 else:
-                    modes[place] = Mode(place, 0.0, times.presentation_point_s + handling, 0.0)
+                    modes[place] = Mode(place, 0.0, handling, 0.0, standing_s=times.presentation_point_s)
         return tuple(modes.values())
 
     def _site(self, site: Site) -> ProblemSite:
@@ -376,7 +388,7 @@ class _Made:
                 joined[-1] = (joined[-1][0], max(joined[-1][1], closes))
             else:
                 joined.append((opens, closes))
-        return tuple(joined)
+        return tuple(joined) or (NEVER,)
 
     def _shift(self, shift: Shift, travel: int, depot: int) -> ProblemShift:
         truck, prices, regime = self.area.truck(shift.truck), self.area.prices, REGIMES[shift.regime]

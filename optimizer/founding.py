@@ -40,7 +40,7 @@ SHIFT_S = 7 * 3600.0
 STREET_SERVICES = ("bags",)
 #: Light trucks are proposed for streets that the large one may not enter, where they are this share of the length.
 LIGHT_SHARE = 0.01
-LIGHT_LOAD = 0.7  # of their payload: the body is full of loose bags before that. ASSUMED.
+LIGHT_LOADS, LIGHT_FILLED = 3, 0.75  # loads a day; the body is full of bags before the payload is reached. ASSUMED.
 Told = Callable[[str], None]
 
 
@@ -268,7 +268,7 @@ def _proposed(
         f"Sized for the heaviest of {len(sectors)} days: {sum(day.kg.values()) / 1000:.1f} t of bags, "
         f"{day.metres / 1000:.0f} km of street sides, {needed} trucks of {SHIFT_S / 3600:g} h with 12 % in hand"
     )
-    lights = _light_trucks(streets, work, large, light)
+    lights = _light_trucks(streets, work, mine.tolist(), large, light)
     if lights:
         fleet_why += f"; {_ids(needed, lights)}: light and narrow, for streets that the others may not enter"
     if cranes:
@@ -285,19 +285,20 @@ def _ids(before: int, count: int) -> str:
     return f"T{before + 1}" + (f" to T{before + count}" if count > 1 else "")
 
 
-def _light_trucks(streets: Streets, work: list[Work], large: Truck, light: Truck) -> int:
-    """Trucks of 7.5 t for the streets that only they may enter, each with two loads a day."""
-    whole_m = light_m = light_kg = 0.0
-    for s, week in zip(streets.stretches, work, strict=True):
+def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:
+    """Trucks of 7.5 t for the streets that only they may enter, on the day that has most of them."""
+    whole_m = light_m = 0.0
+    day_kg = [0.0] * len(WEEKDAYS)
+    for s, week, day in zip(streets.stretches, work, mine, strict=True):
         if week.metres > 0:
             tags = streets.segments[s.segments[0]].way.tags
             whole_m += s.length_m
             if not truck_may_use(tags, large) and truck_may_use(tags, light):
                 light_m += s.length_m
-                light_kg += sum(week.kg.values())
+                day_kg[day] += sum(week.kg.values())
     if light_m <= LIGHT_SHARE * whole_m:
         return 0
-    return math.ceil(MARGIN * light_kg / len(WEEKDAYS) / (2 * LIGHT_LOAD * light.payload_kg))
+    return math.ceil(MARGIN * max(day_kg) / (LIGHT_LOADS * LIGHT_FILLED * light.payload_kg))
 
 
 def _crane_trucks(area: Area, streets: Streets, site: int, depot: int) -> tuple[int, int]:

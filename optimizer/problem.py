@@ -32,7 +32,8 @@ Window = tuple[float, float]  # half-open, seconds after local midnight
 class Mode:
     """One way to serve a task: an orientation, or a side from which a point is approached.
 
-    ``handling_s`` is for a full crew and is multiplied by the shift's ``crew_factor``; ``drive_s`` is not.
+    ``handling_s`` is for a full crew and is multiplied by the shift's ``crew_factor``; ``drive_s`` and ``standing_s``
+    (a crane's work, say) are not.
     """
 
     place: int
@@ -40,6 +41,7 @@ class Mode:
     handling_s: float
     length_m: float
     reversals: int = 0
+    standing_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,8 @@ def _ways_and_restrictions(path: Path) -> tuple[dict[int, Way], list[Restriction
     for o in osmium.FileProcessor(_open(path), osmium.osm.WAY | osmium.osm.RELATION).with_filter(wanted):
         tags = {tag.k: tag.v for tag in o.tags}
         if isinstance(o, osmium.osm.Way) and "highway" in tags:
+            if tags.get("area") == "yes":
+                continue  # a square drawn by its outline: nobody drives along that
             ways[o.id] = Way(o.id, tuple(node.ref for node in o.nodes), tags)
         elif isinstance(o, osmium.osm.Relation):
             members = [(m.type, m.role, m.ref) for m in o.members]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -35,7 +36,9 @@ from .turns import Turn, Turns, driven, expand
 
 CLOSED = int(pyroutingkit.INF_WEIGHT)
 #: Raised whenever what is cached changes its meaning.
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
+#: Written last beside the cached hierarchy: the digest of each of its files. ``load`` believes whatever it reads.
+COMPLETE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +84,28 @@ class Roads:
         if cache is not None:
             digest = hashlib.sha256(turns.tail.tobytes() + turns.head.tobytes()).hexdigest()[:16]
             kept = cache / f"cch-{CACHE_FORMAT}-{digest}"
-            if (kept / "complete").is_file():
+            if _whole(kept):
                 self.topology.load(str(kept))
                 return
         lat, lon = self._middles(extract)
         self.topology.build(turns.tail, turns.head, lat, lon, turns.states)
         if kept is not None:
-            kept.mkdir(parents=True, exist_ok=True)
-            self.topology.save(str(kept))
-            (kept / "complete").touch()
+            self._keep(kept)
+
+    def _keep(self, kept: Path) -> None:
+        """Written aside and renamed into its place: whoever reads meanwhile finds all of it, or nothing."""
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".cch-") as made:
+                stage = Path(made) / kept.name
+                stage.mkdir()
+                self.topology.save(str(stage))
+                (stage / COMPLETE).write_text(_sums(stage), encoding="ascii")
+                if kept.exists():
+                    kept.rename(Path(made) / "broken")
+                stage.rename(kept)
+        except OSError:
+            return  # a full or read-only disk, or another plan was quicker: only the next start is slower for it
 
     def _middles(self, extract: Extract) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Latitude and longitude of each state, for the nested dissection."""
@@ -161,7 +177,9 @@ class TruckRoads:
                 elif rules.reversing != "priced" or index not in self.dead:
                     continue
                 elif len(indices) == 1:
-                    found[arc, at] = self._backing_out(index, legs)
+                    back = self._backing_out(index, legs)
+                    if back is not None:
+                        found[arc, at] = back
                 elif len(indices) >= 3 and all(i in self.dead for i in indices):
                     ms = times.reversing_setup_s + rules.three_point_m / times.reversing_mps
                     found[arc, at] = (round(ms * 1000), rules.three_point_m)
@@ -171,11 +189,16 @@ class TruckRoads:
         barred = self._barred(self.streets.segments[index])
         return [2 * index] * (barred.end == node) + [2 * index + 1] * (barred.start == node)
 
-    def _backing_out(self, index: int, legs: dict[int, list[int]]) -> tuple[int, float]:
-        """The whole way back to the last junction in reverse, or a three-point turn at the end of a long dead end."""
+    def _backing_out(self, index: int, legs: dict[int, list[int]]) -> tuple[int, float] | None:
+        """The whole way back to the last junction in reverse, or a three-point turn at the end of a long dead end.
+
+        None for a dead end that is served from its entrance: no truck enters it, not to turn round either.
+        """
         rules, times = self.area.streets, self.area.turns
         chain = self._chain_back(index, legs)
         back = sum(self.streets.segments[i].length_m for i in chain)
+        if back <= max(rules.foot_max_m, rules.presentation_max_m):
+            return None
         if back > rules.reversing_max_m:
             ms = times.reversing_setup_s + rules.three_point_m / times.reversing_mps
             return round(ms * 1000), rules.three_point_m
@@ -424,6 +447,20 @@ class TruckRoads:
                         name=s.way.tags.get("name", ""), oneway=bool(s.oneway), travel_time=float(self.arc_ms[arc]) / 1000,
                     )  # fmt: skip
         return graph
+
+
+def _sums(folder: Path) -> str:
+    """Name and SHA-256 of every file, a line each."""
+    files = sorted(path for path in folder.iterdir() if path.name != COMPLETE)
+    return "".join(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in files)
+
+
+def _whole(kept: Path) -> bool:
+    """Whether a cached hierarchy is as it was written; a broken one is built again."""
+    try:
+        return (kept / COMPLETE).read_text(encoding="ascii") == _sums(kept)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def weights_key(area: Area, truck: Truck) -> str:

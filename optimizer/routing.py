@@ -3,7 +3,7 @@
 A part of the plan of at most ``LARGEST`` nodes is modelled at a time (a few neighbouring tours, then others): measured,
 it finds its local optimum of a few hundred nodes in a second or two and hardly improves thousands in a minute;
 and its matrices stay small. Its model knows loads, unloadings, shift and windows. Rests are a reserve here and
-placed by ``schedule`` afterwards, with a repair where that does not hold: what comes back is never worse than the start.
+placed by ``schedule`` afterwards, with a repair where that does not hold: what comes back is never worse than it was.
 
 Model, per part:
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count, pairwise
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -258,7 +258,7 @@ class _Model:
     def _time_and_cost(self) -> None:
         t, nodes, routing = self.terms, self.nodes, self.routing
         first_s = float(t.start_s.min())
-        horizon = int((t.start_s + t.limit_s).max() - first_s) * 10 + 36_000
+        self.horizon = horizon = int((t.start_s + t.limit_s).max() - first_s) * 10 + 36_000
         cheapest = np.full(nodes.count, np.inf)
         seconds: dict[tuple[object, ...], tuple[Matrix, Matrix, Matrix]] = {}
         keys = []
@@ -349,15 +349,19 @@ class _Model:
         ds = []
         for opens, closes in sorted(windows):
             latest = closes - serve_s - (rest_s if closes - opens > 3 * rest_s + serve_s else 0.0)
-            if latest >= max(opens, first_s):
+            if latest >= max(opens, first_s) and (opens - first_s) * 10 <= self.horizon:
                 ds.append((int(max(0.0, opens - first_s) * 10), int((latest - first_s) * 10)))
+        index = self.manager.NodeToIndex(node)
         if not ds:
+            self.routing.ActiveVar(index).SetValue(0)
             return
-        cumul = dimension.CumulVar(self.manager.NodeToIndex(node))
-        cumul.SetRange(ds[0][0], ds[-1][1])
-        for (_, shut), (opens, _) in pairwise(ds):
-            if shut + 1 < opens:
-                cumul.RemoveInterval(shut + 1, opens - 1)
+        cumul = dimension.CumulVar(index)
+        cumul.SetRange(ds[0][0], max(closes_ds for _, closes_ds in ds))
+        shut = ds[0][1]
+        for opens_ds, closes_ds in ds[1:]:
+            if shut + 1 < opens_ds:
+                cumul.RemoveInterval(shut + 1, opens_ds - 1)
+            shut = max(shut, closes_ds)
 
     def _loads(self) -> None:
         t, nodes, routing = self.terms, self.nodes, self.routing

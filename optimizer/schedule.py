@@ -141,6 +141,8 @@ def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
         return plain
     basis = 0 if rule.basis == "work" else 1
     latest_s = rule.latest_s - ROUNDING_S
+    if any(rest.length_s < rule.break_s for rest in rests):  # the rests made it wait, and work, so long that more is due
+        return _best(route, tuple(_Rest(rest.before, rule.break_s) for rest in rests))
     if rests and plain.tail[basis] <= latest_s:  # rested, and nothing more is due before the end
         return plain
     first, home = rests[-1].before + 1 if rests else 0, len(route.stops)
@@ -242,7 +244,7 @@ def _stop(problem: Problem, shift: ProblemShift, visit: Visit) -> _Stop:
         return _Stop(site.unload_s, 0.0, site.windows, "SITE_CLOSED", True)
     task = problem.tasks[visit.index]
     mode = task.modes[visit.mode]
-    takes_s = mode.drive_s + mode.handling_s * shift.crew_factor
+    takes_s = mode.drive_s + mode.standing_s + mode.handling_s * shift.crew_factor
     return _Stop(takes_s, mode.drive_s, task.windows, "WINDOW_MISSED", False)
 
 

@@ -1,7 +1,8 @@
 """The door to every search: a problem in, a plan out, at a given time.
 
-Engines: ``ortools`` (our first plan and quick improvement, then OR-Tools routing for most of the time) and ``plain``
-(ours alone). Others come behind the same door by a line in ``ENGINES``.
+Engines, all from our first plan: ``ortools`` (ruin and recreate, then OR-Tools routing for the last quarter of the
+time), ``ortools-alone`` (OR-Tools all the time: to compare with) and ``plain`` (ruin and recreate alone). Others come
+behind the same door by a line in ``ENGINES``. Measured by ``tests/bench/bench_search.py``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ Progress = Callable[[str, float | None, float], None]
 #: (problem, feasible start, time.monotonic() to end at, seed, watch per phase, terms) -> a plan not worse than that
 Engine = Callable[[Problem, Solution, float, int, Callable[[str], Watch], Terms], Solution]
 
-ORTOOLS_SHARE = 0.5  # of the time that is left after the first plan
+#: Of the time left after the first plan. Measured, OR-Tools finds little that ruin and recreate has not found.
+ORTOOLS_SHARE = 0.25
 
 
 def solve(
@@ -42,7 +44,7 @@ def solve(
     """The best plan found in ``budget_s`` (obeyed within 5 % from 10 s on; a first plan is made in any case).
 
     ``start``: a plan to begin from (repaired first, never returned worsened), or None. ``seed`` is our own
-    construction's and search's; OR-Tools has none, so ``ortools`` may answer differently twice, as any engine may
+    construction's and search's; OR-Tools has none, so its engines may answer differently twice, as any engine may
     when the clock ends it elsewhere. ``stop`` returning True, or Ctrl-C, ends the search with the best plan so far.
     Every route of the answer is feasible by ``optimizer.schedule``. ValueError: an unknown engine, a negative budget.
     """
@@ -80,13 +82,19 @@ def _ortools(
     return improve_by_routing(problem, quick, until, seed, watch("ortools"), terms)
 
 
+def _ortools_alone(
+    problem: Problem, start: Solution, until: float, seed: int, watch: Callable[[str], Watch], terms: Terms
+) -> Solution:
+    return improve_by_routing(problem, start, until, seed, watch("ortools"), terms)
+
+
 def _plain(
     problem: Problem, start: Solution, until: float, seed: int, watch: Callable[[str], Watch], terms: Terms
 ) -> Solution:
     return improve(problem, start, until, seed, watch("improve"), terms)
 
 
-ENGINES: dict[str, Engine] = {"ortools": _ortools, "plain": _plain}
+ENGINES: dict[str, Engine] = {"ortools": _ortools, "ortools-alone": _ortools_alone, "plain": _plain}
 
 
 @contextmanager

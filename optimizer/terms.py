@@ -57,7 +57,8 @@ class Terms:
         self.site_place = place[n * most : n * most + len(problem.sites)]
         self.depot = place[n * most + len(problem.sites) :]
         self.travel = [_seconds(m, used) for m in problem.travel_ds]
-        self.drive_s, self.handling_s = by_mode("drive_s"), by_mode("handling_s")
+        self.drive_s = by_mode("drive_s") + by_mode("standing_s")  # what no crew shortens
+        self.handling_s = by_mode("handling_s")
         self.length_m, self.reversals_eur = by_mode("length_m"), by_mode("reversals") * problem.eur_per_reversal
         self.load = np.array([t.load for t in tasks]).reshape(n, self.dims)
         self.unserved_eur = np.array([t.unserved_eur for t in tasks])

@@ -256,7 +256,7 @@ def judge(day: Problem, k: int, visits: tuple[Visit, ...], plan: Schedule) -> No
     for rule in shift.breaks:
         due = [r for r in shift.breaks if basis(r.basis, shift.start_s, plan.end_s) > r.after_s]
         if due and rule == max(due, key=lambda r: r.break_s):
-            assert rest >= rule.break_s
+            assert rest >= rule.break_s - 1e-6
             marks = [shift.start_s, *(e.start_s for e in rests(plan)), plan.end_s]
             for begin, end in itertools.pairwise(marks):
                 assert basis(rule.basis, begin, end) <= rule.latest_s

@@ -71,7 +71,7 @@ def test_our_improvement_keeps_every_rule_and_never_makes_a_plan_dearer(seed: in
 
 
 @given(SEEDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_or_tools_keeps_every_rule_and_never_makes_a_plan_dearer(seed: int) -> None:
     day = small_problem(seed)
     first = construct(day, seed)
@@ -120,19 +120,19 @@ def test_a_problem_survives_its_json(seed: int) -> None:
     assert solve(again, None, 0, 1) == solve(day, None, 0, 1)
 
 
-def test_a_town_is_served_whole_by_every_engine_within_the_time() -> None:
+def test_a_town_is_served_whole_and_cheaper_by_every_engine() -> None:
     day = street_problem(120, 4)
     first = solve(day, None, 0, 1)
     judge(day, first)
     assert reasons(first) <= {"UNREACHABLE"}
     for engine in ENGINES:
         phases: list[str] = []
-        plan = solve(day, None, 4.0, 1, _noted(phases), engine)
+        plan = solve(day, None, 2.5, 1, _noted(phases), engine)
         judge(day, plan)
         assert reasons(plan) <= {"UNREACHABLE"}
         assert cost_eur(day, plan) < cost_eur(day, first)
         assert phases[-1] == "done"
-        assert len(phases) > 4
+        assert len(phases) > 3
 
 
 def _noted(phases: list[str]) -> Progress:
@@ -188,7 +188,7 @@ def _third_time(asked: list[int]) -> Callable[[], bool]:
 def test_a_demand_larger_than_the_fleet_still_gives_a_plan() -> None:
     day = street_problem(300, 2, mean_kg=300.0)
     for engine in ENGINES:
-        plan = solve(day, None, 2.5, 1, engine=engine)
+        plan = solve(day, None, 2.0, 1, engine=engine)
         judge(day, plan)
         assert "SHIFT_TIME" in reasons(plan)
         assert any(plan.routes)

@@ -134,12 +134,20 @@ class Truck:
     def __post_init__(self) -> None:
         me = f"truck {self.id}"
         _positive(
-            me, kerb_kg=self.kerb_kg, payload_kg=self.payload_kg, height_m=self.height_m, width_m=self.width_m,
+            me,
+            kerb_kg=self.kerb_kg,
+            payload_kg=self.payload_kg,
+            height_m=self.height_m,
+            width_m=self.width_m,
             length_m=self.length_m,
         )
         _not_negative(
-            me, energy_per_km=self.energy_per_km, energy_per_h=self.energy_per_h, co2e=self.co2e_kg_per_unit,
-            eur_per_km=self.eur_per_km, eur_per_day=self.eur_per_day,
+            me,
+            energy_per_km=self.energy_per_km,
+            energy_per_h=self.energy_per_h,
+            co2e=self.co2e_kg_per_unit,
+            eur_per_km=self.eur_per_km,
+            eur_per_day=self.eur_per_day,
         )
         _one_of(me, "energy", self.energy, ENERGIES)
         if not self.compartments:
@@ -262,7 +270,10 @@ class Shift:
         _one_of(me, "loaders", self.loaders, (0, 1, 2))
         _positive(me, length_s=self.length_s)
         _not_negative(
-            me, start_s=self.start_s, overtime_s=self.overtime_s, start_service_s=self.start_service_s,
+            me,
+            start_s=self.start_s,
+            overtime_s=self.overtime_s,
+            start_service_s=self.start_service_s,
             end_service_s=self.end_service_s,
         )
         if self.start_s >= 48 * 3600:
@@ -513,7 +524,8 @@ class Plan:
     def from_json(cls, j: Mapping[str, Any]) -> Plan:
         return cls(
             j["area"], date.fromisoformat(j["date"]), j.get("timezone", "UTC"), j.get("seed", 0), j.get("engine", ""),
-            j.get("program_version", ""), tuple(map(Task.from_json, j["tasks"])), tuple(map(Tour.from_json, j["tours"])),
+            j.get("program_version", ""), tuple(map(Task.from_json, j["tasks"])),
+            tuple(map(Tour.from_json, j["tours"])),
             tuple(Unserved(u["task"], u["reason"]) for u in j["unserved"]), j.get("figures", {}),
             j.get("format", "ripeur-plan/1"),
         )  # fmt: skip

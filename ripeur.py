@@ -425,13 +425,47 @@ def _area_new(args: argparse.Namespace) -> int:
 
 
 def _area_show(args: argparse.Namespace) -> int:
-    from optimizer.summary import summary
+    from dashboards.area_map import write_area_map
+    from depot_api.base_layers import basemap_of
+    from optimizer.summary import layers, summary
     from optimizer.town import Town
 
     town = Town.prepare(args.folder)
     lang = args.lang or town.area.language
+    drawn = layers(town.area, town.extract, town.streets, town.demand)
+    path = args.out or _drawing_place(args.folder)
+    write_area_map(_with_days_and_points(town, drawn), basemap_of(town), town.area.name, path, lang)
     print("\n".join(summary(town.area, town.extract, town.streets, town.demand, lang)))
+    print(f"  {path}")
     return GOOD
+
+
+def _drawing_place(folder: Path) -> Path:
+    """Beside what else is made from the area, or here where that cannot be written."""
+    try:
+        (folder / ".cache").mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / ".cache"):
+            return folder / ".cache" / "area.html"
+    except OSError:
+        return Path("area.html")
+
+
+def _with_days_and_points(town: Town, drawn: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The area's layers with each sector's weekdays, and the drop-off points beside them."""
+    from optimizer.area import DROP_OFF
+
+    for feature in drawn["sectors"]["features"]:
+        mine = (r for r in town.area.rules if r.sector == feature["properties"]["name"] and r.dwelling != DROP_OFF)
+        feature["properties"]["weekdays"] = sorted({rule.weekday for rule in mine})
+    points = [
+        {
+            "type": "Feature",
+            "properties": {"name": point.name or point.address},
+            "geometry": {"type": "Point", "coordinates": [point.lon_deg, point.lat_deg]},
+        }
+        for point, _ in town.drop_offs
+    ]
+    return drawn | {"drop_off_points": {"type": "FeatureCollection", "features": points}}
 
 
 # --- drop-off points ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from fpdf import FPDF
 
@@ -130,7 +130,7 @@ def draw_map(
     words: AreaWords, colour: str,
 ) -> None:  # fmt: skip
     """Draw a tour into ``box`` (x, y, width, height in mm): one frame, or one for each quarter and one of them all."""
-    quarters = insets(box, [_anchored(row, basemap) for row in told if row.number is not None and row.osm_nodes])
+    quarters = insets(box, [basemap.line(row.osm_nodes) for row in told if row.number is not None and row.osm_nodes])
     if not quarters:
         nodes = [n for row in told if row.kind == "collect" for n in row.osm_nodes]
         nodes = nodes or [n for leg in tour.legs for n in leg.osm_nodes]
@@ -138,21 +138,29 @@ def draw_map(
         _credit(pdf, box, basemap)
         return
     *details, whole = quarters
+    marks = [_outline(frame, whole) for frame in details]
+    whole.free([(tag_x, tag_y, tag_x + 5.5, tag_y + 5.5) for _, (tag_x, tag_y) in marks])
     for frame in details:
         draw_tour(pdf, frame, tour, told, basemap, words, colour, pointing=False)
-    draw_tour(pdf, whole, tour, [row for row in told if not _shown(row, details, basemap)], basemap, words, colour)
-    for letter, frame in zip("ABCDE", details, strict=False):
+    strays = [row for row in told if not _shown(row, details, basemap)]
+    draw_tour(pdf, whole, tour, strays, basemap, words, colour, scaled=False)
+    for letter, frame, (outline, tag) in zip("ABC", details, marks, strict=False):
         _lettered(pdf, frame.x, frame.y, letter)
-        west, north = whole.at(frame.land(frame.x, frame.y))
-        east, south = whole.at(frame.land(frame.x + frame.w, frame.y + frame.h))
-        west, east = (min(max(x, whole.x), whole.x + whole.w) for x in (west, east))
-        north, south = (min(max(y, whole.y), whole.y + whole.h) for y in (north, south))
         pdf.set_draw_color(0, 0, 0)
         pdf.set_line_width(0.5)
-        pdf.rect(west, north, east - west, south - north)
-        small = min(east - west, south - north) < 12
-        _lettered(pdf, max(whole.x, west - 5.5) if small else west, north, letter)
+        pdf.rect(*outline)
+        _lettered(pdf, *tag, letter)
     _credit(pdf, box, basemap)
+
+
+def _outline(frame: Frame, whole: Frame) -> tuple[tuple[float, float, float, float], Point]:
+    """Where a quarter's frame lies in the frame of them all (x, y, width, height), and where its letter stands."""
+    west, north = whole.at(frame.land(frame.x, frame.y))
+    east, south = whole.at(frame.land(frame.x + frame.w, frame.y + frame.h))
+    west, east = (min(max(x, whole.x), whole.x + whole.w) for x in (west, east))
+    north, south = (min(max(y, whole.y), whole.y + whole.h) for y in (north, south))
+    small = min(east - west, south - north) < 12
+    return (west, north, east - west, south - north), (max(whole.x, west - 5.5) if small else west, north)
 
 
 def _credit(pdf: FPDF, box: tuple[float, float, float, float], basemap: Basemap) -> None:
@@ -163,10 +171,6 @@ def _credit(pdf: FPDF, box: tuple[float, float, float, float], basemap: Basemap)
     pdf.set_fill_color(255, 255, 255)
     pdf.rect(x + w - width - 1.6, y + h - 3.2, width + 1.4, 3.0, "F")
     pdf.text(x + w - width - 0.9, y + h - 1.0, words)
-
-
-def _anchored(row: Row, basemap: Basemap) -> tuple[LonLat, ...]:
-    return basemap.line(row.osm_nodes)
 
 
 def _shown(row: Row, frames: Sequence[Frame], basemap: Basemap) -> bool:
@@ -198,30 +202,60 @@ def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonL
     """
     if len(lines) < 2 * _QUARTER_ROWS:
         return []
-    every = [point for line in lines for point in line]
-    single = math.log(Frame.around(every, *box).scale)
+    corners = [_corners(line) for line in lines]  # all that frames depend on, and quick
+    every = _corners([point for pair in corners for point in pair])
+    single = _effort(Frame.around(every, *box))
     best: tuple[float, list[Frame]] = (single - math.log(_WORTH), [])
-    for quarters in _cuts(lines):
+    for quarters in _cuts(corners):
         kept = sorted((q for q in quarters if len(q) >= _QUARTER_ROWS), key=len, reverse=True)[:3]
         if not kept or (len(kept) == 1 and len(kept[0]) == len(lines)):
             continue
+        extents = [_corners([p for i in quarter for p in corners[i]]) for quarter in kept]
+        if any(_overlap(*pair) for pair in combinations(extents, 2)):
+            continue
         for rects in _shares(box, len(kept)):
             frames = [
-                Frame.around([p for i in quarter for p in lines[i]], *rect)
-                for quarter, rect in zip(kept, rects, strict=False)
+                Frame.around(extent, *rect) for extent, rect in zip(extents, rects, strict=False)
             ]
             frames.append(Frame.around(every, *rects[-1]))
             strays = len(lines) - sum(map(len, kept))
-            seen = sum(len(q) * math.log(f.scale) for q, f in zip(kept, frames, strict=False))
-            score = (seen + strays * math.log(frames[-1].scale)) / len(lines)
+            seen = sum(len(q) * _effort(f) for q, f in zip(kept, frames, strict=False))
+            score = (seen + strays * _effort(frames[-1])) / len(lines)
             if score < best[0]:
                 best = (score, frames)
     return best[1]
 
 
-def _cuts(lines: Sequence[Sequence[LonLat]]) -> Iterator[list[list[int]]]:
+def _effort(frame: Frame) -> float:
+    """How hard a frame is to read; larger than 1:5000 is no easier."""
+    return math.log(max(frame.scale, 5.0))
+
+
+def _corners(line: Sequence[LonLat]) -> tuple[LonLat, LonLat]:
+    """South-west and north-east."""
+    lons, lats = [p[0] for p in line], [p[1] for p in line]
+    return (min(lons), min(lats)), (max(lons), max(lats))
+
+
+def _overlap(a: tuple[LonLat, LonLat], b: tuple[LonLat, LonLat]) -> bool:
+    """Whether much of one quarter lies in the other: two frames of the same streets help nobody."""
+    shared = math.prod(max(0.0, min(a[1][k], b[1][k]) - max(a[0][k], b[0][k])) for k in (0, 1))
+    return shared > 0.3 * min(math.prod(q[1][k] - q[0][k] for k in (0, 1)) for q in (a, b))
+
+
+def _cuts(lines: Sequence[tuple[LonLat, LonLat]]) -> Iterator[list[list[int]]]:
+    """Ways to part the rows into quarters: across the map at a few places, or where they lie furthest apart."""
     lat = math.radians(lines[0][0][1])
-    at = [(p[0] * math.cos(lat), p[1]) for p in (line[len(line) // 2] for line in lines)]
+    at = [((west + east) / 2 * math.cos(lat), (south + north) / 2) for (west, south), (east, north) in lines]
+
+    def halved(rows: Sequence[int]) -> Iterator[list[list[int]]]:
+        for axis in (0, 1):
+            order = sorted(rows, key=lambda i: at[i][axis])
+            for share in (0.35, 0.42, 0.5, 0.58, 0.65):
+                k = round(share * len(order))
+                yield [order[:k], order[k:]]
+
+    yield from halved(range(len(at)))
     near = {i: (math.dist(at[0], at[i]), 0) for i in range(1, len(at))}
     links = []
     while near:
@@ -236,7 +270,9 @@ def _cuts(lines: Sequence[Sequence[LonLat]]) -> Iterator[list[list[int]]]:
         for _, i, j in links[:-cut]:
             old, new = group[i], group[j]
             group = [new if g == old else g for g in group]
-        yield [[i for i, g in enumerate(group) if g == one] for one in set(group)]
+        parts = sorted(([i for i, g in enumerate(group) if g == one] for one in set(group)), key=len)
+        yield parts
+        yield from ([*parts[:-1], *halves] for halves in halved(parts[-1]))
 
 
 def _shares(
@@ -245,6 +281,11 @@ def _shares(
     """Ways to share a box between quarters and, last, the frame of them all: a large frame and a strip of small ones."""
     x, y, w, h = box
     gap = 2.0
+    for little in (0.45, 0.7):
+        one = (w - quarters * gap) / (quarters + little)
+        if quarters > 1 and little * one >= 38:
+            beside = [(x + k * (one + gap), y, one, h) for k in range(quarters)]
+            yield [*beside, (x + quarters * (one + gap), y, little * one, h)]
     for share in (0.25, 0.3, 0.36, 0.43, 0.5):
         for sideways in (True, False):
             long, across = (h, w) if sideways else (w, h)
@@ -262,7 +303,7 @@ def _shares(
 
 def draw_tour(
     pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, words: AreaWords, colour: str,
-    pointing: bool = True,
+    pointing: bool = True, scaled: bool = True,
 ) -> None:  # fmt: skip
     """Draw base, way, collected sides, numbers of the rows ``told``, depot and sites into the frame.
 
@@ -278,9 +319,10 @@ def draw_tour(
             _way(pdf, frame, tour, basemap, colour)
             _reversals(pdf, frame, told, basemap)
             _numbers(pdf, frame, tour, told, basemap, colour)
-            _names(pdf, frame, told, basemap)
+            _names(pdf, frame, tour, told, basemap)
         _places(pdf, frame, basemap, words, pointing)
-        _scale(pdf, frame)
+        if scaled:
+            _scale(pdf, frame)
         pdf.set_draw_color(90, 90, 90)
         pdf.set_line_width(0.3)
         pdf.rect(frame.x, frame.y, frame.w, frame.h)
@@ -446,9 +488,11 @@ def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> No
     pdf.set_text_color(0, 0, 0)
 
 
-def _names(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> None:
+def _names(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap) -> None:
     """Names of the streets in the frame, those of the tour first, each once, along its straightest stretch."""
     ours = dict.fromkeys(row.street for row in told if row.street)
+    roads = basemap.streets.roads
+    driven = {roads[pair].name for leg in tour.legs for pair in pairwise(leg.osm_nodes) if pair in roads}
     best: dict[str, tuple[float, Point, Point]] = {}
     for road in basemap.roads:
         if not road.name or (road.name not in ours and road.highway in ("footway", "path", "steps", "track")):
@@ -461,7 +505,7 @@ def _names(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> No
         pdf.set_font("helvetica", "", 8 if name in ours else 7)
         length, a, b = best[name]
         if length >= 0.8 * pdf.get_string_width(latin(name)):
-            _along(pdf, frame, latin(name), (a, b) if b[0] >= a[0] else (b, a), 2.7 if name in ours else 0.0)
+            _along(pdf, frame, latin(name), (a, b) if b[0] >= a[0] else (b, a), 2.7 if name in driven else 0.0)
 
 
 def _along(pdf: FPDF, frame: Frame, words: str, line: tuple[Point, Point], aside: float) -> None:
@@ -476,7 +520,7 @@ def _along(pdf: FPDF, frame: Frame, words: str, line: tuple[Point, Point], aside
         chain = [(x + width * (k / steps - 0.5) * c, y + width * (k / steps - 0.5) * s) for k in range(steps + 1)]
         if not all(frame.holds(p, 1) for p in chain):
             continue
-        if frame.free([(u - 1.2, v - 1.2, u + 1.2, v + 1.2) for u, v in chain]):
+        if frame.free([(u - 1.7, v - 1.7, u + 1.7, v + 1.7) for u, v in chain]):
             with pdf.rotation(-math.degrees(angle), x, y):
                 pdf.text(x - width / 2, y + 0.9, words)
             return

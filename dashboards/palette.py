@@ -43,4 +43,5 @@ def rgb(colour: str) -> tuple[int, int, int]:
 def ink_on(colour: str) -> tuple[int, int, int]:
     """White or black, whichever is read better on this colour (WCAG relative luminance)."""
     red, green, blue = ((c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4) for c in rgb(colour))
-    return (255, 255, 255) if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.36 else (0, 0, 0)
+    # at 0.179 white and black have the same contrast, (1.05 / (0.179 + 0.05)) = ((0.179 + 0.05) / 0.05)
+    return (255, 255, 255) if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else (0, 0, 0)

@@ -298,6 +298,8 @@ class _Telling:
             at_end = i == len(self.way) - 1 and bool(self.told) and self.told[-1].kind == "collect"
             m = reversing_m if reversals == 1 else None
             key = "u_turn" if not reversals else "reverse" if self._backs(nodes, i, m) else "three_point"
+            if at_end and key == "three_point" and self.told[-1].task_kind != "street":
+                key = "three_point_then"
             note = Note(
                 key if at_end else f"{key}_before", m if key == "reverse" else None,
                 street="" if at_end else self._where(nodes[i]), node=nodes[i] if reversals else None,

@@ -30,8 +30,10 @@ _BOTTOM = HEIGHT - 9.0
 _TIME, _ARROW, _SIDE, _WORDS = 7.0, 21.0, 24.6, 31.0
 #: Below this size a street's name is not read from the driver's seat.
 _NAME_PT, _WORDS_PT = 11.0, 10.0
+#: Letters narrower than this (percent) are not easily read; a longer name takes a second line.
+_NARROWEST = 84
 #: Notes that are said quietly or by a sign; the others are warnings with a triangle.
-_CALM = ("oneway", "window", "u_turn_before", "presentation")
+_CALM = ("oneway", "window", "u_turn_before", "presentation", "foot")
 _COLUMN_HEAD = 6.0
 
 
@@ -50,14 +52,22 @@ class Type:
 
 #: From the most readable to the most compact.
 TYPES = (
-    Type(13.0, 11.0, 5.5, 4.8, 1.5, True, 125.0),
-    Type(12.0, 10.5, 5.1, 4.5, 1.1, True, 115.0),
-    Type(11.5, 10.0, 4.9, 4.3, 0.8, True, 105.0),
-    Type(11.0, 10.0, 4.6, 4.15, 0.6, True, 98.0),
-    Type(11.0, 10.0, 4.6, 4.1, 0.45, False, 88.0),
+    Type(13.0, 11.0, 5.5, 4.8, 1.5, True, 120.0),
+    Type(12.0, 10.5, 5.1, 4.5, 1.1, True, 108.0),
+    Type(11.5, 10.0, 4.9, 4.3, 0.8, True, 98.0),
+    Type(11.0, 10.0, 4.6, 4.15, 0.6, True, 90.0),
+    Type(11.0, 10.0, 4.6, 4.1, 0.4, False, 74.0),
 )
 #: A short tour stands on one page with a map of at least this height.
 _ONE_PAGE_MAP_MM = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """How a name is written: points, and the width of its letters in percent."""
+
+    pt: float
+    stretch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +224,9 @@ class _Sheet:
             self._square(flux, x + at + width / 2 - 1.8, y + 1.1, 3.6)
         if bagged:
             self._right(text("bags", lang), x + bagged[0][1] - 1.0, base, 9)
-        if COLUMN - self.cells[-1][1] - self.cells[-1][2] > 1 if self.cells else False:
+        elif self.cells:
+            self._right("kg", x + self.cells[0][1] - 1.0, base, 9)
+        if bagged and self.type.kg:
             self._right("kg", x + COLUMN - 0.4, base, 9)
         pdf.set_text_color(0, 0, 0)
         pdf.set_draw_color(0, 0, 0)
@@ -231,6 +243,9 @@ class _Sheet:
         triangle(pdf, MARGIN + 1.9, base - 1.2, 1.7)
         pdf.text(MARGIN + 4.6, base, latin(text("sign_manoeuvre", lang)))
         x = MARGIN + 4.6 + pdf.get_string_width(latin(text("sign_manoeuvre", lang))) + 5
+        _walker(pdf, x + 1.2, base - 1.4)
+        pdf.text(x + 4.0, base, latin(text("sign_foot", lang)))
+        x += 9.0 + pdf.get_string_width(latin(text("sign_foot", lang)))
         self._point_sign(x, base - 1.3)
         pdf.text(x + 5.2, base, latin(text("sign_presentation", lang)))
         pdf.set_text_color(60, 60, 60)
@@ -292,7 +307,7 @@ class _Sheet:
             bags = self.words.bags(flux.name, totals[flux.name])
             count = text("bag_count", lang, n=number(bags, lang)) if bags is not None else text("without_bag", lang)
             words = f"{flux.label} : {count}, {mass(totals[flux.name], lang)}"
-            self._fitted(words, x + 6, at + 3.9, _INNER / 3 - 7, 11.5, least=9)
+            self._fitted(words, x + 6, at + 3.9, _INNER / 3 - 9, 11.5, least=9)
         return self._head_height()
 
     def _totals(self) -> dict[str, float]:
@@ -324,26 +339,19 @@ class _Sheet:
         title, second = self._title(row), self._second(row)
         warnings = [self._warning(note) for note in row.notes if self._warns(note) and not _is_before(note)]
         sign = 5.4 if Note("oneway") in row.notes else 0.0
-        beside = self.loads_at - _WORDS - 1.5
-        name_pt = size.main
-        while name_pt > _NAME_PT and self._wide(title, name_pt, True) + sign > beside:
-            name_pt -= 0.5
-        if self._wide(title, name_pt, True) + sign > beside:
-            name_pt = size.main
-        whole = COLUMN - _WORDS
-        while name_pt > _NAME_PT and self._wide(title, name_pt, True) + sign > whole:
-            name_pt -= 0.5
-        names = self._wrapped(title, name_pt, True, whole - sign)
-        name_mm = self._wide(names[-1], name_pt, True) + sign
+        beside, whole = self.loads_at - _WORDS - 1.5, COLUMN - _WORDS
+        name = self._sized(title, beside - sign) or self._sized(title, whole - sign) or Sized(_NAME_PT, 100)
+        names = self._wrapped(title, name.pt, True, whole - sign) if name.stretch == 100 else [title]
+        name_mm = self._wide(names[-1], name.pt, True) * name.stretch / 100 + sign
         one_line = len(names) == 1 and name_mm <= beside
         room = (beside if one_line else whole) - name_mm - 2.0
         tail = second if second and self._wide(second, size.second) <= room else ""
         rest = "" if tail else second
-        for i, name in enumerate(names):
+        for i, words in enumerate(names):
             last = i == len(names) - 1
             lines.append((
                 size.line + (0.2 if i else 0.0),
-                self._name_line(row, name, name_pt, i == 0, last and sign > 0, tail if last else "", last and one_line),
+                self._name_line(row, words, name, i == 0, last and sign > 0, tail if last else "", last and one_line),
             ))  # fmt: skip
         if not one_line:
             lines.append((size.low + 0.5, self._loads_line(row, rest, "" if rest else warnings[:1])))
@@ -354,8 +362,17 @@ class _Sheet:
         lines += [self._warning_line(words) for words in warnings]
         return Block(tuple(lines), 2 * size.gap)
 
+    def _sized(self, title: str, room: float) -> Sized | None:
+        """How to write a name into ``room`` mm: smaller, then narrower; None where neither does."""
+        pt = self.type.main
+        while pt > _NAME_PT and self._wide(title, pt, True) > room:
+            pt = max(_NAME_PT, pt - 0.5)
+        width = self._wide(title, pt, True)
+        stretch = 100 if width <= room else int(100 * room / width)
+        return Sized(pt, stretch) if stretch >= _NARROWEST else None
+
     def _name_line(
-        self, row: Row, name: str, pt: float, first: bool, oneway: bool, tail: str, loads: bool
+        self, row: Row, name: str, sized: Sized, first: bool, oneway: bool, tail: str, loads: bool
     ) -> Callable[[float, float], None]:
         size, pdf = self.type, self.pdf
 
@@ -370,9 +387,11 @@ class _Sheet:
                 pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
                 self._turn(row.turn, x + _ARROW, middle, 4.6, (0, 0, 0))
                 self._side(row, x + _SIDE, middle)
-            pdf.set_font("helvetica", "B", pt)
+            pdf.set_stretching(sized.stretch)
+            pdf.set_font("helvetica", "B", sized.pt)
             pdf.text(x + _WORDS, base, latin(name))
             at = x + _WORDS + pdf.get_string_width(latin(name))
+            pdf.set_stretching(100)
             if oneway:
                 self._oneway(at + 1.5, middle)
                 at += 5.4
@@ -395,7 +414,7 @@ class _Sheet:
                     words, x + left, y + size.low * 0.78, self.loads_at - left - 1.5, size.second, least=_WORDS_PT
                 )
             elif warnings and self._warning_fits(warnings[0]):
-                self._draw_warning(warnings[0], x, y)
+                self._draw_warning(warnings[0], x, y, self.loads_at - 1.5)
             self._loads(row, x, y + size.low / 2)
 
         return draw
@@ -426,7 +445,7 @@ class _Sheet:
 
     def _warning_line(self, words: str) -> tuple[float, Callable[[float, float], None]]:
         def draw(x: float, y: float) -> None:
-            self._draw_warning(words, x, y)
+            self._draw_warning(words, x, y, COLUMN)
 
         return self.type.low + 0.7, draw
 
@@ -436,12 +455,11 @@ class _Sheet:
     def _warning_fits(self, words: str) -> bool:
         return self._warning_width(words) <= self.loads_at - _TIME - 1.5
 
-    def _draw_warning(self, words: str, x: float, y: float) -> None:
+    def _draw_warning(self, words: str, x: float, y: float, room: float) -> None:
         """Black on yellow in a frame, so that a black and white print shows it too; begun further left where long."""
         pdf, size = self.pdf, self.type
-        width = min(self._warning_width(words), COLUMN)
-        free = self.loads_at - 1.5 if self._warning_fits(words) else COLUMN
-        left = x + max(0.0, min(_WORDS, free - width))
+        width = min(self._warning_width(words), room)
+        left = x + min(_WORDS, room - width)
         pdf.set_fill_color(255, 226, 130)
         pdf.set_draw_color(0, 0, 0)
         pdf.set_line_width(0.25)
@@ -481,6 +499,7 @@ class _Sheet:
             ends = text("from_to", lang, a=a, b=b) if a and b and a != b else text("to", lang, b=b) if b else ""
             parts.append(" ".join(filter(None, (text("there_and_back", lang) if row.returns else "", ends))))
             parts.append(text("from", lang, a=a) if a and not ends else "")
+        parts = [self._warning(note) for note in row.notes if note.key == "foot"] or parts
         if row.containers:
             parts.append(text("containers", lang, n=row.containers))
         parts += [self._warning(note) for note in row.notes if note.key == "window"]
@@ -505,7 +524,7 @@ class _Sheet:
             pdf = self.pdf
             at, base = x + _TIME, y + size.low * 0.78
             pdf.set_text_color(50, 50, 50)
-            pdf.set_font("helvetica", "I", size.second)
+            pdf.set_font("helvetica", "I", _WORDS_PT)
             pdf.text(at, base, latin(how_far))
             at += pdf.get_string_width(latin(how_far)) + 1.2
             for via, after_gap in kept:
@@ -516,9 +535,9 @@ class _Sheet:
                     self._turn(via.turn, at + 1.7, y + size.low * 0.5, 3.3, (50, 50, 50))
                     at += 4.1
                 name = latin(street(via.street, self.lang))
-                pdf.set_font("helvetica", "I", size.second)
+                pdf.set_font("helvetica", "I", _WORDS_PT)
                 if via is kept[-1][0]:
-                    self._fitted(name, at, base, x + COLUMN - at, size.second, style="I", least=9)
+                    self._fitted(name, at, base, x + COLUMN - at, _WORDS_PT, style="I", least=9)
                 else:
                     pdf.text(at, base, name)
                 at += pdf.get_string_width(name) + 1.8
@@ -527,9 +546,9 @@ class _Sheet:
         return [(size.low, draw)]
 
     def _via_width(self, how_far: str, kept: Sequence[tuple[Via, bool]]) -> float:
-        width = self._wide(how_far, self.type.second, style="I") + 1.2
+        width = self._wide(how_far, _WORDS_PT, style="I") + 1.2
         for via, gap in kept:
-            width += self._wide(street(via.street, self.lang), self.type.second, style="I") + 1.8
+            width += self._wide(street(via.street, self.lang), _WORDS_PT, style="I") + 1.8
             width += 3.2 if gap else 4.1 if via.turn else 0.0
         return width - 1.8
 
@@ -615,7 +634,7 @@ class _Sheet:
             self._centred(words, x + at + width / 2, base, width - 0.6, 10.0)
             pdf.set_text_color(0, 0, 0)
         if size.kg and any(not self._bagless(flux) for flux in self.flux):
-            self._right(number(sum((row.kg or {}).values()), self.lang), x + COLUMN - 0.3, base, 10.0)
+            self._right(f"{sum((row.kg or {}).values()):.0f}", x + COLUMN - 0.3, base, 10.0)
 
     def _point_sign(self, x: float, middle: float) -> None:
         """A presentation point: a black square with a P."""

@@ -71,7 +71,8 @@ def figure_lines(plan: Plan, lang: str) -> list[str]:
         ),
         text("t_euros", lang, **{name: number(value, lang) for name, value in total["eur"].items()}),
         text(
-            "t_shares", lang, covered=number(shares["covered"] * 100, lang, 1), served=number(shares["served"] * 100, lang, 1)
+            "t_shares", lang, covered=number(shares["covered"] * 100, lang, 1),
+            served=number(shares["served"] * 100, lang, 1),
         ),
         *unserved_lines(plan, lang),
     ]  # fmt: skip

@@ -19,8 +19,8 @@ def basemap_of(town: Town, plan: Plan | None = None) -> Basemap:
     seen = scenery(town.area.extract, town.extract.bbox)
     streets = [
         Road(
-            way.highway, way.tags.get("name", ""), tuple(lonlat[n] for n in way.nodes), way.nodes, bool(oneway(way.tags)),
-            max_height_m(way.tags),
+            way.highway, way.tags.get("name", ""), tuple(lonlat[n] for n in way.nodes), way.nodes,
+            bool(oneway(way.tags)), max_height_m(way.tags),
         )
         for way in town.extract.ways
     ]  # fmt: skip

@@ -11,13 +11,25 @@ from collections.abc import Mapping
 
 from fleet import Truck
 
-_CLOSED = frozenset("no private agricultural forestry psv bus emergency military restricted use_sidepath".split())
-_OPEN = frozenset("yes destination delivery permissive designated customers public official residents".split())
+_CLOSED = frozenset(
+    (
+        "no", "private", "agricultural", "forestry", "psv", "bus", "emergency", "military", "restricted",
+        "use_sidepath",
+    )
+)  # fmt: skip
+_OPEN = frozenset(
+    (
+        "yes", "destination", "delivery", "permissive", "designated", "customers", "public", "official", "residents",
+    )
+)  # fmt: skip
 #: Barriers that stop a truck unless the node's own access tags let vehicles through.
 _BARRIERS = frozenset(
-    "bollard block cycle_barrier jersey_barrier fence wall chain debris log turnstile stile kissing_gate "
-    "sump_buster planter full-height_turnstile motorcycle_barrier bus_trap horse_stile kerb rope".split()
-)
+    (
+        "bollard", "block", "cycle_barrier", "jersey_barrier", "fence", "wall", "chain", "debris", "log", "turnstile",
+        "stile", "kissing_gate", "sump_buster", "planter", "full-height_turnstile", "motorcycle_barrier", "bus_trap",
+        "horse_stile", "kerb", "rope",
+    )
+)  # fmt: skip
 _NUMBER = re.compile(r"^\s*(\d+(?:[.,]\d+)?)\s*([a-z]*)")
 _FEET = re.compile(r"^\s*(\d+)'\s*(?:(\d+)\")?")
 _KG = {"": 1000.0, "t": 1000.0, "kg": 1.0, "lbs": 0.45359237, "lb": 0.45359237, "st": 907.18474}
@@ -26,7 +38,7 @@ _KMH = {"": 1.0, "kmh": 1.0, "km": 1.0, "mph": 1.609344}
 
 
 def _measure(text: str | None, units: Mapping[str, float]) -> float | None:
-    """A number with its unit; None for what is absent, unlimited or not a number (``none``, ``default``, ``signals``)."""
+    """A number with its unit; None for what is absent, unlimited or not a number (``none``, ``default``)."""
     if text is None:
         return None
     feet = _FEET.match(text)
@@ -44,7 +56,9 @@ def max_kg(tags: Mapping[str, str]) -> float | None:
         lifted = tags.get(key, "").replace(" ", "")
         if lifted.startswith("none@") and ("destination" in lifted or "delivery" in lifted):
             return None
-    found = [_measure(tags.get(key), _KG) for key in ("maxweight", "maxweight:hgv", "maxweightrating", "maxweightrating:hgv")]
+    found = [
+        _measure(tags.get(key), _KG) for key in ("maxweight", "maxweight:hgv", "maxweightrating", "maxweightrating:hgv")
+    ]
     return min((kg for kg in found if kg is not None), default=None)
 
 

@@ -26,7 +26,7 @@ INPUT_FILES = ("area.toml", "collection.csv", "exceptions.csv", "sectors.geojson
 SECOND_HOLIDAY = ("worked", "free")
 
 
-class AreaFaults(ValueError):  # noqa: N818 (it holds many faults, and is named for them)
+class AreaFaults(ValueError):
     """All faults of an area's files at once."""
 
     def __init__(self, faults: list[str]):

@@ -118,7 +118,8 @@ def _fleet(w: Wanted) -> Iterable[str]:
     for k, kind in enumerate(kinds, 1):
         if kind != "crane":
             yield (
-                f'[[shifts]]\nid = "T{k}-{labels["catch_up"]}"\ntruck = "T{k}"\ndriver = "R{k}"\nlicence = "C"\nloaders = 2\n'
+                f'[[shifts]]\nid = "T{k}-{labels["catch_up"]}"\ntruck = "T{k}"\ndriver = "R{k}"\n'
+                f'licence = "C"\nloaders = 2\n'
                 f'start = "13:00"\nhours = 6.0\novertime_hours = 1.0\nstart_service_min = 15\nend_service_min = 15\n'
                 f'regime = "public-agent"\nweekdays = "Mo-Sa"\nskills = []\ncatch_up = true\n'
             )

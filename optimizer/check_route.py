@@ -249,7 +249,7 @@ def _way_back(run: Sequence[Step], n: int, passage: Passage) -> tuple[int, ...]:
 
 
 def _counted(tour: Tour, rounds: Sequence[TurnRound]) -> list[int | None]:
-    """The leg that counts each U-turn: one of its own legs each, the later one where both could (a bipartite matching)."""
+    """The leg that counts each U-turn: one of its own legs, the later where both could (a bipartite matching)."""
     owner: dict[tuple[int, int], int] = {}
 
     def place(n: int, tried: set[tuple[int, int]]) -> bool:

@@ -6,11 +6,11 @@ may serve, never enters the problem: it stands in ``excluded`` with its reason.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -46,8 +46,8 @@ class Day:
     """
 
     town: Town
-    date: date
-    midnight: datetime  # of the date, local, as UTC
+    date: datetime.date
+    midnight: datetime.datetime  # of the date, local, as UTC
     tasks: tuple[Task, ...]
     passes: tuple[Pass, ...]
     all_tasks: tuple[Task, ...]
@@ -57,11 +57,11 @@ class Day:
     problem: Problem
 
     @classmethod
-    def of(cls, town: Town, day: date) -> Day:
+    def of(cls, town: Town, day: datetime.date) -> Day:
         return _Made(town, day).day()
 
 
-def due_tasks(town: Town, day: date, promised: Promise | None = None) -> list[tuple[Task, Pass]]:
+def due_tasks(town: Town, day: datetime.date, promised: Promise | None = None) -> list[tuple[Task, Pass]]:
     """What is due on a date, in the order of the town's passes: the tasks with today's demand."""
     promised = promised or promise(town.area)
     due = promised.due(day)
@@ -111,7 +111,7 @@ def due_tasks(town: Town, day: date, promised: Promise | None = None) -> list[tu
     return found + _drop_off_tasks(town, day, promised, windows)
 
 
-def _drop_off_tasks(town: Town, day: date, promised: Promise, windows: _Windows) -> list[tuple[Task, Pass]]:
+def _drop_off_tasks(town: Town, day: datetime.date, promised: Promise, windows: _Windows) -> list[tuple[Task, Pass]]:
     """Drop-off points due on a date: each flux's weekly kilos are shared by its containers."""
     area = town.area
     due = promised.due(day)
@@ -132,9 +132,7 @@ def _drop_off_tasks(town: Town, day: date, promised: Promise, windows: _Windows)
             for c in mine:
                 most = (c.volume_m3 or CONTAINER_M3) * CONTAINER_FULL * area.flux_named(c.flux).density_kg_m3
                 kg[c.flux] += min(most, town.demand.total_weekly_kg(c.flux) / containers[c.flux] * weeks)
-            stands = {
-                profile: tuple(s for s in truck.point_stands(node)) for profile, truck in town.roads.items()
-            }
+            stands = {profile: tuple(s for s in truck.point_stands(node)) for profile, truck in town.roads.items()}
             one = Pass(
                 f"d{point.id}/{service.name}", "drop_off", None, (node,), "both", point.name or "", (),
                 town.streets.xy[node], 0.0, {p: s for p, s in stands.items() if s}, {},
@@ -169,8 +167,8 @@ def mixable_services(area: Area) -> list[list[str]]:
     return groups
 
 
-def on_duty(area: Area, day: date, promised: Promise) -> list[Shift]:
-    """The shifts of a date that may drive: with a driver whose licence fits the truck; catch-up crews when called for."""
+def on_duty(area: Area, day: datetime.date, promised: Promise) -> list[Shift]:
+    """The shifts of a date that may drive: with a driver whose licence fits; catch-up crews when called for."""
     moved = {"holiday_shift", "moved"}
     catching_up = any(o.reason.key in moved for o in promised.occurrences(day, day))
     return [
@@ -191,7 +189,7 @@ def licensed(shift: Shift, truck: Truck) -> bool:
 class _Windows:
     """Hours in which streets are closed to collection, turned into the hours in which they are open."""
 
-    def __init__(self, town: Town, day: date):
+    def __init__(self, town: Town, day: datetime.date):
         self.town = town
         self.closed = [w for w in town.area.closed if day.weekday() in w.weekdays]
         self._near = {id(w): self._around(w) for w in self.closed if w.near}
@@ -222,17 +220,17 @@ class _Windows:
         tree = self._near.get(id(window))
         if tree is None:
             return False
-        xy = [self.town.streets.xy[n] for n in one.osm_nodes]
-        return bool(min(tree.query(xy)[0]) <= window.within_m)
+        xy = np.array([self.town.streets.xy[n] for n in one.osm_nodes])
+        return bool(np.min(tree.query(xy)[0]) <= window.within_m)
 
 
 class _Made:
     """The making of a day, step by step."""
 
-    def __init__(self, town: Town, day: date):
+    def __init__(self, town: Town, day: datetime.date):
         self.town, self.area, self.date = town, town.area, day
         self.zone = ZoneInfo(town.area.timezone)
-        self.midnight = datetime.combine(day, datetime.min.time(), self.zone).astimezone(UTC)
+        self.midnight = datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC)
         self.promised = promise(self.area)
         self.shifts = tuple(on_duty(self.area, day, self.promised))
         self.places: dict[tuple[int, int, bool], int] = {}
@@ -241,8 +239,8 @@ class _Made:
 
     def elapsed(self, wall_s: float) -> float:
         """Seconds since local midnight of a wall-clock time: the same but on the days when clocks change."""
-        wall = datetime.combine(self.date, datetime.min.time()) + timedelta(seconds=wall_s)
-        return (wall.replace(tzinfo=self.zone).astimezone(UTC) - self.midnight).total_seconds()
+        wall = datetime.datetime.combine(self.date, datetime.time()) + datetime.timedelta(seconds=wall_s)
+        return (wall.replace(tzinfo=self.zone).astimezone(datetime.UTC) - self.midnight).total_seconds()
 
     def place(self, stand: Stand) -> int:
         key = stand.arrive, stand.leave, stand.at_end
@@ -270,7 +268,9 @@ class _Made:
     def load(self, kg: Mapping[str, float]) -> tuple[float, ...]:
         """A demand in each load dimension: kg, or m3 at the densest that each flux gets in a body."""
         return tuple(
-            sum(v / (self.area.flux_named(f).density_kg_m3 if what == "m3" else 1.0) for f, v in kg.items() if f in flux)
+            sum(
+                v / (self.area.flux_named(f).density_kg_m3 if what == "m3" else 1.0) for f, v in kg.items() if f in flux
+            )
             for what, flux in self.flux_sets
         )
 
@@ -313,7 +313,7 @@ class _Made:
             self.date, tuple(f"{what}:{'+'.join(sorted(flux))}" for what, flux in self.flux_sets),
             tuple(problem_tasks), sites,
             tuple(self._shift(shift, profiles.index(self.town.profiles[shift.truck]), depot) for shift in self.shifts),
-            travel, self._mean_speed_mps(travel), prices.eur_per_reversal, prices.balance_eur_per_h / 3600,
+            travel, self._mean_speed_mps(), prices.eur_per_reversal, prices.balance_eur_per_h / 3600,
         )  # fmt: skip
         return Day(
             self.town, self.date, self.midnight, tuple(tasks), tuple(passes), tuple(t for t, _ in due), tuple(excluded),
@@ -375,12 +375,12 @@ class _Made:
         )  # fmt: skip
 
     def _open(self, hours: tuple[Hours, ...]) -> tuple[Window, ...]:
-        """A site's hours from the date's midnight over the night: yesterday's late ones, today's and tomorrow's, joined."""
+        """A site's hours from the date's midnight over the night: yesterday's late, today's, tomorrow's, joined."""
         found = sorted(
             (max(0.0, self.elapsed(shift * DAY_S + h.opens_s)), self.elapsed(shift * DAY_S + h.closes_s))
             for shift in (-1, 0, 1)
             for h in hours
-            if h.weekday == (self.date + timedelta(days=shift)).weekday() and shift * DAY_S + h.closes_s > 0
+            if h.weekday == (self.date + datetime.timedelta(days=shift)).weekday() and shift * DAY_S + h.closes_s > 0
         )
         joined: list[Window] = []
         for opens, closes in found:
@@ -405,7 +405,7 @@ class _Made:
         later = [s.start_s for s in self.shifts if s.truck == shift.truck and s.start_s > shift.start_s]
         return min([float(shift.overtime_s), *(float(max(0, start_s - end_s)) for start_s in later)])
 
-    def _mean_speed_mps(self, travel: tuple[np.ndarray, ...]) -> float:  # type: ignore[type-arg]
+    def _mean_speed_mps(self) -> float:
         """What a second of travel is in metres, in the mean over the town's streets."""
         truck = next(iter(self.town.roads.values()))
         lengths = np.repeat([s.length_m for s in self.town.streets.segments], 2)

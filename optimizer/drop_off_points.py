@@ -35,7 +35,7 @@ OSM_SOURCE = "OpenStreetMap"
 FLUX: tuple[str, ...] = ("residual", "packaging", "paper", "glass", "food", "green", "metal", "clothes")
 
 
-class DropOffFaults(ValueError):  # noqa: N818  (several faults, as AreaFaults)
+class DropOffFaults(ValueError):
     """All faults of a file of ours (points or mapping) at once; an outside file's rows are refused instead."""
 
     def __init__(self, faults: Iterable[str]):

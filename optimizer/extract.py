@@ -18,8 +18,10 @@ import osmium.osm
 
 #: Classes of ways that a motor vehicle can use at all; what a given truck may use is ``roads.py``'s to say.
 HIGHWAYS = frozenset(
-    "motorway motorway_link trunk trunk_link primary primary_link secondary secondary_link tertiary tertiary_link "
-    "unclassified residential living_street service road".split()
+    (
+        *("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link"),
+        *("tertiary", "tertiary_link", "unclassified", "residential", "living_street", "service", "road"),
+    )
 )
 #: Tags of mapped objects that other parts look for (schools for windows, recycling for drop-off points, sites).
 _OBJECTS = {
@@ -150,6 +152,8 @@ def _relations(path: Path) -> tuple[tuple[Restriction, ...], dict[int, tuple[str
     restrictions: list[Restriction] = []
     boundaries: dict[int, tuple[str, int, int | None, list[int]]] = {}
     for relation in osmium.FileProcessor(osm_file(path), osmium.osm.RELATION):
+        if not isinstance(relation, osmium.osm.Relation):
+            continue
         tags = dict(relation.tags)
         kind = tags.get("restriction:hgv") or tags.get("restriction") or tags.get("restriction:motorcar:hgv")
         if tags.get("type") == "restriction" and kind:
@@ -200,48 +204,62 @@ def _objects(
     borders: dict[int, list[tuple[int, LonLat]]] = {}
     fp = osmium.FileProcessor(osm_file(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
     for o in fp.with_filter(osmium.filter.EmptyTagFilter()):
-        tags = o.tags
-        if o.is_node():
-            found = dict(tags)
+        found = dict(o.tags)
+        wanted = any(found.get(key) in values for key, values in _OBJECTS.items())
+        if isinstance(o, osmium.osm.Node):
             tagged[o.id] = found
             here = (o.location.lon, o.location.lat)
             if "addr:housenumber" in found:
                 addresses.append(MappedAddress(*here, found["addr:housenumber"], found.get("addr:street")))
-            if any(found.get(key) in values for key, values in _OBJECTS.items()):
+            if wanted:
                 objects.append(MappedObject("node", o.id, *here, found))
-            continue
-        points = [(n.ref, (n.location.lon, n.location.lat)) for n in o.nodes if n.location.valid()]
-        if o.id in border_ways and len(points) == len(o.nodes):
-            borders[o.id] = points
-        if len(points) < 2:
-            continue
-        if tags.get("highway") in HIGHWAYS and tags.get("area") != "yes":
-            run = _without_repeats([ref for ref, _ in points])
-            if len(run) >= 2:
-                ways.append(Way(o.id, run, dict(tags)))
-                lonlat.update(points)
-        elif tags.get("building", "no") != "no":
-            found = dict(tags)
-            buildings.append(
-                Building(
-                    o.id, tuple(p for _, p in points), found["building"], _levels(found),
-                    whole_number(found.get("building:flats")), "shop" in found or found.get("amenity") in SHOPLIKE,
-                    found.get("addr:street"), found.get("addr:housenumber"),
-                )
-            )  # fmt: skip
-        if any(tags.get(key) in values for key, values in _OBJECTS.items()):
-            objects.append(MappedObject("way", o.id, *_middle([p for _, p in points]), dict(tags)))
+        elif isinstance(o, osmium.osm.Way):
+            points = [(n.ref, (n.location.lon, n.location.lat)) for n in o.nodes if n.location.valid()]
+            if o.id in border_ways and len(points) == len(o.nodes):
+                borders[o.id] = points
+            if len(points) < 2:
+                continue
+            if found.get("highway") in HIGHWAYS and found.get("area") != "yes":
+                run = _without_repeats([ref for ref, _ in points])
+                if len(run) >= 2:
+                    ways.append(Way(o.id, run, found))
+                    lonlat.update(points)
+            elif found.get("building", "no") != "no":
+                buildings.append(_building(o.id, tuple(p for _, p in points), found))
+            if wanted:
+                objects.append(MappedObject("way", o.id, *_middle([p for _, p in points]), found))
     if not ways:
         raise ExtractFault(f"extract {path}: holds no street (no way with highway=…)")
     node_tags = {node: found for node, found in tagged.items() if node in lonlat}
     boundaries = tuple(_boundaries(outlines, borders))
     return Extract(
-        path, tuple(ways), lonlat, node_tags, restrictions, tuple(buildings), tuple(addresses), tuple(objects), boundaries
+        path,
+        tuple(ways),
+        lonlat,
+        node_tags,
+        restrictions,
+        tuple(buildings),
+        tuple(addresses),
+        tuple(objects),
+        boundaries,
+    )
+
+
+def _building(id_: int, outline: tuple[LonLat, ...], tags: Mapping[str, str]) -> Building:
+    return Building(
+        id_,
+        outline,
+        tags["building"],
+        _levels(tags),
+        whole_number(tags.get("building:flats")),
+        "shop" in tags or tags.get("amenity") in SHOPLIKE,
+        tags.get("addr:street"),
+        tags.get("addr:housenumber"),
     )
 
 
 #: Amenities whose waste is a shop's.
-SHOPLIKE = frozenset("restaurant cafe bar fast_food bank pharmacy marketplace pub".split())
+SHOPLIKE = frozenset(("restaurant", "cafe", "bar", "fast_food", "bank", "pharmacy", "marketplace", "pub"))
 
 
 def _middle(points: list[LonLat]) -> LonLat:

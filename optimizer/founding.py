@@ -39,7 +39,7 @@ WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
 SHIFT_S = 7 * 3600.0
 STREET_SERVICES = ("bags",)
 #: Light trucks are proposed for streets that the large one may not enter, where they are this share of the length.
-LIGHT_SHARE = 0.01
+LIGHT_SHARE = 0.002
 LIGHT_LOADS, LIGHT_FILLED = 3, 0.75  # loads a day; the body is full of bags before the payload is reached. ASSUMED.
 Told = Callable[[str], None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fleet import Leg, Plan, Side, Task, Tour, Unserved
+from fleet import Leg, LegKind, LegMode, Plan, Side, Task, Tour, Unserved
 
 from .day import Day
 from .figures import figures
@@ -36,7 +36,7 @@ def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: st
 
 
 def covered_share(town: Town) -> float:
-    """Length of street sides with waste that a truck (or its crew on foot) gets to, of all with waste that one could reach.
+    """Length of street sides with waste that a truck or its crew on foot gets to, of all that one could reach.
 
     A side counts as one that could be reached when its stretch, or the node its residents carry to, is on the way of a
     truck from the depot and back.
@@ -86,14 +86,12 @@ class _TourMaker:
     def _instant(self, seconds: float) -> datetime:
         return self.day.midnight + timedelta(seconds=round(seconds))
 
-    def _leg(self, kind: str, event: Event, **more: object) -> Leg:
-        return Leg(
-            kind, self._instant(event.start_s), self._instant(event.end_s),  # type: ignore[arg-type]
-            load_after_kg={f: round(kg, 3) for f, kg in self.load.items()}, **more,
-        )  # fmt: skip
+    def _leg(self, kind: LegKind, event: Event, nodes: tuple[int, ...] = ()) -> Leg:
+        load = {f: round(kg, 3) for f, kg in self.load.items()}
+        return Leg(kind, self._instant(event.start_s), self._instant(event.end_s), 0.0, nodes, load_after_kg=load)
 
     def _service(self, event: Event) -> Leg:
-        return self._leg("depot", event, osm_nodes=(self.depot.node_in,))
+        return self._leg("depot", event, (self.depot.node_in,))
 
     def _stand(self, visit: int | None) -> Stand:
         if visit is None:
@@ -113,10 +111,8 @@ class _TourMaker:
         return [self._driven(event, path)]
 
     def _driven(self, event: Event, path: RoadPath) -> Leg:
-        return self._leg(
-            "drive", event, osm_nodes=path.nodes, length_m=path.length_m, reversing_m=path.reversing_m,
-            reversals=path.reversals,
-        )  # fmt: skip
+        leg = self._leg("drive", event, path.nodes)
+        return replace(leg, length_m=path.length_m, reversing_m=path.reversing_m, reversals=path.reversals)
 
     def _task(self, event: Event) -> Leg:
         assert event.visit is not None
@@ -125,11 +121,10 @@ class _TourMaker:
         for flux, kg in task.demand_kg.items():
             self.load[flux] = self.load.get(flux, 0.0) + kg
         nodes, side = self._along(task, one)
-        mode = "foot" if one.foot_nodes else "truck"
         metres = one.foot_m if one.foot_nodes else one.length_m if task.kind == "street" else 0.0
-        return self._leg(
-            "collect", event, osm_nodes=nodes, task=task.id, side=side, mode=mode, length_m=metres, kg=dict(task.demand_kg)
-        )
+        leg = self._leg("collect", event, nodes)
+        mode: LegMode = "foot" if one.foot_nodes else "truck"
+        return replace(leg, length_m=metres, task=task.id, side=side, mode=mode, kg=dict(task.demand_kg))
 
     def _along(self, task: Task, one: Pass) -> tuple[tuple[int, ...], Side]:
         """The nodes as driven (or walked), and the side as seen in that direction."""
@@ -148,7 +143,7 @@ class _TourMaker:
         tipped = {f: round(kg, 3) for f, kg in self.load.items() if kg > 0 and f in site.accepts}
         for flux in tipped:
             self.load[flux] = 0.0
-        return self._leg("unload", event, osm_nodes=(site.osm_node,), site=site.id, kg=tipped)
+        return replace(self._leg("unload", event, (site.osm_node,)), site=site.id, kg=tipped)
 
 
 def nodes_of(plan: Plan) -> set[int]:

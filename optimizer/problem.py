@@ -102,7 +102,7 @@ class ProblemShift:
 
 @dataclass(frozen=True)
 class Problem:
-    """A day. ``dimensions``: the names of the loads (``kg``, ``m3:0`` …); ``travel_ds``: one matrix per truck profile.
+    """A day. ``dimensions``: the names of the loads (``kg:…``, ``m3:…``); ``travel_ds``: a matrix per truck profile.
 
     Metres are priced at ``mean_speed_mps`` of travel, the shifts' quickest ways being what is known here.
 
@@ -121,7 +121,9 @@ class Problem:
     def __post_init__(self) -> None:
         for k, matrix in enumerate(self.travel_ds):
             if matrix.dtype != np.int32 or matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-                raise ValueError(f"problem: travel_ds[{k}] = {matrix.dtype} {matrix.shape}, must be a square int32 matrix")
+                raise ValueError(
+                    f"problem: travel_ds[{k}] = {matrix.dtype} {matrix.shape}, must be a square int32 matrix"
+                )
         for task in self.tasks:
             if len(task.load) != len(self.dimensions):
                 raise ValueError(f"task {task.id}: load has {len(task.load)} numbers, must have {len(self.dimensions)}")
@@ -210,7 +212,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stretch of a shift's time. ``visit``: index into the route for drive (towards it), task and unload; None else."""
+    """A stretch of a shift's time. ``visit``: index into the route for drive (towards it), task, unload; else None."""
 
     kind: Literal["service", "drive", "task", "unload", "break"]
     start_s: float

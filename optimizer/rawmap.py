@@ -26,7 +26,7 @@ EXEMPTIONS = {"vehicle", "motor_vehicle", "goods", "hgv"}
 _WGS84 = Geod(ellps="WGS84")
 
 
-class MapFault(ValueError):  # noqa: N818  (named as the area's own faults)
+class MapFault(ValueError):
     """The extract is missing, truncated or no OSM file."""
 
 

@@ -1,8 +1,8 @@
 """The road graph for a given truck: where it may drive, how long it takes, how it turns.
 
 ``Roads`` holds the edge-expanded network of an area (``turns.py``) and its customizable contraction hierarchy (CCH,
-built once, cached beside the area); ``Roads.for_truck`` puts one truck's weights on it: closed turns are infinite, a new
-closure is a partial update. Times are integer milliseconds inside, ``int32`` deciseconds in the matrices.
+built once, cached beside the area); ``Roads.for_truck`` puts one truck's weights on it: closed turns are infinite, a
+new closure is a partial update. Times are integer milliseconds inside, ``int32`` deciseconds in the matrices.
 
 Turning around (R437): at a mapped turning place; as a counted reversal at the end of a dead end, or as a three-point
 turn at a junction inside a dead-end tree. Nowhere else: where another way out exists, a truck takes it.
@@ -13,6 +13,7 @@ References: Dibbelt, Strasser, Wagner, *Customizable Contraction Hierarchies*, J
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -223,7 +224,7 @@ class TruckRoads:
         return chain
 
     def dead_end_chains(self) -> list[tuple[int, list[int]]]:
-        """(the map's node at the dead end, its segments from there back to the entrance) of every dead end for this truck."""
+        """(the map's node at the dead end, its segments from there to the entrance) of every dead end."""
         legs = self._legs()
         found = []
         for node, indices in legs.items():
@@ -288,7 +289,7 @@ class TruckRoads:
         return Stand(arcs[0], arcs[-1], False, nodes[0], nodes[-1])
 
     def arcs_along(self, nodes: Sequence[int], segments: Sequence[int]) -> list[int] | None:
-        """The arcs of a stretch's segments in driving order; None where one of them, or passing between them, is closed."""
+        """The arcs of a stretch's segments in driving order; None where one, or passing between two, is closed."""
         ordered = list(segments)
         if self.streets.segments[ordered[0]].start != nodes[0] or (
             self.streets.segments[ordered[0]].nodes != tuple(nodes[: len(self.streets.segments[ordered[0]].nodes)])
@@ -302,7 +303,7 @@ class TruckRoads:
             at += len(piece) - 1
         if any(self.arc_ms[a] >= CLOSED for a in arcs):
             return None
-        if any(self._between(a, b) >= CLOSED for a, b in zip(arcs, arcs[1:], strict=False)):
+        if any(self._between(a, b) >= CLOSED for a, b in itertools.pairwise(arcs)):
             return None
         return arcs
 
@@ -316,7 +317,7 @@ class TruckRoads:
 
     def drive_s(self, arcs: Sequence[int]) -> float:
         """Driving through consecutive arcs at the truck's free speed, turns between them included."""
-        ms = sum(self._between(a, b) for a, b in zip(arcs, arcs[1:], strict=False)) + int(self.arc_ms[arcs[-1]])
+        ms = sum(self._between(a, b) for a, b in itertools.pairwise(arcs)) + int(self.arc_ms[arcs[-1]])
         return ms / 1000
 
     def turns_s(self, arcs: Sequence[int]) -> float:
@@ -346,16 +347,17 @@ class TruckRoads:
     def _distances(self, sources: Sequence[int], targets: Sequence[int]) -> NDArray[np.int64]:
         if not sources or not targets:
             return np.zeros((len(sources), len(targets)), dtype=np.int64)
-        return self.metric.distances_many_to_many(
+        table: NDArray[np.uint32] = self.metric.distances_many_to_many(
             np.array(sources, dtype=np.uint32), np.array(targets, dtype=np.uint32)
-        ).astype(np.int64)
+        )
+        return table.astype(np.int64)
 
     def _own_ms(self, state: int) -> int:
         arc = int(self.turns.arc[state])
         return int(self.arc_ms[arc]) if arc >= 0 else 0
 
     def matrix_ds(self, stands: Sequence[Stand]) -> NDArray[np.int32]:
-        """Travel from the end of each stand to the beginning of each other, deciseconds; ``UNREACHABLE`` where no way leads."""
+        """Deciseconds from the end of each stand to the beginning of each other; ``UNREACHABLE`` where no way leads."""
         sources, rows = np.unique([s.leave for s in stands], return_inverse=True)
         targets, columns = np.unique([s.arrive for s in stands], return_inverse=True)
         table = self._distances(sources.tolist(), targets.tolist())
@@ -396,7 +398,7 @@ class TruckRoads:
         states = self._states(start.leave, goal.arrive)
         if states is None:
             return None
-        ms = sum(self._between(a, b) for a, b in zip(states, states[1:], strict=False)) - self._own_ms(states[0])
+        ms = sum(self._between(a, b) for a, b in itertools.pairwise(states)) - self._own_ms(states[0])
         driven_states = states[1:] if goal.at_end else states[1:-1]
         if goal.at_end:
             ms += self._own_ms(states[-1])
@@ -408,7 +410,7 @@ class TruckRoads:
         length = sum(
             self.streets.segments[int(self.turns.arc[s]) // 2].length_m for s in driven_states if self.turns.arc[s] >= 0
         )
-        backs = [self._reversed_m(a, b) for a, b in zip(states, states[1:], strict=False)]
+        backs = [self._reversed_m(a, b) for a, b in itertools.pairwise(states)]
         backs = [m for m in backs if m > 0]
         return RoadPath(tuple(nodes), length, ms / 1000, sum(backs), len(backs))
 
@@ -432,9 +434,9 @@ class TruckRoads:
 
     # --- for others' tools ---------------------------------------------------------------------------------------
 
-    def graph(self) -> nx.MultiDiGraph:
-        """The truck's roads as OSMnx draws and measures them: nodes with x, y (metres), edges with length and travel_time."""
-        graph = nx.MultiDiGraph(crs=self.area.crs, name=self.area.name, simplified=True)
+    def graph(self) -> nx.MultiDiGraph[int]:
+        """The truck's roads as OSMnx draws and measures them: nodes with x, y, edges with length, travel_time."""
+        graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs=self.area.crs, name=self.area.name, simplified=True)
         for s in self.streets.segments:
             for arc in (2 * s.index, 2 * s.index + 1):
                 if self.arc_ms[arc] < CLOSED:
@@ -444,7 +446,8 @@ class TruckRoads:
                         graph.add_node(n, x=x, y=y, street_count=len(self.streets.at_node[n]))
                     graph.add_edge(
                         nodes[0], nodes[-1], osmid=s.way.id, osm_nodes=nodes, highway=s.way.highway, length=s.length_m,
-                        name=s.way.tags.get("name", ""), oneway=bool(s.oneway), travel_time=float(self.arc_ms[arc]) / 1000,
+                        name=s.way.tags.get("name", ""), oneway=bool(s.oneway),
+                        travel_time=float(self.arc_ms[arc]) / 1000,
                     )  # fmt: skip
         return graph
 

@@ -23,7 +23,7 @@ GREEN = {
     "leisure": {"park", "garden", "golf_course", "pitch"},
     "natural": {"wood", "scrub", "grassland"},
 }
-FOOTWAYS = frozenset("pedestrian footway path steps track cycleway".split())
+FOOTWAYS = frozenset(("pedestrian", "footway", "path", "steps", "track", "cycleway"))
 #: How far beyond the streets the sea is drawn, degrees.
 MARGIN_DEG = 0.02
 
@@ -47,8 +47,10 @@ def scenery(path: Path, bbox: tuple[float, float, float, float]) -> Scenery:
     for o in ways.with_filter(osmium.filter.EntityFilter(osmium.osm.WAY)).with_filter(
         osmium.filter.KeyFilter("natural", "landuse", "leisure", "waterway", "highway")
     ):
+        if not isinstance(o, osmium.osm.Way):
+            continue
         line = tuple((n.location.lon, n.location.lat) for n in o.nodes if n.location.valid())
-        tags = o.tags
+        tags = dict(o.tags)
         if len(line) < 2:
             continue
         if tags.get("highway") in FOOTWAYS:
@@ -73,7 +75,7 @@ def sea(coast: Iterable[Line], bbox: tuple[float, float, float, float]) -> list[
     pieces = list(merged.geoms) if hasattr(merged, "geoms") else [merged]
     faces = polygonize(unary_union([*(_led_out(p) for p in pieces), frame.exterior]))
     inside = frame.buffer(1e-6)
-    return [tuple(f.exterior.coords) for f in faces if inside.contains(f) and _wet(f, pieces)]
+    return [tuple((x, y) for x, y, *_ in f.exterior.coords) for f in faces if inside.contains(f) and _wet(f, pieces)]
 
 
 def _led_out(line: LineString) -> LineString:

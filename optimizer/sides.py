@@ -9,6 +9,7 @@ nearest street that one can, or is listed as unreachable.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from fleet import Side, TaskKind
 
 from .area import Area
 from .roads import CLOSED, Stand, TruckRoads
-from .streets import Stretch, Streets, sides_of
+from .streets import Streets, Stretch, sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ class _Served:
         out = end.inward[: far + 1]
         stands = self.point(end.entrance, end.segments)
         xy = self.streets.xy
-        metres = sum(float(np.hypot(xy[a][0] - xy[b][0], xy[a][1] - xy[b][1])) for a, b in zip(out, out[1:], strict=False))
+        metres = sum(float(np.hypot(xy[a][0] - xy[b][0], xy[a][1] - xy[b][1])) for a, b in itertools.pairwise(out))
         return Pass(
             f"w{stretch.osm_way}:{nodes[0]}-{nodes[-1]}:both", "street", stretch.osm_way, nodes, "both", stretch.name,
             self.shares(stretch, nodes, "both"), stretch.middle_xy, stretch.length_m, stands,
@@ -218,7 +219,9 @@ class _Served:
         skip = set(without)
         found = {
             profile: tuple(
-                s for s in truck.point_stands(node) if truck.turns.arc[s.arrive] // 2 not in skip and self._trips[profile][s.arrive]
+                s
+                for s in truck.point_stands(node)
+                if truck.turns.arc[s.arrive] // 2 not in skip and self._trips[profile][s.arrive]
             )
             for profile, truck in self.roads.items()
         }

@@ -7,6 +7,7 @@ on a truck.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -91,7 +92,10 @@ def crossing_is_safe(tags: Mapping[str, str], rules: StreetRules) -> bool:
     if highway in rules.both_sides_highway:
         return True
     if access.oneway(tags):
-        return highway in rules.both_sides_oneway_highway and (access.lanes(tags) or 1) <= rules.both_sides_oneway_max_lanes
+        return (
+            highway in rules.both_sides_oneway_highway
+            and (access.lanes(tags) or 1) <= rules.both_sides_oneway_max_lanes
+        )
     width = access.width_m(tags)
     return highway in rules.both_sides_two_way_highway and width is not None and width <= rules.both_sides_max_width_m
 
@@ -160,7 +164,7 @@ def _cut(nodes: tuple[int, ...], cut: set[int]) -> list[tuple[int, ...]]:
 
 
 def _length_m(nodes: tuple[int, ...], xy: Mapping[int, tuple[float, float]]) -> float:
-    return sum(math.dist(xy[a], xy[b]) for a, b in zip(nodes, nodes[1:], strict=False))
+    return sum(math.dist(xy[a], xy[b]) for a, b in itertools.pairwise(nodes))
 
 
 def _even_parts(nodes: tuple[int, ...], xy: Mapping[int, tuple[float, float]], max_m: float) -> list[tuple[int, ...]]:
@@ -169,7 +173,8 @@ def _even_parts(nodes: tuple[int, ...], xy: Mapping[int, tuple[float, float]], m
     count = math.ceil(total / max_m)
     if count <= 1:
         return [nodes]
-    parts, start, run, done = [], 0, 0.0, 0.0
+    parts: list[tuple[int, ...]] = []
+    start, run, done = 0, 0.0, 0.0
     for k in range(1, len(nodes)):
         run += math.dist(xy[nodes[k - 1]], xy[nodes[k]])
         if done + run >= total * (len(parts) + 1) / count and k < len(nodes) - 1:
@@ -227,7 +232,7 @@ def _stretches(
 def hanging(
     segments: Collection[Segment], trucks: Iterable[Truck], node_tags: Mapping[int, Mapping[str, str]]
 ) -> frozenset[int]:
-    """The segments that are a dead end for some truck: what another may drive through ends at its weight sign for this one."""
+    """The segments that are a dead end for some truck: a weight sign ends a street for one and not for another."""
     shapes = {(t.gross_kg, t.height_m, t.width_m, t.length_m): t for t in trucks}
     found: set[int] = set()
     for truck in shapes.values():
@@ -250,7 +255,7 @@ def dead_ends(segments: Iterable[Segment]) -> dict[int, int]:
 
     They are what is left out of the 2-core: pruned from the leaves inwards.
     """
-    graph = nx.MultiGraph()
+    graph: nx.MultiGraph[int] = nx.MultiGraph()
     for s in segments:
         if s.start != s.end:
             graph.add_edge(s.start, s.end, s.index)

@@ -37,7 +37,7 @@ CONNECTED_SHARE = 0.1
 SAMPLE = 500  # junctions asked about
 
 
-class TownFault(ValueError):  # noqa: N818 (a fault of the input, as AreaFaults)
+class TownFault(ValueError):
     """The area cannot be planned on this map: no depot on the graph, a depot cut off, no street for any truck."""
 
 

@@ -34,7 +34,9 @@ class Turn(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Turns:
-    """Arrays by turn: ``tail`` and ``head`` states, ``kind``, ``node`` (OSM id). ``arc``: state -> 2*segment+direction, -1 for stops.
+    """Arrays by turn: ``tail`` and ``head`` states, ``kind``, ``node`` (OSM id).
+
+    ``arc``: by state, 2 * segment + direction, -1 for stops.
 
     ``stop_in``/``stop_out``: OSM node of a depot or site -> its states.
     """
@@ -65,7 +67,7 @@ def driven(segment: Segment, arc: int) -> tuple[int, ...]:
 
 
 def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
-    """All turns of the streets, restrictions applied (a truck is taken to be bound by each that does not exempt ``hgv``)."""
+    """All turns of the streets, restrictions applied: a truck is bound by each that does not exempt ``hgv``."""
     segments = streets.segments
     banned, only = _node_restrictions(extract, streets)
     out: list[list[tuple[int, int, int]]] = [[] for _ in range(2 * len(segments))]  # (head, node, kind)
@@ -152,7 +154,7 @@ def _remember(
     out: list[list[tuple[int, int, int]]],
     arc: list[int],
 ) -> None:
-    """A restriction over via ways: give each via arc a twin state, entered only from ``from``, without the banned exit."""
+    """A restriction over via ways: each via arc gets a twin state, entered from ``from``, without the banned exit."""
     of_way = _arcs_of_ways(segments)
     to_arcs = {a for w in r.to_ways for s in of_way.get(w, ()) for a in (2 * s.index, 2 * s.index + 1)}
     via = [s for w in r.via_ways for s in of_way.get(w, ())]
@@ -187,6 +189,8 @@ def _chain(
             return path
         if len(path) <= len(via):
             paths += [
-                [*path, h] for h, _, _ in out[path[-1]] if h in inside and h < 2 * count and h ^ 1 not in path and h not in path
+                [*path, h]
+                for h, _, _ in out[path[-1]]
+                if h in inside and h < 2 * count and h ^ 1 not in path and h not in path
             ]
     return []

@@ -181,7 +181,9 @@ def days() -> Iterator[date]:
 @pytest.mark.slow
 def test_four_weeks_of_plans_serve_every_street_side_as_often_as_promised(monaco: Town, raw: RawMap) -> None:
     """21 December 2026 to 17 January 2027: Christmas, New Year, ISO week 53. Every plan passes the checker."""
-    in_the_way = [e for e in monaco.area.exceptions if FIRST <= e.date <= LAST or (e.moved_to and FIRST <= e.moved_to <= LAST)]
+    in_the_way = [
+        e for e in monaco.area.exceptions if FIRST <= e.date <= LAST or (e.moved_to and FIRST <= e.moved_to <= LAST)
+    ]
     area = replace(monaco.area, exceptions=tuple(e for e in monaco.area.exceptions if e not in in_the_way))
     town = with_area(monaco, area)
     pass_of = {one.id: one for one in town.passes}
@@ -251,7 +253,7 @@ def test_a_depot_far_from_every_street_is_refused_with_its_distance(tmp_path: Pa
 
 
 def test_a_depot_on_no_street_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TownFault, match="node = 1, is not on a street"):
+    with pytest.raises(TownFault, match="node = 1: not on a street"):
         Town.prepare(area_with(tmp_path, depot_line(), "node = 1"))
 
 

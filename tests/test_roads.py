@@ -201,7 +201,9 @@ def test_paths_take_exactly_the_time_of_the_matrix_and_follow_the_map(monaco: To
     roads = next(iter(monaco.roads.values()))
     stands = [one.stands[p][0] for one in monaco.passes for p in list(one.stands)[:1]][::29]
     matrix = roads.matrix_ds(stands)
-    neighbours = {frozenset(pair) for way in monaco.extract.ways for pair in zip(way.nodes, way.nodes[1:], strict=False)}
+    neighbours = {
+        frozenset(pair) for way in monaco.extract.ways for pair in zip(way.nodes, way.nodes[1:], strict=False)
+    }
     for i in range(0, len(stands), 3):
         for j in range(1, len(stands), 5):
             if i == j:
@@ -220,7 +222,7 @@ def test_a_second_town_from_the_cache_gives_the_same_times(tmp_path: Path) -> No
     stop = next(node for node, found in streets.at_node.items() if len(found) > 3)
     fresh = Roads(extract, area, streets, [stop], tmp_path).for_truck(area.trucks[0])
     kept = Roads(extract, area, streets, [stop], tmp_path).for_truck(area.trucks[0])
-    stands = fresh.point_stands(stop) + [fresh.stop_stand(stop)]
+    stands = [*fresh.point_stands(stop), fresh.stop_stand(stop)]
     assert (fresh.matrix_ds(stands) == kept.matrix_ds(stands)).all()
 
 
@@ -237,7 +239,9 @@ def test_the_graph_serves_osmnx(monaco: Town) -> None:
     st.lists(st.sampled_from(["", "yes", "-1"]), min_size=12, max_size=12),
     st.integers(0, 11),
 )
-def test_going_from_anywhere_to_anywhere_never_beats_the_straight_line(tmp_path: Path, oneways: list[str], closed: int) -> None:
+def test_going_from_anywhere_to_anywhere_never_beats_the_straight_line(
+    tmp_path: Path, oneways: list[str], closed: int
+) -> None:
     nodes = {1 + x + 3 * y: (150.0 * x, 150.0 * y) for x in range(3) for y in range(3)}
     pairs = [(n, n + 1) for n in nodes if n % 3] + [(n, n + 3) for n in nodes if n <= 6]
     ways = {

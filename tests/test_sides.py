@@ -95,6 +95,12 @@ def test_an_island_that_no_road_reaches_is_listed_as_unreachable(tmp_path: Path)
 
 
 def test_every_side_of_every_street_is_in_exactly_one_pass(tmp_path: Path) -> None:
-    for rule in ({}, {"foot_max_m": 300}, {"presentation_max_m": 300}, {"reversing_max_m": 300}, {"reversing": "forbidden"}):
+    for rule in (
+        {},
+        {"foot_max_m": 300},
+        {"presentation_max_m": 300},
+        {"reversing_max_m": 300},
+        {"reversing": "forbidden"},
+    ):
         shares = [(s.stretch, s.side) for p in found(tmp_path, **rule) for s in p.shares]
         assert len(shares) == len(set(shares)) == 2 * 5

@@ -44,7 +44,7 @@ def write_map(
         lines.append(
             f'<relation id="{k}" version="1"><member type="way" ref="{from_}" role="from"/>'
             f'<member type="{via_name}" ref="{via}" role="via"/><member type="way" ref="{to}" role="to"/>'
-            f'{_tag("type", "restriction")}{_tag("restriction", kind)}</relation>'
+            f"{_tag('type', 'restriction')}{_tag('restriction', kind)}</relation>"
         )
     path.write_text("\n".join([*lines, "</osm>"]), encoding="utf-8")
     return path

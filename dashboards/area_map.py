@@ -1,0 +1,139 @@
+"""``area.html``: an area on the same offline map as its plans, streets coloured by the sector that they belong to.
+
+The base, the frame and the marks of depot and sites are the plan's map without a tour (``map.py``, ``map.js``); the
+sectors come over it (``area_map.js``). Nothing in the page is asked of anybody.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from folium.template import Template
+
+from dashboards.basemap import Basemap
+from dashboards.catalogue import AreaWords, day, text
+from dashboards.map import Literal, OfflineMap, Page, _box, _data, _deltas, _head
+from dashboards.palette import tour_colour
+from fleet import Plan
+
+Collection = Mapping[str, Any]
+
+TEXTS: dict[str, dict[str, str]] = {
+    "title": {"fr": "Territoire – {name}", "en": "Area – {name}"},
+    "panel": {"fr": "Secteurs et légende", "en": "Sectors and key"},
+    "map": {"fr": "Carte des secteurs de collecte", "en": "Map of the collection sectors"},
+    "skip": {"fr": "Aller à la liste des secteurs", "en": "Go to the list of sectors"},
+    "sum": {
+        "fr": "{sectors} secteurs · {people} habitants · {km} km de rues à collecter · {tonnes} t par semaine",
+        "en": "{sectors} sectors · {people} inhabitants · {km} km of streets to collect · {tonnes} t a week",
+    },
+    "figures": {"fr": "{people} hab. · {km} km · {tonnes} t/sem.", "en": "{people} people · {km} km · {tonnes} t/week"},
+    "never": {"fr": "aucune collecte promise", "en": "no collection promised"},
+    "street": {"fr": "{people} habitants, {kg} kg par semaine", "en": "{people} inhabitants, {kg} kg a week"},
+    "empty": {"fr": "Rue sans habitants : rien à collecter", "en": "Street without people: nothing to collect"},
+    "drop_off": {"fr": "Point d'apport volontaire", "en": "Drop-off point"},
+    "show": {"fr": "Montrer {name}", "en": "Show {name}"},
+}
+
+
+class AreaMap(OfflineMap):
+    """The plan's map without a plan, and the sectors over it."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = L.map('map', {zoomControl: false, attributionControl: false, preferCanvas: true,"
+        " zoomSnap: 0.5, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
+        "var shown = JSON.parse(document.getElementById('plan').textContent);\n"
+        "ripeur({{ this.get_name() }}, shown);\n"
+        "ripeurArea({{ this.get_name() }}, shown);"
+        "{% endmacro %}"
+    )
+
+
+def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: str, path: Path, lang: str) -> None:
+    """Write the map of an area.
+
+    ``layers``: GeoJSON FeatureCollections as ``optimizer/summary.py`` makes them: ``streets`` (LineString; sector,
+    sector_index, name, people, kg_week), ``places`` (Point; kind depot or site, label), ``sectors`` (name, and
+    ``weekdays``: 0 = Monday, where known) and, where there are any, ``drop_off_points`` (Point; name).
+    """
+    data = _area_data(layers, basemap, title, lang)
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    texts = {key: found[lang] for key, found in TEXTS.items()} | {
+        "title": data["title"],
+        "legend": text("legend", lang),
+    }
+
+    def filled(match: re.Match[str]) -> str:
+        return written if match[1] == "data" else html.escape(texts[match[1]])
+
+    here = Path(__file__).parent
+    body = re.sub(r"{{(\w+)}}", filled, (here / "area_map_body.html").read_text(encoding="utf-8"))
+    west, south, east, north = data["bounds"]
+    page = Page(data["title"], lang)
+    AreaMap(((west + east) / 2, (south + north) / 2)).add_to(page)
+    page.html.add_child(Literal(body), name="body")
+    head = _head() | {
+        "area_css": f"<style>{(here / 'area_map.css').read_text(encoding='utf-8')}</style>",
+        "area_js": f"<script>{(here / 'area_map.js').read_text(encoding='utf-8')}</script>",
+    }
+    for name, part in head.items():
+        page.header.add_child(Literal(part), name=name)
+    path.write_text(page.render(), encoding="utf-8")
+
+
+def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, lang: str) -> dict[str, Any]:
+    nothing = Plan({}, date(2000, 1, 3), "UTC", 0, "", "", (), (), ())
+    data = _data(nothing, basemap, AreaWords(title, ()), lang, TEXTS["title"][lang].format(name=title))
+    streets = [(f["properties"], f["geometry"]["coordinates"]) for f in layers["streets"]["features"]]
+    points = [point for _, line in streets for point in line]
+    if points:
+        data["bounds"] = _box(points)
+    data["places"] = [
+        {"kind": f["properties"]["kind"], "label": f["properties"]["label"], "at": f["geometry"]["coordinates"]}
+        for f in layers["places"]["features"]
+    ]
+    data["area"] = {
+        "texts": {key: found[lang] for key, found in TEXTS.items()},
+        "sectors": _sectors(layers, lang),
+        "streets": [
+            [p["sector_index"], p["name"], p["people"], round(p["kg_week"]), _deltas(line)] for p, line in streets
+        ],
+        "dropOffPoints": [
+            [f["properties"].get("name") or "", *f["geometry"]["coordinates"]]
+            for f in layers.get("drop_off_points", {"features": ()})["features"]
+        ],
+    }
+    return data
+
+
+def _sectors(layers: Mapping[str, Collection], lang: str) -> list[dict[str, Any]]:
+    """Name, colour, days and sums of each; kilometres are added up in the page, which knows how long a line is."""
+    people: dict[int, float] = defaultdict(float)
+    kg: dict[int, float] = defaultdict(float)
+    for feature in layers["streets"]["features"]:
+        found = feature["properties"]
+        people[found["sector_index"]] += found["people"]
+        kg[found["sector_index"]] += found["kg_week"]
+    return [
+        {
+            "name": f["properties"]["name"], "colour": tour_colour(k), "people": round(people[k]), "kg": round(kg[k]),
+            "days": weekdays(f["properties"].get("weekdays", ()), lang),
+        }
+        for k, f in enumerate(layers["sectors"]["features"])
+    ]  # fmt: skip
+
+
+def weekdays(numbers: Sequence[int], lang: str) -> str:
+    """Days of the week in order, 0 = Monday; three and more that follow each other are a span: ``lundi – samedi``."""
+    names = [day(date(2001, 1, 1 + number), lang).split()[0] for number in numbers]
+    if len(names) > 2 and numbers[-1] - numbers[0] == len(names) - 1:
+        return f"{names[0]} – {names[-1]}"
+    return ", ".join(names)

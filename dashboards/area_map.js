@@ -81,3 +81,8 @@ function ripeurArea(map, shown) {
   if (area.streets.some((street) => !street[3])) told(element("span", { class: "thin" }), T("empty"));
   document.documentElement.dataset.area = "yes";
 }
+
+document.addEventListener("DOMContentLoaded", () => {
+  const shown = JSON.parse(document.getElementById("plan").textContent);
+  ripeurArea(window[shown.area.map], shown);
+});

@@ -9,21 +9,23 @@ from __future__ import annotations
 import html
 import json
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from folium.template import Template
-
-from dashboards.basemap import Basemap
+from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, day, text
 from dashboards.map import Literal, OfflineMap, Page, _box, _data, _deltas, _head
 from dashboards.palette import tour_colour
 from fleet import Plan
 
 Collection = Mapping[str, Any]
+
+FRAME = 0.05  # shown around that
 
 TEXTS: dict[str, dict[str, str]] = {
     "title": {"fr": "Territoire – {name}", "en": "Area – {name}"},
@@ -43,20 +45,6 @@ TEXTS: dict[str, dict[str, str]] = {
 }
 
 
-class AreaMap(OfflineMap):
-    """The plan's map without a plan, and the sectors over it."""
-
-    _template = Template(
-        "{% macro script(this, kwargs) %}"
-        "var {{ this.get_name() }} = L.map('map', {zoomControl: false, attributionControl: false, preferCanvas: true,"
-        " zoomSnap: 0.5, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
-        "var shown = JSON.parse(document.getElementById('plan').textContent);\n"
-        "ripeur({{ this.get_name() }}, shown);\n"
-        "ripeurArea({{ this.get_name() }}, shown);"
-        "{% endmacro %}"
-    )
-
-
 def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: str, path: Path, lang: str) -> None:
     """Write the map of an area.
 
@@ -65,6 +53,9 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
     ``weekdays``: 0 = Monday, where known) and, where there are any, ``drop_off_points`` (Point; name).
     """
     data = _area_data(layers, basemap, title, lang)
+    west, south, east, north = data["bounds"]
+    base = OfflineMap(((west + east) / 2, (south + north) / 2))
+    data["area"]["map"] = base.get_name()  # the page's variable that area_map.js draws on
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     texts = {key: found[lang] for key, found in TEXTS.items()} | {
         "title": data["title"],
@@ -76,9 +67,8 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
 
     here = Path(__file__).parent
     body = re.sub(r"{{(\w+)}}", filled, (here / "area_map_body.html").read_text(encoding="utf-8"))
-    west, south, east, north = data["bounds"]
     page = Page(data["title"], lang)
-    AreaMap(((west + east) / 2, (south + north) / 2)).add_to(page)
+    base.add_to(page)
     page.html.add_child(Literal(body), name="body")
     head = _head() | {
         "area_css": f"<style>{(here / 'area_map.css').read_text(encoding='utf-8')}</style>",
@@ -93,9 +83,8 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
     nothing = Plan({}, date(2000, 1, 3), "UTC", 0, "", "", (), (), ())
     data = _data(nothing, basemap, AreaWords(title, ()), lang, TEXTS["title"][lang].format(name=title))
     streets = [(f["properties"], f["geometry"]["coordinates"]) for f in layers["streets"]["features"]]
-    points = [point for _, line in streets for point in line]
-    if points:
-        data["bounds"] = _box(points)
+    if streets:
+        data["bounds"] = _lived_in([(p["people"], line) for p, line in streets])
     data["places"] = [
         {"kind": f["properties"]["kind"], "label": f["properties"]["label"], "at": f["geometry"]["coordinates"]}
         for f in layers["places"]["features"]
@@ -112,6 +101,26 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
         ],
     }
     return data
+
+
+def _lived_in(streets: Sequence[tuple[float, Sequence[LonLat]]]) -> tuple[float, float, float, float]:
+    """West, south, east, north of where 98 % of the people live, and a frame: a road may run off to the next town."""
+    weights = [people for people, _ in streets]
+    if not sum(weights):
+        weights = [1.0 for _ in streets]
+    middles = [line[len(line) // 2] for _, line in streets]
+
+    def span(axis: int) -> tuple[float, float]:
+        order = sorted(range(len(streets)), key=lambda k: middles[k][axis])
+        below = list(accumulate(weights[k] for k in order))
+        low, high = (order[bisect_left(below, share * below[-1])] for share in (0.01, 0.99))
+        west, east = middles[low][axis], middles[high][axis]
+        return west - FRAME * (east - west), east + FRAME * (east - west)
+
+    points = [point for _, line in streets for point in line]
+    box = _box(points)
+    (west, east), (south, north) = span(0), span(1)
+    return max(west, box[0]), max(south, box[1]), min(east, box[2]), min(north, box[3])
 
 
 def _sectors(layers: Mapping[str, Collection], lang: str) -> list[dict[str, Any]]:

@@ -72,6 +72,21 @@ class Basemap:
         return tuple(self.place(node) for node in nodes)
 
     @cached_property
+    def _extents(self) -> tuple[tuple[float, float, float, float], ...]:
+        return tuple(
+            (min(p[0] for p in road.points), min(p[1] for p in road.points),
+             max(p[0] for p in road.points), max(p[1] for p in road.points)) for road in self.roads
+        )  # fmt: skip
+
+    def roads_within(self, south_west: LonLat, north_east: LonLat) -> list[Road]:
+        """The roads that may be seen in a frame: their extents meet it."""
+        (west, south), (east, north) = south_west, north_east
+        return [
+            road for road, (w, s, e, n) in zip(self.roads, self._extents, strict=True)
+            if w <= east and e >= west and s <= north and n >= south
+        ]  # fmt: skip
+
+    @cached_property
     def streets(self) -> Streets:
         """The names along the plan's nodes, indexed once."""
         return Streets.of(self)

@@ -165,7 +165,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Checked: no fault (ripeur check).",
     },
     "t_what_if": {
-        "fr": "Et avec {change} camion(s) ? {eur} € par jour, {unserved} tâche(s) non servie(s), tournée la plus longue {longest}",
+        "fr": "Et avec {change} camion(s) ? {eur} € par jour, {unserved} tâche(s) non servie(s), "
+        "tournée la plus longue {longest}",
         "en": "And with {change} truck(s)? {eur} € a day, {unserved} unserved task(s), longest tour {longest}",
     },
     "t_euros": {

@@ -80,6 +80,11 @@ class Frame:
         north_m = (self.y + self.h / 2 - y) * self.scale
         return self.lon + east_m / (_M_PER_DEG * math.cos(math.radians(self.lat))), self.lat + north_m / _M_PER_DEG
 
+    @property
+    def corners(self) -> tuple[LonLat, LonLat]:
+        """The land at the south-west and at the north-east."""
+        return self.land(self.x, self.y + self.h), self.land(self.x + self.w, self.y)
+
     def holds(self, at: Point, margin: float = 0.0) -> bool:
         return (
             self.x + margin <= at[0] <= self.x + self.w - margin
@@ -195,7 +200,7 @@ _QUARTER_ROWS = 3
 
 
 def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonLat]]) -> list[Frame]:
-    """Frames for quarters that lie far apart, the largest quarter first, the frame of them all last; none if not worth it.
+    """Frames for quarters that lie far apart, the largest first, the frame of them all last; none if not worth it.
 
     ``lines``: each row's points. Rows are chained to their nearest (a minimum spanning tree) and the longest links cut,
     one after another; of every cut and every way to share the box, the one that shows the average row largest wins.
@@ -214,9 +219,7 @@ def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonL
         if any(_overlap(*pair) for pair in combinations(extents, 2)):
             continue
         for rects in _shares(box, len(kept)):
-            frames = [
-                Frame.around(extent, *rect) for extent, rect in zip(extents, rects, strict=False)
-            ]
+            frames = [Frame.around(extent, *rect) for extent, rect in zip(extents, rects, strict=False)]
             frames.append(Frame.around(every, *rects[-1]))
             strays = len(lines) - sum(map(len, kept))
             seen = sum(len(q) * _effort(f) for q, f in zip(kept, frames, strict=False))
@@ -275,10 +278,8 @@ def _cuts(lines: Sequence[tuple[LonLat, LonLat]]) -> Iterator[list[list[int]]]:
         yield from ([*parts[:-1], *halves] for halves in halved(parts[-1]))
 
 
-def _shares(
-    box: tuple[float, float, float, float], quarters: int
-) -> Iterator[list[tuple[float, float, float, float]]]:
-    """Ways to share a box between quarters and, last, the frame of them all: a large frame and a strip of small ones."""
+def _shares(box: tuple[float, float, float, float], quarters: int) -> Iterator[list[tuple[float, float, float, float]]]:
+    """Ways to share a box between quarters and, last, the frame of them all: side by side, or one large."""
     x, y, w, h = box
     gap = 2.0
     for little in (0.45, 0.7):
@@ -341,7 +342,7 @@ def _base(pdf: FPDF, frame: Frame, basemap: Basemap) -> None:
     if frame.scale <= _BUILDINGS_M_PER_MM:
         areas(basemap.buildings, (228, 224, 216))
     drawn = []
-    for road in basemap.roads:
+    for road in basemap.roads_within(*frame.corners):
         width = _WIDTHS_MM.get(road.highway.removesuffix("_link"))
         if frame.scale > _DUST_M_PER_MM.get(road.highway, _PATHS_M_PER_MM if width is None else math.inf):
             continue
@@ -494,7 +495,7 @@ def _names(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Ba
     roads = basemap.streets.roads
     driven = {roads[pair].name for leg in tour.legs for pair in pairwise(leg.osm_nodes) if pair in roads}
     best: dict[str, tuple[float, Point, Point]] = {}
-    for road in basemap.roads:
+    for road in basemap.roads_within(*frame.corners):
         if not road.name or (road.name not in ours and road.highway in ("footway", "path", "steps", "track")):
             continue
         run = _straightest([frame.at(p) for p in road.points], frame)

@@ -80,7 +80,7 @@ def write_gpx(plan: Plan, basemap: Basemap, words: AreaWords, folder: Path, lang
 
 def _gpx(plan: Plan, tour: Tour, told: Iterable[Row], basemap: Basemap, words: AreaWords, lang: str) -> ET.Element:
     root = ET.Element("gpx", {"xmlns": GPX, "version": "1.1", "creator": f"Ripeur {plan.program_version}".strip()})
-    title = f"{text('tour', lang)} {tour.id}, {plan.date.isoformat()}"
+    title = f"{text('tour', lang)} {catalogue.tour_name(tour)}, {plan.date.isoformat()}"
     metadata = ET.SubElement(root, "metadata")
     _said(metadata, "name", title)
     _said(metadata, "desc", f"{words.name}. {basemap.attribution}")
@@ -102,7 +102,7 @@ def _gpx(plan: Plan, tour: Tour, told: Iterable[Row], basemap: Basemap, words: A
         _said(point, "time", written(row.start_at))
         _said(point, "name", _step(row, words, lang))
         if row.notes:
-            _said(point, "cmt", "; ".join(catalogue.note(n.key, lang, n.m, n.seconds) for n in row.notes))
+            _said(point, "cmt", "; ".join(catalogue.note(n.key, lang, n.m, n.seconds, n.street) for n in row.notes))
     track = ET.SubElement(root, "trk")
     _said(track, "name", title)
     segment = ET.SubElement(track, "trkseg")

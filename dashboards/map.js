@@ -57,6 +57,9 @@ function ripeur(map, plan) {
     }
     return { points, box };
   };
+  const boxOf = (things) => things.reduce(
+    (box, thing) => [Math.min(box[0], thing.box[0]), Math.min(box[1], thing.box[1]), Math.max(box[2], thing.box[2]),
+      Math.max(box[3], thing.box[3])], [Infinity, Infinity, -Infinity, -Infinity]);
   const base = {
     roads: plan.base.roads
       .map(([rank, name, line]) => ({ rank, name: plan.base.names[name], ...flat(line) }))
@@ -65,6 +68,8 @@ function ripeur(map, plan) {
     water: plan.base.water.map(flat),
     green: plan.base.green.map(flat),
   };
+  // An extract ends somewhere: sea and woods are drawn as far as the streets go, as on a sheet of paper.
+  const sheet = boxOf(base.roads.length ? base.roads : base.buildings);
   const ROAD_M = [15, 12, 10, 9, 7.5, 5, 2.5];
   const ROAD_PX = [3.2, 2.6, 2, 1.5, 1, 0.7, 0.5];
   const middle = L.latLng((plan.bounds[1] + plan.bounds[3]) / 2, (plan.bounds[0] + plan.bounds[2]) / 2);
@@ -84,6 +89,14 @@ function ripeur(map, plan) {
       const seen = (thing, pad) =>
         thing.box[2] * scale > left - pad && thing.box[0] * scale < left + size + pad &&
         thing.box[3] * scale > top - pad && thing.box[1] * scale < top + size + pad;
+      pen.fillStyle = "#e4e1da";
+      pen.fillRect(0, 0, size, size);
+      pen.beginPath();
+      pen.rect(sheet[0] * scale - left - 12, sheet[1] * scale - top - 12, (sheet[2] - sheet[0]) * scale + 24,
+        (sheet[3] - sheet[1]) * scale + 24);
+      pen.clip();
+      pen.fillStyle = "#f3f1ec";
+      pen.fillRect(0, 0, size, size);
       const trace = (thing) => {
         const p = thing.points;
         pen.moveTo(p[0] * scale - left, p[1] * scale - top);
@@ -203,9 +216,12 @@ function ripeur(map, plan) {
   const picture = (name) =>
     '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true"><path d="' +
     ICONS[name] + '"/></svg>';
-  const badge = (shape, inside, colour) => {
+  const badge = (shape, inside, tour) => {
     const made = element("div", { class: "badge " + shape });
-    if (colour) made.style.setProperty("--colour", colour);
+    if (tour) {
+      made.style.setProperty("--colour", tour.colour);
+      made.style.color = tour.ink;
+    }
     made.innerHTML = inside; // only from ICONS and fixed letters
     return made;
   };
@@ -218,8 +234,8 @@ function ripeur(map, plan) {
   const tours = plan.tours.map((written) => {
     const tour = { ...written, group: L.layerGroup(), shown: true };
     let last = null;
-    tour.legs = written.legs.map(([kind, row, start, end, side, foot, reversals, points, kg, dwellings], index) => {
-      const leg = { kind, row: tour.rows[row] || null, start, end, side, foot, reversals, kg, dwellings, index };
+    tour.legs = written.legs.map(([kind, row, start, end, side, foot, points, kg, dwellings], index) => {
+      const leg = { kind, row: tour.rows[row] || null, start, end, side, foot, kg, dwellings, index };
       leg.points = undelta(points);
       last = leg.at = leg.points[0] || last;
       if (leg.points.length) last = foot ? leg.points[0] : leg.points[leg.points.length - 1];
@@ -236,18 +252,22 @@ function ripeur(map, plan) {
       }
     }
     for (const leg of tour.legs) {
-      let made = null;
-      if (leg.reversals) made = marker(turningPoint(leg), badge("reverse", picture("reverse")), T("key_reversal"));
-      else if (leg.kind === "collect" && leg.points.length === 1) {
-        const what = leg.row && leg.row.task;
-        const inside = what === "presentation_point" ? "P" : picture("bin");
-        made = marker(leg.at, badge(what === "drop_off" ? "round" : "", inside, tour.colour), T(what || "collect"));
-      }
-      if (!made) continue;
+      if (leg.kind !== "collect" || leg.points.length !== 1) continue;
+      const what = leg.row && leg.row.task;
+      const inside = what === "presentation_point" ? "P" : picture("bin");
+      const label = T(what || "collect") + " " + (leg.row ? leg.row.street || "" : "");
+      const made = marker(leg.at, badge(what === "drop_off" ? "round" : "point", inside, tour), label);
       made.on("click", () => show(tour, leg, made.getLatLng()));
       tour.group.addLayer(made);
     }
-    tour.truckMark = marker([0, 0], element("div", { class: "badge truck", colour: tour.colour }, tour.id), tour.id, [64, 24]);
+    for (const [row, ...at] of written.turnings) {
+      const leg = tour.legs[(tour.rows[row].legs || [0])[0]];
+      const made = marker(undelta(at)[0], badge("reverse", picture("reverse")), T("key_reversal") + " " + (tour.rows[row].street || ""));
+      made.on("click", () => show(tour, leg, made.getLatLng()));
+      tour.group.addLayer(made);
+    }
+    tour.truckMark = marker([0, 0], badge("truck", "", tour), tour.name, [64, 24]);
+    tour.truckMark.options.icon.options.html.append(tour.name);
     tour.group.addTo(map);
     return tour;
   });
@@ -256,12 +276,6 @@ function ripeur(map, plan) {
     if (leg.line && leg.kind !== "collect") leg.line.bringToBack();
   }));
   drivesBehind();
-
-  function turningPoint(leg) {
-    const p = leg.points;
-    for (let i = 1; i + 1 < p.length; i++) if (p[i - 1].equals(p[i + 1], 1e-7)) return p[i];
-    return p[Math.floor(p.length / 2)];
-  }
 
   // --- cards -------------------------------------------------------------------------------------------------------
 
@@ -273,15 +287,15 @@ function ripeur(map, plan) {
   const legName = (leg) => (leg.kind === "drive" ? T("drive") : leg.row ? rowName(leg.row) : T(leg.kind));
   const sideName = (leg) =>
     leg.foot ? T("foot") : leg.side === "both" ? T("both") : leg.side ? T("side") + " : " + T(leg.side) : "";
-  const CALM = ["oneway", "window", "u_turn_before", "presentation"]; // the others are warnings
-  const note = ([key, m, seconds]) => {
+  const CALM = ["oneway", "window", "u_turn_before", "presentation", "foot"]; // the others are warnings
+  const note = ([key, m, seconds, at]) => {
     const hour = (s) => String(Math.floor(s / 3600)).padStart(2, "0") + ":" + String(Math.floor(s / 60) % 60).padStart(2, "0");
     return T("note_" + key, {
       length: m ? metres(m) : "", height: m ? number(m, 1) + "\u00a0m" : "",
-      window: seconds ? seconds.map(hour).join("–") : "",
+      window: seconds ? seconds.map(hour).join("–") : "", at: at ? " (" + at + ")" : "",
     });
   };
-  const between = (row) => [row.a, row.b].filter(Boolean).join(" > ");
+  const between = (row) => (row.returns ? T("there_and_back") + " " : "") + [row.a, row.b].filter(Boolean).join(" > ");
   const swatch = (flux) => {
     const made = element("span", { class: "swatch" + (flux.colour ? "" : " nobag") });
     if (flux.colour) made.style.background = flux.colour;
@@ -298,7 +312,7 @@ function ripeur(map, plan) {
     return body;
   };
   const ofTour = (tour, row) => element("div", { class: "of", colour: tour.colour },
-    T("tour") + " " + tour.id + (row && row.n ? " · " + T("number") + " " + row.n : ""));
+    T("tour") + " " + tour.name + (row && row.n ? " · " + T("number") + " " + row.n : ""));
   const shortCard = (tour, leg) => {
     const parts = [element("b", {}, legName(leg)), element("br"), [sideName(leg), times(leg)].filter(Boolean).join(" · ")];
     if (leg.kind === "collect") {
@@ -456,7 +470,7 @@ function ripeur(map, plan) {
           pen.lineWidth = 1.6;
           pen.strokeStyle = "#fff";
           pen.stroke();
-          pen.fillStyle = "#fff";
+          pen.fillStyle = tour.ink;
           pen.fillText(row.n, x, y + 0.5);
         }
       }
@@ -579,11 +593,11 @@ function ripeur(map, plan) {
         if (points.length) map.fitBounds(L.latLngBounds(points), { padding: [120, 120], maxZoom: 17.5, animate: false });
         show(tour, leg, points.length ? points[Math.floor(points.length / 2)] : leg.at);
       },
-    }, element("span", { class: "n" + (row.n ? "" : " none"), colour: tour.colour }, row.n ? String(row.n) : "•"),
+    }, element("span", { class: "n" + (row.n ? "" : " none"), colour: tour.colour, style: "--ink-on:" + tour.ink }, row.n ? String(row.n) : "•"),
     what, element("span", { class: "at" }, clock(row.start))));
   };
   for (const tour of tours) {
-    tour.box = element("input", { type: "checkbox", checked: "", "aria-label": T("show_tour", { tour: tour.id }) });
+    tour.box = element("input", { type: "checkbox", checked: "", "aria-label": T("show_tour", { tour: tour.name }) });
     tour.box.addEventListener("change", () => switchTour(tour, tour.box.checked));
     const crew = tour.loaders ? " + " + T(tour.loaders === 1 ? "one_loader" : "n_loaders", { n: tour.loaders }) : "";
     const people = (tour.driver || T("nobody")) + crew;
@@ -595,8 +609,8 @@ function ripeur(map, plan) {
       }
     });
     tour.card = element("li", { class: "tour", colour: tour.colour },
-      element("div", { class: "head" }, element("label", {}, tour.box, tour.id),
-        element("button", { type: "button", "aria-label": T("zoom_to") + " " + tour.id,
+      element("div", { class: "head" }, element("label", {}, tour.box, tour.name),
+        element("button", { type: "button", "aria-label": T("zoom_to") + " " + tour.name,
           onclick: () => fit(tour.legs.flatMap((leg) => leg.points)) }, T("zoom_to"))),
       element("div", { class: "figures" },
         element("b", {}, times(tour)), " · " + T("truck") + " " + tour.truck + " · " + people, element("br"),
@@ -632,16 +646,17 @@ function ripeur(map, plan) {
     (dash ? ' stroke-dasharray="' + dash + '"' : "") + "/>";
   const drawing = (inside) => '<svg width="44" height="18" aria-hidden="true">' + inside + "</svg>";
   const markHtml = (made) => element("span", { class: "mark" }, made);
-  const keyColour = tours.length ? tours[0].colour : "#0055cc";
+  const keyTour = tours.length ? tours[0] : { colour: "#0055cc", ink: "#fff" };
+  const keyColour = keyTour.colour;
   const key = [
     [drawing(line("#fff", 9, "", 9) + line("#bbb", 1, "", 4) + line("#bbb", 1, "", 14) + line(keyColour, 4, "", 13)), "key_right"],
     [drawing(line(keyColour, 7, "", 9)), "key_both"],
     [drawing(line(keyColour, 2, "6 6", 9)), "key_drive"],
     [drawing(line(keyColour, 4, "1 7", 9).replace("/>", ' stroke-linecap="round"/>')), "key_foot"],
-    [markHtml(badge("round", "12", keyColour)), "key_number"],
+    [markHtml(badge("round", "12", keyTour)), "key_number"],
     [markHtml(badge("reverse", picture("reverse"))), "key_reversal"],
-    [markHtml(badge("", "P", keyColour)), "key_presentation"],
-    [markHtml(badge("round", picture("bin"), keyColour)), "key_drop_off"],
+    [markHtml(badge("", "P", keyTour)), "key_presentation"],
+    [markHtml(badge("round", picture("bin"), keyTour)), "key_drop_off"],
     [markHtml(badge("house", picture("unload"))), "key_site"],
     [markHtml(badge("house", picture("house"))), "key_depot"],
     [drawing(line(plan.unservedColour, 6, "", 9)), "key_unserved"],
@@ -729,7 +744,7 @@ function ripeur(map, plan) {
   // Far out, marks are dots: forty reversals must not hide the streets.
   const far = () => map.getContainer().classList.toggle("far", map.getZoom() < 14.5);
   map.on("zoomend", far);
-  map.fitBounds([[plan.bounds[1], plan.bounds[0]], [plan.bounds[3], plan.bounds[2]]], { padding: [20, 20], animate: false });
+  map.fitBounds([[plan.bounds[1], plan.bounds[0]], [plan.bounds[3], plan.bounds[2]]], { paddingTopLeft: [16, 16], paddingBottomRight: [16, narrow.matches ? 76 : 66], animate: false }); // the clock's bar
   const asked = /^#(\d+(?:\.\d+)?)\/(-?\d+\.\d+)\/(-?\d+\.\d+)$/.exec(location.hash); // #zoom/lat/lon, as other maps have
   if (asked) map.setView([Number(asked[2]), Number(asked[3])], Number(asked[1]), { animate: false });
   far();

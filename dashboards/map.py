@@ -22,8 +22,8 @@ from folium.template import Template
 
 from dashboards import catalogue
 from dashboards.basemap import Basemap, LonLat
-from dashboards.catalogue import AreaWords, text
-from dashboards.palette import UNSERVED_COLOUR, tour_colour
+from dashboards.catalogue import AreaWords, text, tour_name
+from dashboards.palette import UNSERVED_COLOUR, ink_on, tour_colour
 from dashboards.rows import Row, rows
 from fleet import Leg, Plan, Task, Tour
 
@@ -71,8 +71,10 @@ class OfflineMap(folium.Map):
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
+        "var moves = !matchMedia('(prefers-reduced-motion: reduce)').matches;\n"
         "var {{ this.get_name() }} = L.map('map', {zoomControl: false, attributionControl: false, preferCanvas: true,"
-        " zoomSnap: 0.5, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
+        " zoomAnimation: moves, fadeAnimation: moves, markerZoomAnimation: moves, inertia: moves,"
+        " zoomSnap: 0.25, maxZoom: 20, minZoom: 9, center: {{ this.location|tojson }}, zoom: 13});\n"
         "ripeur({{ this.get_name() }}, JSON.parse(document.getElementById('plan').textContent));"
         "{% endmacro %}"
     )
@@ -202,12 +204,15 @@ def _tour(plan: Plan, tour: Tour, index: int, basemap: Basemap, words: AreaWords
     tasks = plan.tasks_by_id
     collected = [leg for leg in tour.legs if leg.kind == "collect"]
     return {
-        "id": tour.id, "colour": tour_colour(index), "truck": tour.truck, "driver": tour.driver,
-        "loaders": tour.loaders, "start": _s(tour.start_at.timestamp()), "end": _s(tour.end_at.timestamp()),
+        "id": tour.id, "name": tour_name(tour), "colour": tour_colour(index),
+        "ink": "#fff" if ink_on(tour_colour(index)) == (255, 255, 255) else "#000",
+        "truck": tour.truck, "driver": tour.driver, "loaders": tour.loaders,
+        "start": _s(tour.start_at.timestamp()), "end": _s(tour.end_at.timestamp()),
         "km": figures.get("km", sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000),
         "kg": sum(kg for leg in collected for kg in leg.kg.values()),
         "trips": sum(leg.kind == "unload" for leg in tour.legs),
-        "reversals": sum(leg.reversals for leg in tour.legs),
+        "turnings": [[i, *_deltas([basemap.place(note.node)])] for i, row in enumerate(told) for note in row.notes
+                     if note.node is not None],
         "rows": [_row(row, words) for row in told],
         "legs": [_leg(leg, row_of.get(i, -1), basemap, tasks) for i, leg in enumerate(tour.legs)],
     }  # fmt: skip
@@ -220,17 +225,17 @@ def _row(row: Row, words: AreaWords) -> dict[str, Any]:
         "kg": {flux: round(kg, 1) for flux, kg in (row.kg or {}).items()}, "dwellings": row.dwellings,
         "containers": row.containers, "trip": row.trip, "foot": row.on_foot, "legs": row.legs,
         "site": words.site_label(row.site) if row.site else "",
-        "notes": [[note.key, note.m, note.seconds] for note in row.notes],
+        "notes": [[note.key, note.m, note.seconds, note.street] for note in row.notes], "returns": row.returns,
     }  # fmt: skip
     return {key: value for key, value in found.items() if value not in (None, "", 0, False, [], {}, ())}
 
 
 def _leg(leg: Leg, row: int, basemap: Basemap, tasks: Mapping[str, Task]) -> list[Any]:
-    """[kind, row, start s, end s, side, on foot, reversals, points, kg, dwellings]; its row has the sums."""
+    """[kind, row, start s, end s, side, on foot, points, kg, dwellings]; its row has the sums."""
     task = tasks.get(leg.task or "")
     return [
         leg.kind, row, _s(leg.start_at.timestamp()), _s(leg.end_at.timestamp()), leg.side or "",
-        int(leg.mode == "foot"), leg.reversals, _deltas(basemap.line(leg.osm_nodes)),
+        int(leg.mode == "foot"), _deltas(basemap.line(leg.osm_nodes)),
         {flux: round(kg, 1) for flux, kg in leg.kg.items()}, task.dwellings if task else 0,
     ]  # fmt: skip
 

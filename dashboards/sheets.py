@@ -59,7 +59,7 @@ TYPES = (
     Type(11.0, 10.0, 4.6, 4.1, 0.4, False, 74.0),
 )
 #: A short tour stands on one page with a map of at least this height.
-_ONE_PAGE_MAP_MM = 120.0
+_ONE_PAGE_MAP_MM = 112.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ class _Sheet:
         carried = {flux for row in self.told for flux, kg in (row.kg or {}).items() if kg}
         self.flux = [flux for flux in words.flux if flux.name in carried]
         self.type = TYPES[0]
+        self.widths: dict[tuple[str, float, bool, str], float] = {}  # measuring is most of the work
         self.cells: list[tuple[Flux, float, float]] = []  # flux, left edge in the column, width
         self.loads_at = COLUMN
         self.next_street = {id(a): self._first_street(b) for a, b in pairwise(self.told)}
@@ -160,12 +161,14 @@ class _Sheet:
     def _layout(self, has_map: bool) -> Layout:
         """The first of: one page, front and back with the largest type that leaves room for the map, more pages."""
         front, back = _BOTTOM - self._head_height(), _BOTTOM - MARGIN - 10.5
-        blocks = self._blocks(TYPES[0])
-        halves = _balanced(blocks)
-        if front - _highest(halves) >= (_ONE_PAGE_MAP_MM if has_map else 0):
-            return Layout((halves,))
+        for size in TYPES[:3]:
+            halves = _balanced(self._blocks(size))
+            if front - _highest(halves) >= (_ONE_PAGE_MAP_MM if has_map else 0):
+                return Layout((halves,))
         for size in TYPES:
             blocks = self._blocks(size)
+            if _highest(_balanced(blocks)) <= front:
+                return Layout((_balanced(blocks),), has_map)
             first, rest = _filled(blocks, front)
             halves = _balanced(rest)
             if back - _highest(halves) >= (size.map_mm if has_map else 0):
@@ -272,7 +275,7 @@ class _Sheet:
         return MARGIN + 9.5
 
     def _head_height(self) -> float:
-        return MARGIN + 27.5 + 6.2 * ((len(self.flux) + 2) // 3)
+        return MARGIN + 27.5 + 6.2 * (-(-len(self.flux) // self._flux_a_line()))
 
     def _head(self) -> float:
         """Tour, day, truck, people, times, totals, and one coloured square for each bag."""
@@ -285,12 +288,12 @@ class _Sheet:
         km = sum(leg.length_m for leg in tour.legs if leg.mode == "truck")
         trips = sum(leg.kind == "unload" for leg in tour.legs)
         totals = self._totals()
+        expected = f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}"
         facts = (
             (text("truck", lang), tour.truck, 24.0),
             (text("driver", lang), crew, 62.0),
             (text("start_end", lang), times, 42.0),
-            (text("expected", lang), f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}, "
-             f"{mass(sum(totals.values()), lang)}", 68.0),
+            (text("expected", lang), f"{expected}, {mass(sum(totals.values()), lang)}", 68.0),
         )  # fmt: skip
         x = MARGIN
         for label, value, width in facts:
@@ -301,14 +304,22 @@ class _Sheet:
             self._fitted(value, x, MARGIN + 24, width - 2, 15, bold=True)
             x += width
         y = MARGIN + 26.3
+        each = self._flux_a_line()
         for i, flux in enumerate(self.flux):
-            x, at = MARGIN + (i % 3) * _INNER / 3, y + (i // 3) * 6.2
+            x, at = MARGIN + (i % each) * _INNER / each, y + (i // each) * 6.2
             self._square(flux, x, at, 4.8)
-            bags = self.words.bags(flux.name, totals[flux.name])
-            count = text("bag_count", lang, n=number(bags, lang)) if bags is not None else text("without_bag", lang)
-            words = f"{flux.label} : {count}, {mass(totals[flux.name], lang)}"
-            self._fitted(words, x + 6, at + 3.9, _INNER / 3 - 9, 11.5, least=9)
+            self._fitted(self._expected(flux), x + 6, at + 3.9, _INNER / each - 8, 12, least=8)
         return self._head_height()
+
+    def _expected(self, flux: Flux) -> str:
+        kg = self._totals()[flux.name]
+        bags = self.words.bags(flux.name, kg)
+        count = text("bag_count", self.lang, n=number(bags, self.lang)) if bags is not None else ""
+        return f"{flux.label} : {count or text('without_bag', self.lang)}, {mass(kg, self.lang)}"
+
+    def _flux_a_line(self) -> int:
+        fits = all(self._wide(self._expected(flux), _WORDS_PT) <= _INNER / 3 - 8 for flux in self.flux)
+        return 3 if fits else 2
 
     def _totals(self) -> dict[str, float]:
         totals = dict.fromkeys((flux.name for flux in self.words.flux), 0.0)
@@ -334,7 +345,7 @@ class _Sheet:
     # --- rows ---
 
     def _collect_block(self, row: Row) -> Block:
-        """The way to it, what happens before, then name, loads, second words and warnings on as few lines as hold them."""
+        """The way to it, what happens before, then name, loads, second words, warnings on as few lines as hold them."""
         size, lines = self.type, [*self._via_lines(row), *self._warning_lines(row, before=True)]
         title, second = self._title(row), self._second(row)
         warnings = [self._warning(note) for note in row.notes if self._warns(note) and not _is_before(note)]
@@ -383,7 +394,7 @@ class _Sheet:
                 pdf.set_font("helvetica", "B", 10 if (row.number or 0) < 100 else 9)
                 pdf.set_line_width(0.1)
                 disc(pdf, x + 3.1, middle, 2.6, str(row.number), self.colour)
-                pdf.set_font("helvetica", "", size.main)
+                pdf.set_font("helvetica", "", min(size.main, 12))  # the arrow stands close
                 pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
                 self._turn(row.turn, x + _ARROW, middle, 4.6, (0, 0, 0))
                 self._side(row, x + _SIDE, middle)
@@ -484,7 +495,9 @@ class _Sheet:
         """Where a row begins and ends, where the rows around it do not say so; its windows; its containers."""
         lang = self.lang
         last = self.last_row.get(id(row))
-        came = (row.via[-1].street if row.via else last.street if last and last.kind == "collect" else "") if last else ""
+        came = (
+            (row.via[-1].street if row.via else last.street if last and last.kind == "collect" else "") if last else ""
+        )
         plain = row.turn in ("left", "right", "back") or row.from_street in ("", came) or row.street == came
         a = "" if plain else street(row.from_street, lang)
         told_next = row.to_street == self.next_street.get(id(row)) and not row.returns
@@ -557,7 +570,9 @@ class _Sheet:
     def _band_block(self, row: Row) -> Block:
         size = self.type
         lines = [*self._via_lines(row), *self._warning_lines(row, before=True), *self._warning_lines(row, before=False)]
-        fill = {"unload": (35, 35, 35), "break": (255, 232, 140), "wait": (255, 246, 214)}.get(row.kind, (222, 222, 222))
+        fill = {"unload": (35, 35, 35), "break": (255, 232, 140), "wait": (255, 246, 214)}.get(
+            row.kind, (222, 222, 222)
+        )
         ink = (255, 255, 255) if row.kind == "unload" else (0, 0, 0)
         high = size.line + 1.2
 
@@ -579,8 +594,8 @@ class _Sheet:
         lines.append((high, head))
         found = [(flux, kg) for flux in self.flux if (kg := (row.kg or {}).get(flux.name, 0.0))]
         each = 3 if len(found) <= 3 else 2
-        for i in range(0, len(found) if row.kind == "unload" else 0, each):
-            lines.append((size.low + 1.0, self._weighed_line(found[i : i + each], each)))
+        starts = range(0, len(found) if row.kind == "unload" else 0, each)
+        lines += [(size.low + 1.0, self._weighed_line(found[i : i + each], each)) for i in starts]
         return Block(tuple(lines), 2 * size.gap if row.via else size.gap)
 
     def _weighed_line(self, found: Sequence[tuple[Flux, float]], each: int) -> Callable[[float, float], None]:
@@ -648,7 +663,7 @@ class _Sheet:
         self.pdf.set_text_color(0, 0, 0)
 
     def _side(self, row: Row, x: float, middle: float) -> None:
-        """A street seen from above, driving upwards, with a bar on each side that is collected; two feet's path; a P."""
+        """A street seen from above, driving upwards, with a bar on each collected side; or someone walking; or a P."""
         pdf = self.pdf
         if row.task_kind == "presentation_point":
             self._point_sign(x + 0.4, middle)
@@ -704,8 +719,11 @@ class _Sheet:
     # --- words ---
 
     def _wide(self, words: str, size: float, bold: bool = False, style: str = "") -> float:
-        self.pdf.set_font("helvetica", "B" if bold else style, size)
-        return self.pdf.get_string_width(latin(words))
+        asked = (words, size, bold, style)
+        if asked not in self.widths:
+            self.pdf.set_font("helvetica", "B" if bold else style, size)
+            self.widths[asked] = self.pdf.get_string_width(latin(words))
+        return self.widths[asked]
 
     def _right(self, words: str, x: float, y: float, size: float | None = None) -> None:
         if size is not None:
@@ -715,6 +733,7 @@ class _Sheet:
     def _centred(self, words: str, x: float, y: float, width: float, size: float) -> None:
         while self._wide(words, size) > width and size > 8:
             size -= 0.5
+        self.pdf.set_font("helvetica", "", size)
         self.pdf.text(x - self.pdf.get_string_width(latin(words)) / 2, y, latin(words))
 
     def _fitted(

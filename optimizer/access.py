@@ -27,7 +27,7 @@ _BARRIERS = frozenset(
     (
         "bollard", "block", "cycle_barrier", "jersey_barrier", "fence", "wall", "chain", "debris", "log", "turnstile",
         "stile", "kissing_gate", "sump_buster", "planter", "full-height_turnstile", "motorcycle_barrier", "bus_trap",
-        "horse_stile", "kerb", "rope",
+        "horse_stile", "rope",
     )
 )  # fmt: skip
 _NUMBER = re.compile(r"^\s*(\d+(?:[.,]\d+)?)\s*([a-z]*)")
@@ -92,12 +92,16 @@ def lanes(tags: Mapping[str, str]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def access(tags: Mapping[str, str], heavy: bool) -> str | None:
-    """The most specific access value that speaks of this vehicle, or None."""
-    for key in ("hgv" if heavy else "goods", "motor_vehicle", "vehicle", "access"):
-        if key in tags:
-            values = tags[key].split(";")
-            return next((v for v in values if v in _OPEN), values[0])
+def access(tags: Mapping[str, str], heavy: bool, direction: str | None = None) -> str | None:
+    """The most specific access value that speaks of this vehicle, or None.
+
+    ``direction``: ``forward`` or ``backward`` along the way, where signs may differ (``hgv:backward=no``).
+    """
+    for key in (*(("hgv",) if heavy else ()), "goods", "motor_vehicle", "vehicle", "access"):
+        said = tags.get(f"{key}:{direction}", tags.get(key)) if direction else tags.get(key)
+        if said is not None:
+            values = [value.strip() for value in said.split(";")]
+            return next((v for v in values if v not in _CLOSED), values[0])
     return None
 
 
@@ -106,9 +110,9 @@ def way_is_public(tags: Mapping[str, str]) -> bool:
     return access(tags, heavy=False) not in _CLOSED or access(tags, heavy=True) not in _CLOSED
 
 
-def truck_may_use(tags: Mapping[str, str], truck: Truck) -> bool:
+def truck_may_use(tags: Mapping[str, str], truck: Truck, direction: str | None = None) -> bool:
     """Whether the way's tags let this truck in: access, weight, height, width, length."""
-    if access(tags, truck.gross_kg > 3500) in _CLOSED:
+    if access(tags, truck.gross_kg > 3500, direction) in _CLOSED:
         return False
     for bound, own in (
         (max_kg(tags), truck.gross_kg),

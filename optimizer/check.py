@@ -25,6 +25,7 @@ from fleet import REGIMES, Leg, Plan, Shift, Task, Tour, Truck, Unserved
 from optimizer import check_loads, check_route, check_times
 from optimizer.area import INPUT_FILES, Area
 from optimizer.check_faults import Fault, Report, fault, report_lines
+from optimizer.check_reach import round_trips
 from optimizer.passage import HEAVY_KG, Passage
 from optimizer.rawmap import MapFault, RawMap, read_map
 
@@ -277,6 +278,7 @@ class _Case:
             on_map = [t for t in streets if all(node in raw.lat_deg for node in t.osm_nodes)]
             self.task_m = {t.id: raw.length_m(t.osm_nodes) for t in on_map}
         self._passages: dict[str, Passage] = {}
+        self._reached: dict[tuple[float, ...], frozenset[tuple[int, int]]] = {}
         self._length_m = self._foot_m = 0.0
         self._reversals = 0
 
@@ -294,6 +296,17 @@ class _Case:
         if self.area is not None and self.raw is not None and truck is not None:
             yield from self._on_map(tour, self.area, self.raw, shift, truck)
 
+    def _round_trips(self, tour: Tour, passage: Passage, truck: Truck) -> frozenset[tuple[int, int]]:
+        """Where trucks of this shape drive from this depot and home without reversing; worked out once."""
+        depot = next((leg.osm_nodes[0] for leg in tour.legs if leg.osm_nodes), 0)
+        key = depot, truck.gross_kg, truck.height_m, truck.width_m, truck.length_m
+        if key not in self._reached:
+            stands = {
+                node for one in self.plan.tours for leg in one.legs if leg.kind == "unload" for node in leg.osm_nodes
+            }
+            self._reached[key] = round_trips(passage, depot, stands)
+        return self._reached[key]
+
     def _on_map(self, tour: Tour, area: Area, raw: RawMap, shift: Shift | None, truck: Truck) -> Iterator[Fault]:
         if truck.id not in self._passages:
             self._passages[truck.id] = Passage(raw, truck, area.streets.turning_places)
@@ -304,7 +317,9 @@ class _Case:
         yield from check_route.streets(tour, traced, passage)
         yield from check_route.turns(tour, traced, raw)
         yield from check_route.reversing(tour, rounds, area)
-        yield from check_route.sides(tour, self.tasks, raw, area, rounds)
+        yield from check_route.sides(
+            tour, self.tasks, raw, area, rounds, lambda: self._round_trips(tour, passage, truck)
+        )
         yield from check_times.durations(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
         self._reversals += len(rounds)
         for k, driven in traced.driven.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -322,11 +322,18 @@ def tasks_on_map(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
 
 
 def sides(
-    tour: Tour, tasks: Mapping[str, Task], raw: RawMap, area: Area, rounds: Sequence[TurnRound]
+    tour: Tour,
+    tasks: Mapping[str, Task],
+    raw: RawMap,
+    area: Area,
+    rounds: Sequence[TurnRound],
+    round_trips: Callable[[], frozenset[tuple[int, int]]],
 ) -> Iterator[Fault]:
     """Whether each collection goes along its task, in its direction and on its side.
 
-    In a dead end that the truck leaves backwards both sides are collected on the way in.
+    Both sides are collected at once where the area's rules allow it, on the way into a dead end that the truck leaves
+    backwards, and where no truck like this one comes the other way round without reversing (``round_trips``: the steps
+    that it can).
     """
     dead_ends = [frozenset(one.chain) for one in rounds if one.possible]
     at: int | None = None
@@ -342,12 +349,21 @@ def sides(
                 yield fault("FOOT_TOO_FAR", tour.id, k, task.id, own=one_way_m, limit=limit_m)
         if task.kind == "street":
             backed_out = any(chain.issuperset(task.osm_nodes) for chain in dead_ends)
-            yield from _side(tour.id, k, leg, task, raw, area, backed_out)
+            yield from _side(tour.id, k, leg, task, raw, area, backed_out, round_trips)
         elif task.osm_nodes[0] not in (leg.osm_nodes or (at,)):
             yield fault("UNSERVED.not_there", tour.id, k, task.id)
 
 
-def _side(tour: str, k: int, leg: Leg, task: Task, raw: RawMap, area: Area, backed_out: bool) -> Iterator[Fault]:
+def _side(
+    tour: str,
+    k: int,
+    leg: Leg,
+    task: Task,
+    raw: RawMap,
+    area: Area,
+    backed_out: bool,
+    round_trips: Callable[[], frozenset[tuple[int, int]]],
+) -> Iterator[Fault]:
     along = _holds(leg.osm_nodes, task.osm_nodes)
     back = _holds(leg.osm_nodes, task.osm_nodes[::-1])
     if not along and not back:
@@ -359,7 +375,8 @@ def _side(tour: str, k: int, leg: Leg, task: Task, raw: RawMap, area: Area, back
     if leg.mode == "foot" or (along and back) or way is None:
         return  # on foot, or driven in and out, both sides are at hand
     if task.side == "both":
-        if not backed_out and not _may_cross(way, area):
+        other_way = pairwise(task.osm_nodes if back else task.osm_nodes[::-1])
+        if not backed_out and not _may_cross(way, area) and (oneway(way.tags) or round_trips().issuperset(other_way)):
             yield fault("WRONG_SIDE.crossing", tour, k, task.id, way=way.id)
         return
     if not along:

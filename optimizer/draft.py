@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optimizer.problem import Solution, Visit, Window
 from optimizer.schedule import opening
@@ -444,14 +443,14 @@ class Draft:
             done = np.where(good, np.minimum(done, begin + serve_s), done)
         return done
 
-    def best(self, task: int, blink: NDArray[np.float64] | None = None) -> Offer | None:
+    def best(self, task: int, rng: np.random.Generator | None = None) -> Offer | None:
         """The cheapest place for a task; None where there is none. A new trip is opened where no trip has room.
 
-        ``blink``: random numbers; offers whose number is below 0.01 are overlooked (a search that never errs is stuck).
+        ``rng``: overlook one place in a hundred (a search that never errs is stuck).
         """
         eur, after, mode = self.offers(task)
-        if blink is not None and len(eur) > 1:
-            eur = eur + (blink[: len(eur)] < 0.01) * NEVER
+        if rng is not None and len(eur) > 1:
+            eur = eur + (rng.random(len(eur)) < 0.01) * NEVER
         if len(eur):
             i = int(eur.argmin())
             return Offer(float(eur[i]), int(after[i]), int(mode[i]))

@@ -26,10 +26,13 @@ DRIVABLE = frozenset({
     "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
     "tertiary", "tertiary_link", "unclassified", "residential", "living_street", "service", "road",
 })  # fmt: skip
-CLOSED = frozenset({"no", "private", "agricultural", "forestry", "psv", "emergency", "military"})
+CLOSED = frozenset({
+    "no", "private", "agricultural", "forestry", "psv", "bus", "emergency", "military", "restricted", "use_sidepath",
+})  # fmt: skip
 BARRIERS = frozenset({
     "bollard", "block", "cycle_barrier", "jersey_barrier", "fence", "wall", "chain", "debris", "log", "turnstile",
-    "stile", "kissing_gate", "sump_buster", "planter",
+    "stile", "kissing_gate", "sump_buster", "planter", "full-height_turnstile", "motorcycle_barrier", "bus_trap",
+    "horse_stile", "rope",
 })  # fmt: skip
 HEAVY_KG = 3500  # from here on "hgv" is meant, and a driver needs a licence C
 

@@ -21,7 +21,7 @@ from optimizer.problem import Problem, Solution
 from optimizer.repair import of_draft, repair
 from optimizer.terms import Ints, Terms
 
-REPAIR_S_PER_TASK = 1e-4  # kept back from a time limit, for the last check on the clock
+REPAIR_S_PER_TASK = 2e-4  # kept back from a time limit, for the last check on the clock
 Watch = Callable[[float], bool]  # told the best cost so far (€); True = stop now
 
 STRING = 10  # tasks in a removed string, at most
@@ -141,7 +141,7 @@ def _recreate(draft: Draft, taken: list[int], rng: np.random.Generator) -> None:
         key = -(t.travel[0][t.depot[0], t.place[left, 0]]).astype(float) * (1 if how < 0.9 else -1)
     touched = set()
     for i in np.argsort(key, kind="stable"):
-        offer = draft.best(left[i], rng.random(256))
+        offer = draft.best(left[i], rng)
         if offer is not None:
             draft.put_offer(left[i], offer)
             touched.add(int(draft.route[left[i]]))

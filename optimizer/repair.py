@@ -97,7 +97,10 @@ def _culprits(problem: Problem, k: int, visits: tuple[Visit, ...]) -> set[int]:
         mode = task.modes[visits[i].mode]
         detour = float(travel[places[i], places[i + 1]]) + float(travel[places[i + 1], places[i + 2]])
         saved_s = (
-            (detour - float(travel[places[i], places[i + 2]])) / 10 + mode.drive_s + mode.standing_s + mode.handling_s * shift.crew_factor
+            (detour - float(travel[places[i], places[i + 2]])) / 10
+            + mode.drive_s
+            + mode.standing_s
+            + mode.handling_s * shift.crew_factor
         )
         return task.unserved_eur / max(saved_s, 0.1)
 

@@ -157,9 +157,9 @@ class TruckRoads:
                 continue
             kmh = min(speeds[s.way.highway], access.max_speed_kmh(s.way.tags) or 1000.0)
             ms = max(1, round(s.length_m / kmh * 3600)) + signal_ms * sum(n in signals for n in s.nodes[1:-1])
-            if s.oneway >= 0:
+            if s.oneway >= 0 and access.truck_may_use(s.way.tags, self.truck, "forward"):
                 found[2 * s.index] = ms
-            if s.oneway <= 0:
+            if s.oneway <= 0 and access.truck_may_use(s.way.tags, self.truck, "backward"):
                 found[2 * s.index + 1] = ms
         return found
 

@@ -141,7 +141,7 @@ def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
         return plain
     basis = 0 if rule.basis == "work" else 1
     latest_s = rule.latest_s - ROUNDING_S
-    if any(rest.length_s < rule.break_s for rest in rests):  # the rests made it wait, and work, so long that more is due
+    if any(rest.length_s < rule.break_s for rest in rests):  # with rests, it waits so long that more is due
         return _best(route, tuple(_Rest(rest.before, rule.break_s) for rest in rests))
     if rests and plain.tail[basis] <= latest_s:  # rested, and nothing more is due before the end
         return plain

@@ -143,8 +143,12 @@ class _Served:
                 if inward.reachable:
                     return [inward]
         driven = [self.driven(stretch, nodes, side) for nodes, side in sides_of(stretch, self.area.traffic_side)]
-        if all(p.reachable for p in driven):
+        reached = [p for p in driven if p.reachable]
+        if len(reached) == len(driven):
             return driven
+        if reached and not stretch.oneway:  # no truck comes the other way round: crossing is the lesser evil
+            nodes = reached[0].osm_nodes
+            return [self._street(stretch, nodes, "both", [nodes])]
         near = self.nearest_reached(stretch)
         if near is not None:
             return near

@@ -322,7 +322,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_the_checker_imports_neither_search_nor_roads() -> None:
-    own = {"check", "check_faults", "check_loads", "check_times", "check_route", "rawmap", "passage"}
+    own = {"check", "check_faults", "check_loads", "check_times", "check_route", "check_reach", "rawmap", "passage"}
     seen, left = set(), {"check"}
     while left:
         name = left.pop()

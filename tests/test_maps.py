@@ -77,6 +77,7 @@ def test_the_page_draws_itself_with_every_host_blocked_and_asks_nobody(tmp_path:
         assert part in dom
     assert dom.count('class="tour"') == 2
     assert "T1-matin" in dom
+    assert 'class="badge reverse"' in dom
     assert "2 non collectés" in dom
     assert dom.count("<canvas") >= 3
 
@@ -140,10 +141,32 @@ def test_every_leg_of_every_tour_is_on_the_map(tmp_path: Path) -> None:
     assert [t["id"] for t in found["tours"]] == [t.id for t in plan.tours]
     for drawn, tour in zip(found["tours"], plan.tours, strict=True):
         assert [leg[0] for leg in drawn["legs"]] == [leg.kind for leg in tour.legs]
-        assert [len(leg[7]) for leg in drawn["legs"]] == [2 * len(leg.osm_nodes) for leg in tour.legs]
+        assert [len(leg[6]) for leg in drawn["legs"]] == [2 * len(leg.osm_nodes) for leg in tour.legs]
         in_rows = sorted(i for row in drawn["rows"] for i in row.get("legs", []))
         assert in_rows == [i for i, leg in enumerate(tour.legs) if leg.kind != "drive"]
     assert len(found["unserved"]) == 2
+
+
+def test_people_read_the_shifts_name_and_machines_the_id(tmp_path: Path) -> None:
+    plan = small_plan()
+    tours = tuple(replace(tour, id=f"2026-11-23-{tour.shift}") for tour in plan.tours)
+    html = page(tmp_path, replace(plan, tours=tours)).read_text("utf-8")
+    assert [(t["id"], t["name"]) for t in data(html)["tours"]] == [(t.id, t.shift) for t in tours]
+    assert "tour.id" not in html.split('id="plan"')[0]
+
+
+def test_a_street_left_in_reverse_has_its_mark_where_the_truck_turns(tmp_path: Path) -> None:
+    first = data(page(tmp_path).read_text("utf-8"))["tours"][0]
+    ((row, lon, lat),) = first["turnings"]
+    assert first["rows"][row]["street"] == "Rue des Lilas"
+    expected = small_basemap().place(1759785856)
+    assert (lon / SCALE, lat / SCALE) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_page_stands_still_for_who_asks_for_it(tmp_path: Path) -> None:
+    html = page(tmp_path).read_text("utf-8")
+    assert html.count("prefers-reduced-motion: reduce") >= 2
+    assert "zoomAnimation: moves" in html
 
 
 def test_english_pages_have_no_french_and_both_languages_have_every_text(tmp_path: Path) -> None:

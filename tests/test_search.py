@@ -153,6 +153,16 @@ def test_a_plan_larger_than_a_part_is_improved_part_by_part(monkeypatch: pytest.
     assert cost_eur(day, plan) < cost_eur(day, first)
 
 
+def test_a_plan_of_very_many_short_trips_is_improved() -> None:
+    day = street_problem(400, 30)
+    day = replace(day, shifts=tuple(replace(s, capacity=(350.0, 22.0)) for s in day.shifts))
+    first = construct(day)
+    assert sum(v.kind == "unload" for visits in first.routes for v in visits) > 40
+    plan = improve(day, first, time.monotonic() + 1.5)
+    judge(day, plan)
+    assert cost_eur(day, plan) < cost_eur(day, first)
+
+
 def test_the_same_seed_gives_the_same_first_plan() -> None:
     day = street_problem(100, 3)
     assert solve(day, None, 0, 7) == solve(day, None, 0, 7)

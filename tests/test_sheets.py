@@ -4,14 +4,16 @@ import re
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from dashboards.basemap import Basemap, Road
-from dashboards.drawing import Frame, beside, latin
+from dashboards.catalogue import street
+from dashboards.drawing import Frame, beside, insets, latin
 from dashboards.rows import Note, Row, rows, turn
-from dashboards.sheets import LARGE, SMALL, write_sheets
+from dashboards.sheets import TYPES, write_sheets
 from fleet import Plan, Task, Tour
 from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
 
@@ -60,11 +62,61 @@ def test_reversing_walking_one_ways_and_low_bridges_are_noted() -> None:
     dead_end = next(row for row in told() if row.notes and row.notes[0].key == "reverse")
     assert dead_end.street == "Rue des Lilas"
     assert dead_end.notes[0].m == pytest.approx(82.5, abs=1)
+    assert dead_end.notes[0].node == 1759785856
     assert {note.key for note in row_of(told(), "Rue des Genêts").notes} == {"oneway", "height"}
     walked = next(row for row in told(1) if row.on_foot)
     assert [note.key for note in walked.notes] == ["foot"]
     assert walked.notes[0].m == pytest.approx(59.3, abs=1)
     assert Note("presentation") in row_of(told(1), "Escalier des Roses").notes
+
+
+def dead_end_tour(*, reversing_m: float, back: bool) -> tuple[Row, ...]:
+    """An avenue, a dead end off it collected to its end (and back where ``back``), and on along the avenue."""
+    avenue = Road("secondary", "Avenue", ((7.400, 43.73), (7.401, 43.73), (7.402, 43.73)), (1, 2, 3))
+    end = Road("residential", "Impasse", ((7.401, 43.73), (7.401, 43.731), (7.401, 43.732)), (2, 20, 21))
+    network = Network([avenue, end])
+    maker = TourMaker(network, datetime(2026, 11, 23, 4, tzinfo=UTC), 1)
+    kg = {"residual": 50.0}
+    maker.collect(Task("in", "street", 1, (2, 20, 21), "right", kg, 9, "Impasse"))
+    if back:
+        maker.collect(Task("out", "street", 1, (21, 20, 2), "right", kg, 9, "Impasse"))
+    maker.collect(Task("on", "street", 1, (2, 3), "right", kg, 9, "Avenue"))
+    tour = maker.done("T1", "T1")
+    turned = (
+        next(i for i, leg in enumerate(tour.legs) if leg.kind == "drive" and leg.osm_nodes[0] == 21) if not back else -1
+    )
+    legs = [
+        replace(leg, reversals=1, reversing_m=reversing_m) if i == turned else leg for i, leg in enumerate(tour.legs)
+    ]
+    if back:
+        first = next(i for i, leg in enumerate(legs) if leg.task == "out")
+        turn_round = replace(
+            legs[first], kind="drive", task=None, side=None, kg={}, osm_nodes=(21,), length_m=0.0,
+            end_at=legs[first].start_at, reversals=1, reversing_m=reversing_m,
+        )  # fmt: skip
+        legs.insert(first, turn_round)
+    plan = replace(small_plan(), tasks=tuple(maker.tasks), tours=(replace(tour, legs=tuple(legs)),), unserved=())
+    return rows(plan, plan.tours[0], Basemap((avenue, end), network.places), 3.5)
+
+
+def test_a_street_left_in_reverse_says_so_itself() -> None:
+    impasse, avenue = (row for row in dead_end_tour(reversing_m=222.0, back=False) if row.kind == "collect")
+    assert [(note.key, note.m, note.node) for note in impasse.notes] == [("reverse", 222.0, 21)]
+    assert avenue.notes == ()
+
+
+def test_a_short_reversal_at_a_streets_end_is_a_three_point_turn() -> None:
+    impasse, avenue = (row for row in dead_end_tour(reversing_m=25.0, back=False) if row.kind == "collect")
+    assert [(note.key, note.node) for note in impasse.notes] == [("three_point", 21)]
+    assert avenue.notes == ()
+
+
+def test_a_street_collected_there_and_back_is_one_row() -> None:
+    impasse, avenue = (row for row in dead_end_tour(reversing_m=25.0, back=True) if row.kind == "collect")
+    assert impasse.returns
+    assert impasse.kg == {"residual": 100.0}
+    assert [(note.key, note.node) for note in impasse.notes] == [("three_point", 21)]
+    assert (avenue.returns, avenue.number) == (False, 2)
 
 
 def test_a_height_limit_far_above_the_truck_is_not_told() -> None:
@@ -130,31 +182,42 @@ def test_the_sheet_names_tour_people_times_bags_and_every_street(tmp_path: Path)
     words = all_words(sheets(tmp_path, plan))
     for expected in (
         "T1-matin", "lundi 23 novembre 2026", "C. Martin + 2 équipiers", "05:00 - 07:15", "non affecté + 1 équipier",
-        "Ordures résiduelles : 352 sacs, 1,8 t", "Verre : sans sac, 640 kg", "MARCHE ARRIÈRE 80 m, guide au sol",
-        "IMPASSE À PIED 60 m, camion à l'entrée", "HAUTEUR LIMITÉE 3,8 m", "Vidage 1 : Centre de tri optique",
-        "Prise de service : Dépôt Foch", "Attente 7 min, jusqu'à 06:40", "270 m :", "Pl. de la Source",
+        "Ordures résiduelles : 352 sacs, 1,8 t", "Verre : sans sac, 640 kg", "SORTIR EN MARCHE ARRIÈRE 80 m",
+        "à pied 60 m", "HAUTEUR LIMITÉE 3,8 m", "Vidage 1 : Centre de tri optique", "296 = 1 477 kg",
+        "Prise de service : Dépôt Foch", "Attente 7 min", "> 06:40", "270 m :", "Pl. de la Source",
+        "manoeuvre : guide au sol",
     ):  # fmt: skip
         assert expected in words, expected
     for tour in plan.tours:
         for row in rows(plan, tour, small_basemap(), 3.5):
-            assert latin(row.street) in words.replace("\n", " ")
+            assert latin(street(row.street, "fr")) in words.replace("\n", " ")
 
 
 def test_the_sheet_speaks_english_too(tmp_path: Path) -> None:
     words = all_words(sheets(tmp_path, small_plan(), lang="en"))
     for expected in (
         "Monday 23 November 2026",
-        "REVERSE 80 m, guide on foot",
-        "BREAK 20 min, until 06:36",
-        "both sides",
+        "LEAVE IN REVERSE 80 m",
+        "BREAK 20 min",
+        "on foot 60 m",
+        "manoeuvre: guide on foot",
     ):
         assert expected in words, expected
 
 
-def test_a_small_tour_fits_on_one_page_and_its_back(tmp_path: Path) -> None:
+def test_a_short_tour_fits_on_one_page_with_its_map(tmp_path: Path) -> None:
     found = pages(sheets(tmp_path, small_plan()))
-    assert len(found) == 4
-    assert any(words == "T1-matin - page 2 / 2" for _, _, words in found[1])
+    assert len(found) == 2
+    assert any(words == "T1-matin - page 1 / 1" for _, _, words in found[0])
+
+
+def test_a_sheet_bears_the_shifts_name_and_the_day_once(tmp_path: Path) -> None:
+    plan = small_plan()
+    tours = tuple(replace(tour, id=f"2026-11-23-{tour.shift}") for tour in plan.tours)
+    words = all_words(sheets(tmp_path, replace(plan, tours=tours)))
+    assert "2026-11-23" not in words
+    assert words.split("\n").count("T1-matin") == 1
+    assert words.count("lundi 23 novembre 2026") == len(tours)
 
 
 def test_letters_beyond_latin_1_never_stop_a_sheet(tmp_path: Path) -> None:
@@ -176,44 +239,41 @@ def test_a_day_without_tours_says_so(tmp_path: Path) -> None:
 
 
 def long_tour(streets: int) -> tuple[Plan, Basemap]:
-    """A comb of parallel streets off one avenue, each collected on both sides: 2 rows a street, all U-turns legal."""
-    start = (7.40, 43.73)
-    avenue = tuple((start[0] + 0.0004 * i, start[1]) for i in range(streets + 1))
-    roads = [Road("secondary", "Avenue du Long Peigne", avenue, tuple(range(1, streets + 2)))]
-    for i in range(streets):
-        end = (avenue[i][0], start[1] + 0.002)
-        name = f"Rue de la Quatre-vingt-dix-neuvième-Dent n° {i + 1}" if i % 9 == 0 else f"Rue {i + 1}"
-        roads.append(Road("residential", name, (avenue[i], end), (i + 1, 1000 + i)))
-    maker = TourMaker(Network(roads), datetime(2026, 11, 23, 4, tzinfo=UTC), streets + 1)
-    for i in range(streets):
-        there, back = (i + 1, 1000 + i), (1000 + i, i + 1)
-        for k, nodes in enumerate((there, back)):
-            kg = {"residual": 1200.0, "packaging": 310.0, "food": 150.0, "glass": 99.0}
-            maker.collect(Task(f"t{i}-{k}", "street", 1, nodes, "right", kg, 40, roads[i + 1].name))
-        if i % 20 == 19:
+    """A zigzag of streets: of every four one is only driven; every sixth that is collected is left in reverse."""
+    corners = [(7.40 + 0.0004 * i, 43.73 + 0.0015 * (i % 2)) for i in range(2 * streets + 2)]
+    roads, collected = [], []
+    for i, (start, end) in enumerate(pairwise(corners)):
+        name = "Rue de la Quatre-vingt-dix-neuvième-Dent" if i % 19 == 0 else f"Rue du Peigne {i}"
+        roads.append(Road("residential", name, (start, end), (i + 1, i + 2)))
+        if len(collected) < streets and i % 4 != 3:
+            collected.append((i, roads[-1]))
+    maker = TourMaker(Network(roads), datetime(2026, 11, 23, 4, tzinfo=UTC), len(corners))
+    for k, (i, road) in enumerate(collected):
+        kg = {"residual": 120.0, "packaging": 31.0, "food": 15.0}
+        maker.collect(Task(f"t{i}", "street", 1, road.osm_nodes, "right", kg, 40, road.name), backs_out=k % 6 == 0)
+        if k % 40 == 39:
             maker.unload(1, "S1").rest()
     tour: Tour = maker.done("T1-matin", "T1")
     plan = replace(small_plan(), tasks=tuple(maker.tasks), tours=(tour,), unserved=())
     return plan, Basemap(tuple(roads), Network(roads).places)
 
 
-@pytest.mark.parametrize("streets", [3, 21, 75])
-def test_a_long_tour_loses_no_row_and_stays_on_the_paper(tmp_path: Path, streets: int) -> None:
+@pytest.mark.parametrize(("streets", "at_most"), [(3, 1), (40, 2), (95, 2), (180, 4)])
+def test_a_long_tour_loses_no_row_and_stays_on_its_sheet_of_paper(tmp_path: Path, streets: int, at_most: int) -> None:
     plan, basemap = long_tour(streets)
     found = pages(sheets(tmp_path, plan, basemap))
-    numbers = {words for page in found for x, _, words in page if x < 60 and words.isdigit()}
-    assert {str(n) for n in range(1, 2 * streets + 1)} <= numbers
+    numbers = {words for page in found for x, _, words in page if x < 40 or 300 < x < 330 if words.isdigit()}
+    assert {str(n) for n in range(1, streets + 1)} <= numbers
     for page in found:
-        wide = any(x > 600 for x, _, _ in page)
-        width, height = (842, 595) if wide else (595, 842)
-        assert all(20 < x < width - 20 and 15 < y < height - 20 for x, y, _ in page)
+        assert all(15 < x < 580 and 8 < y < 830 for x, y, _ in page)
     assert any(words.endswith(f"page {len(found)} / {len(found)}") for _, _, words in found[-1])
-    assert len(found) <= 2 + 2 * streets / 22
+    assert len(found) <= at_most
 
 
 def test_rows_are_large_enough_for_an_arms_length() -> None:
-    assert min(LARGE.main, SMALL.main) >= 11
-    assert min(LARGE.second, SMALL.second) >= 10
+    assert min(size.main for size in TYPES) >= 11
+    assert min(size.second for size in TYPES) >= 10
+    assert [size.main for size in TYPES] == sorted((size.main for size in TYPES), reverse=True)
 
 
 # --- the drawn map -----------------------------------------------------------------------------------------------
@@ -232,3 +292,21 @@ def test_the_frame_holds_all_that_is_collected() -> None:
     frame = Frame.around(points, 10, 10, 190, 120)
     assert all(frame.holds(frame.at(p), 5) for p in points)
     assert frame.at((7.42, 43.76))[1] < frame.at((7.42, 43.73))[1], "north is up"
+
+
+def test_quarters_far_apart_get_frames_of_their_own_and_one_street_does_not() -> None:
+    box = (7.0, 150.0, 196.0, 120.0)
+    here = [[(7.40 + 0.0005 * i, 43.73), (7.40 + 0.0005 * i, 43.732)] for i in range(6)]
+    far = [[(7.48 + 0.0005 * i, 43.77), (7.48 + 0.0005 * i, 43.772)] for i in range(6)]
+    assert insets(box, here) == []
+    *quarters, whole = insets(box, here + far)
+    assert len(quarters) == 2
+    assert all(frame.scale < whole.scale / 3 for frame in quarters)
+    for line in here + far:
+        assert whole.holds(whole.at(line[0]))
+        assert any(frame.holds(frame.at(line[0])) and frame.holds(frame.at(line[1])) for frame in quarters)
+    for frame in (*quarters, whole):
+        assert frame.x >= 7
+        assert frame.x + frame.w <= 203.01
+        assert frame.y >= 150
+        assert frame.y + frame.h <= 270.01

@@ -88,6 +88,15 @@ def test_a_street_too_narrow_for_every_truck_is_carried_to_the_corner_or_listed(
     assert not any(p.reachable for p in far)
 
 
+def test_where_no_truck_comes_the_other_way_round_both_sides_are_collected_in_one_pass(tmp_path: Path) -> None:
+    """A two-way street in a ring of one-ways: nobody can enter it against the ring, nor turn round in it."""
+    once = {**RESIDENTIAL, "oneway": "yes"}
+    ways = {10: ((1, 2), RESIDENTIAL), 11: ((2, 3), once), 12: ((3, 4), once), 13: ((4, 1), once)}
+    (one,) = of_way(found(tmp_path, ways), 10)
+    assert (one.osm_nodes, one.side) == ((1, 2), "both")
+    assert len(one.stands["all"]) == 1
+
+
 def test_an_island_that_no_road_reaches_is_listed_as_unreachable(tmp_path: Path) -> None:
     nodes = {**SQUARE, 8: (2000.0, 2000.0), 9: (2100.0, 2000.0)}
     ways = {**STREETS, 20: ((8, 9), RESIDENTIAL)}

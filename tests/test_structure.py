@@ -21,11 +21,11 @@ MAY = {
     "depot_api": PARTS - {"ripeur"},
     "ripeur": PARTS,
 }
-#: Outside libraries that live in one file each (folium in one per kind of map).
+#: Outside libraries that live in one file each, or in two that share a drawing.
 ALONE = {
     "ortools": {"optimizer/routing.py"},
     "pyroutingkit": {"optimizer/roads.py"},
-    "folium": {"dashboards/map.py", "dashboards/area_map.py"},
+    "folium": {"dashboards/map.py"},
     "fpdf": {"dashboards/sheets.py", "dashboards/drawing.py"},
     "osmnx": {"optimizer/overpass.py"},
 }

@@ -132,7 +132,7 @@ class _Served:
             if end is None or end.room or stretch.oneway or not end.segments.issuperset(stretch.segments):
                 continue
             entered = rules.reversing == "priced"
-            if not self.point(end.entrance, end.segments):
+            if profile not in self.point(end.entrance, end.segments):
                 continue
             if end.length_m <= rules.foot_max_m:
                 return [self.on_foot(stretch, end)]
@@ -165,7 +165,13 @@ class _Served:
         nodes = stretch.osm_nodes
         if at[nodes[0]] > at[nodes[-1]]:
             nodes = nodes[::-1]
-        return self._street(stretch, nodes, "both", [nodes])
+        one = self._street(stretch, nodes, "both", [nodes])
+        backing = [p for p in one.stands if self._backs_out(p, stretch)]  # for another truck it may be no dead end
+        return replace(one, stands={p: one.stands[p] for p in backing}, arcs={p: one.arcs[p] for p in backing})
+
+    def _backs_out(self, profile: str, stretch: Stretch) -> bool:
+        end = self.ends[profile].get(stretch.segments[0])
+        return end is not None and not end.room
 
     def _street(self, stretch: Stretch, nodes: tuple[int, ...], side: Side, ways: Sequence[tuple[int, ...]]) -> Pass:
         stands: dict[str, tuple[Stand, ...]] = {}

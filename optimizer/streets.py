@@ -256,9 +256,8 @@ def dead_ends(segments: Iterable[Segment]) -> dict[int, int]:
     They are what is left out of the 2-core: pruned from the leaves inwards.
     """
     graph: nx.MultiGraph[int] = nx.MultiGraph()
-    for s in segments:
-        if s.start != s.end:
-            graph.add_edge(s.start, s.end, s.index)
+    for s in segments:  # a loop counts twice at its node: who drives round it has turned
+        graph.add_edge(s.start, s.end, s.index)
     degree = {node: graph.degree(node) for node in graph}
     leaves = sorted(node for node, d in degree.items() if d == 1)
     far: dict[int, int] = {}

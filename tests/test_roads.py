@@ -113,6 +113,15 @@ def test_a_turning_circle_needs_no_reversal(tmp_path: Path) -> None:
     assert path.reversals == 0
 
 
+def test_a_loop_at_the_end_of_a_street_is_driven_round_without_reversing(tmp_path: Path) -> None:
+    nodes = {**SQUARE, 7: (450.0, 50.0), 8: (500.0, 0.0), 9: (450.0, -50.0)}
+    ways = {**STREETS, 20: ((6, 7, 8, 9, 6), RESIDENTIAL)}
+    _, streets, roads = roads_of(write_map(tmp_path / "m.osm", nodes, ways), rules(reversing="forbidden"))
+    path = roads.path(stretch_stand(streets, roads, (2, 5, 6)), stretch_stand(streets, roads, (2, 3)))
+    assert path is not None
+    assert path.reversals == 0
+
+
 def test_where_reversing_is_forbidden_no_truck_enters_a_dead_end(tmp_path: Path) -> None:
     area = rules(reversing="forbidden")
     _, streets, roads = roads_of(write_map(tmp_path / "m.osm", SQUARE, STREETS), area)
@@ -198,8 +207,8 @@ def monaco() -> Town:
 
 
 def test_paths_take_exactly_the_time_of_the_matrix_and_follow_the_map(monaco: Town) -> None:
-    roads = next(iter(monaco.roads.values()))
-    stands = [one.stands[p][0] for one in monaco.passes for p in list(one.stands)[:1]][::29]
+    profile, roads = next(iter(monaco.roads.items()))
+    stands = [one.stands[profile][0] for one in monaco.passes if profile in one.stands][::29]
     matrix = roads.matrix_ds(stands)
     neighbours = {
         frozenset(pair) for way in monaco.extract.ways for pair in zip(way.nodes, way.nodes[1:], strict=False)

@@ -1,0 +1,45 @@
+"""The planner and the checker read the map with code of their own: on real towns they must agree on every street."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fleet import Truck
+from optimizer.area import Area
+from optimizer.extract import read
+from optimizer.passage import Passage
+from optimizer.rawmap import read_map
+from optimizer.roads import CLOSED, Roads
+from optimizer.streets import survey
+from tests.tiny_map import DATA
+
+
+def disagreements(extract_path: Path, truck: Truck) -> list[str]:
+    area = Area.load(DATA / "monaco")
+    extract = read(extract_path)
+    streets = survey(extract, area)
+    roads = Roads(extract, area, streets, []).for_truck(truck)
+    passage = Passage(read_map(extract_path), truck, area.streets.turning_places)
+    found = []
+    for s in streets.segments:
+        if s.way.tags.get("junction") == "circular":
+            continue  # one-way to the planner, to be safe; the map does not say so
+        for arc, nodes in ((2 * s.index, s.nodes), (2 * s.index + 1, s.nodes[::-1])):
+            steps = [passage.step(a, b) for a, b in pairwise(nodes)]
+            judged = all(step is not None and not step[2] for step in steps)
+            if judged != bool(roads.arc_ms[arc] < CLOSED):
+                found.append(f"way {s.way.id} {dict(s.way.tags)}: checker {judged}")
+    return found
+
+
+@pytest.mark.parametrize("kind", ["T1", "T6", "T8", "T11"])
+def test_on_the_embedded_town_the_two_readings_agree(kind: str) -> None:
+    area = Area.load(DATA / "monaco")
+    assert disagreements(area.extract, area.truck(kind)) == []
+
+
+@pytest.mark.parametrize("town", ["boeblingen.osm.pbf", "heidelberg.test.pbf"])
+def test_on_other_towns_the_two_readings_agree(shared: Path, town: str) -> None:
+    area = Area.load(DATA / "monaco")
+    assert disagreements(shared / "realdata" / "osm" / town, area.truck("T1")) == []

@@ -403,8 +403,24 @@ def _check(args: argparse.Namespace) -> int:
             print(f"ripeur: the plan's area, {folder}, is not there; say where it is: --area DIR", file=sys.stderr)
     area = Area.load(folder) if folder is not None and (folder / "area.toml").is_file() else None
     report = check_file(path, area, folder)
-    print("\n".join(report_lines(report, args.lang or (area.language if area else "en"))))
+    lang = args.lang or (area.language if area else "en")
+    print("\n".join(report_lines(report, lang)))
+    covered = _claimed_cover(path)
+    if covered is not None:
+        from dashboards.catalogue import number, text
+
+        print(text("t_covered_claimed", lang, covered=number(covered * 100, lang, 1)))
     return GOOD if report.ok else FAULTY
+
+
+def _claimed_cover(path: Path) -> float | None:
+    """The share of the streets that the promised weeks cover: the plan's own word, a plan of one day cannot prove it."""
+    from fleet import Plan
+
+    try:
+        return float(Plan.read(path).figures["shares"]["covered"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return None
 
 
 # --- area --------------------------------------------------------------------------------------------------------

@@ -160,6 +160,10 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "t_unserved": {"fr": "Non collecté : {n} ({kg}), {why}", "en": "Not collected: {n} ({kg}), {why}"},
     "t_nothing_due": {"fr": "Rien n'est à collecter le {day}.", "en": "Nothing is due on {day}."},
+    "t_covered_claimed": {
+        "fr": "rues couvertes par les semaines promises, selon le plan : {covered} % de la longueur",
+        "en": "streets that the promised weeks cover, as the plan says: {covered} % of the length",
+    },
     "t_checked": {
         "fr": "Vérifié : aucun défaut (ripeur check).",
         "en": "Checked: no fault (ripeur check).",

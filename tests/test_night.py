@@ -15,6 +15,7 @@ from fleet import Hours, Plan
 from optimizer.area import Area
 from optimizer.check import check
 from optimizer.day import Day, due_tasks, mixable_services
+from optimizer.founding import found
 from optimizer.night import plan_day, with_area, with_trucks
 from optimizer.rawmap import RawMap, read_map
 from optimizer.town import Town, TownFault
@@ -214,6 +215,29 @@ def test_four_weeks_of_plans_serve_every_street_side_as_often_as_promised(monaco
         assert times[stretch, side] >= most, f"{stretch} {side}: {times[stretch, side]} times, promised {most}"
         checked += 1
     assert checked > 1500
+
+
+@pytest.mark.slow
+def test_a_founded_town_keeps_its_weekly_promise_over_the_same_four_weeks(shared: Path, tmp_path: Path) -> None:
+    """Böblingen: 25 and 26 December, 1 and 6 January are free; what is due then is brought forward or put off."""
+    folder = tmp_path / "boeblingen"
+    found(folder, shared / "realdata" / "osm" / "boeblingen.osm.pbf", language="en", holidays="DE-BW")
+    town = Town.prepare(folder)
+    raw = read_map(town.area.extract)
+    pass_of = {one.id: one for one in town.passes}
+    times: Counter[tuple[str, str]] = Counter()
+    never: set[tuple[str, str]] = set()
+    for day in days():
+        plan = plan_at_once(town, day)
+        assert faults(plan, town, raw) == []
+        left = {u.task for u in plan.unserved}
+        assert {u.reason for u in plan.unserved} <= {"UNREACHABLE", "NO_TRUCK"}
+        for task in plan.tasks:
+            for share in pass_of[task.id].shares if task.id in pass_of else ():
+                times[share.stretch, share.side] += 1
+                if task.id in left:
+                    never.add((share.stretch, share.side))
+    assert {times[where] for where in town.demand.dwellings if where not in never} == {4}
 
 
 def test_waste_is_neither_lost_nor_doubled_between_collections(monaco: Town) -> None:

@@ -6,8 +6,10 @@ Same extract, same stands, one run. Prints milliseconds (median of RUNS) and the
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
-import sys
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +42,22 @@ def turn_graph(roads: TruckRoads) -> csr_matrix:
     return csr_matrix((weights, (turns.tail[open_], turns.head[open_])), shape=(turns.states, turns.states))
 
 
+def osrm_ms(python: str, town: Town, lonlat: list[tuple[float, float]]) -> dict[str, float]:
+    """OSRM's table between the same places, in a Python that has ``osrm-bindings``; snapping and JSON included."""
+    asked = {"extract": str(town.area.extract), "sizes": SIZES, "runs": 3, "lonlat": lonlat}
+    script = Path(__file__).parent / "osrm_table.py"
+    said = subprocess.run([python, str(script)], input=json.dumps(asked), capture_output=True, check=True, text=True)
+    answer = json.loads(said.stdout.splitlines()[-1])
+    print(f"OSRM prepares the extract in {answer['prepare_s']:.1f} s")
+    return dict(answer["ms"])
+
+
 def main() -> None:
-    area = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "data" / "monaco"
+    parser = argparse.ArgumentParser()
+    parser.add_argument("area", type=Path, nargs="?", default=ROOT / "data" / "monaco")
+    parser.add_argument("--osrm", metavar="PYTHON", help="a Python 3.12 or newer that has osrm-bindings")
+    args = parser.parse_args()
+    area = args.area
     town = Town.prepare(area)
     roads = next(iter(town.roads.values()))
     profile = next(iter(town.roads))
@@ -54,7 +70,12 @@ def main() -> None:
     some = [town.streets.segments[5].index]
     closing = median_ms(lambda: (roads.close(some), roads.reopen(some)))
     print(f"close and reopen a street (arcs found again each time): {closing:.2f} ms")
-    print(f"{'size':>6} {'matrix, ms':>12} {'hierarchy alone, ms':>20} {'scipy Dijkstra, ms':>20} {'ratio':>8}")
+    osrm = {}
+    if args.osrm:
+        order = rng.integers(0, len(stands), SIZES[-1])
+        osrm = osrm_ms(args.osrm, town, [town.extract.lonlat[stands[k].node_in] for k in order])
+    heads = ("size", "matrix, ms", "hierarchy alone, ms", "scipy Dijkstra, ms", "ratio", "OSRM table, ms")
+    print("  ".join(f"{head:>19}" for head in heads))
     for size in SIZES:
         if len(stands) < size:
             chosen = [stands[k] for k in rng.integers(0, len(stands), size)]
@@ -65,7 +86,9 @@ def main() -> None:
         alone = median_ms(lambda s=sources, t=targets: roads._distances(s, t))
         unique = np.unique(sources)
         theirs = median_ms(lambda u=unique: dijkstra(graph, indices=u), runs=1 if size > 1000 else 3)
-        print(f"{size:>6} {whole:>12.0f} {alone:>20.0f} {theirs:>20.0f} {theirs / alone:>8.1f}")
+        row = [size, round(whole), round(alone), round(theirs), f"{theirs / alone:.1f}"]
+        row.append(round(osrm[str(size)]) if osrm else "-")
+        print("  ".join(f"{cell!s:>19}" for cell in row))
         ours = roads._distances(sources, targets)
         check = dijkstra(graph, indices=unique)[np.searchsorted(unique, sources)][:, targets]
         known = ours < CLOSED

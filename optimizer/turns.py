@@ -79,6 +79,8 @@ def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
             for b in outgoing:
                 if (a, b) in banned or (allowed is not None and b not in allowed):
                     continue
+                if b != a ^ 1 and driven(segments[a // 2], a)[-2] == driven(segments[b // 2], b)[1]:
+                    continue  # two ways drawn one over the other: going back on the twin is a U-turn too
                 out[a].append((b, node, _kind(streets, segments, a, b, len(indices))))
     arc = list(range(2 * len(segments)))
     for restriction in extract.restrictions:

@@ -122,6 +122,12 @@ def test_a_loop_at_the_end_of_a_street_is_driven_round_without_reversing(tmp_pat
     assert path.reversals == 0
 
 
+def test_a_street_drawn_twice_is_no_place_to_turn_round(tmp_path: Path) -> None:
+    twins = {10: ((1, 2), RESIDENTIAL), 11: ((2, 3), RESIDENTIAL), 12: ((2, 3), RESIDENTIAL), 13: ((3, 4), RESIDENTIAL)}
+    _, streets, roads = roads_of(write_map(tmp_path / "m.osm", SQUARE, twins), rules(reversing="forbidden"))
+    assert roads.path(stretch_stand(streets, roads, (1, 2)), stretch_stand(streets, roads, (2, 1))) is None
+
+
 def test_where_reversing_is_forbidden_no_truck_enters_a_dead_end(tmp_path: Path) -> None:
     area = rules(reversing="forbidden")
     _, streets, roads = roads_of(write_map(tmp_path / "m.osm", SQUARE, STREETS), area)

@@ -171,6 +171,7 @@ class BreakRule:
     """``break_s`` of rest, in parts of at least ``min_part_s``, once more than ``after_s`` of ``basis`` is done.
 
     ``latest_s``: the rest must have begun before this much of the basis has passed since the last full rest.
+    ``last_part_s``: of a rest taken in parts, the one that completes it is at least this long.
     """
 
     basis: Literal["work", "driving"]
@@ -178,11 +179,16 @@ class BreakRule:
     latest_s: int
     break_s: int
     min_part_s: int
+    last_part_s: int = 0
 
     def __post_init__(self) -> None:
         _positive("break rule", latest_s=self.latest_s, break_s=self.break_s, min_part_s=self.min_part_s)
         if self.min_part_s > self.break_s:
             raise ValueError(f"break rule: min_part_s = {self.min_part_s}, must not exceed break_s = {self.break_s}")
+        if not 0 <= self.last_part_s <= self.break_s:
+            raise ValueError(
+                f"break rule: last_part_s = {self.last_part_s}, must be from 0 to break_s = {self.break_s}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +206,7 @@ def _h(hours: float) -> int:
     return int(hours * 3600)
 
 
-#: The regimes as data. When several rules of one regime apply, the longest break is due.
+#: The regimes as data. When several rules of one regime apply, the longest break is due, in time for each of them.
 REGIMES: dict[str, Regime] = {
     r.name: r
     for r in (
@@ -230,10 +236,15 @@ REGIMES: dict[str, Regime] = {
         ),
         Regime(
             "eu561",
-            (BreakRule("driving", _h(4.5), _h(4.5), 45 * 60, 15 * 60),),
+            (
+                BreakRule("driving", _h(4.5), _h(4.5), 45 * 60, 15 * 60, 30 * 60),
+                BreakRule("work", _h(6), _h(6), 30 * 60, 15 * 60),
+                BreakRule("work", _h(9), _h(6), 45 * 60, 15 * 60),
+            ),
             _h(10),
             _h(9),
-            "Regulation (EC) 561/2006 art. 6 and 7: 45 min (15 + 30) after 4 h 30 of driving, 9 h of driving a day",
+            "Regulation (EC) 561/2006 art. 6 and 7: 45 min (15, then 30) after 4 h 30 of driving, 9 h of driving "
+            "a day; mobile workers too: Directive 2002/15/EC art. 5, 30 min above 6 h of work, 45 min above 9 h",
         ),
     )
 }

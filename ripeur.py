@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
     from optimizer.area import Area
+    from optimizer.day import Day
     from optimizer.drop_off_points import DropOffPoint
+    from optimizer.problem import Solution
     from optimizer.town import Town
 
 GOOD, FAULTY, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
@@ -32,6 +34,8 @@ EXIT_CODES = (
     "2 the input or the call is unusable; 130 interrupted, nothing written"
 )
 DEMO_BUDGET_S = 60.0
+#: Those of optimizer.search, which is not loaded for a --help.
+ENGINES = ("ortools", "ortools-alone", "plain")
 MOST_TRUCKS = 100  # more, or fewer, than the fleet in a what-if
 
 
@@ -80,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="judge a plan, whoever made it, against the raw map")
     check.add_argument("plan", type=Path, metavar="plan.json", help="the file, or the folder that holds it")
     check.add_argument("--area", type=Path, help="the area's folder (else the one that the plan names)")
-    check.add_argument("--lang", choices=("fr", "en"))
+    _language_option(check, "of what is said (the area's language)")
     check.set_defaults(run=_check)
 
     area = commands.add_parser("area", help="make an area from a map, or show one")
@@ -95,12 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--addresses", type=Path, help="the national address base's CSV (BAN)")
     new.add_argument("--timezone", help="Europe/Paris")
     new.add_argument("--holidays", help="FR, DE-BW …")
-    new.add_argument("--language", choices=("fr", "en"), default="fr", help="of sheets and maps")
+    _language_option(new, "of sheets and maps (fr)")
     new.set_defaults(run=_area_new)
     show = actions.add_parser("show", help="say what is in an area, and draw it")
     show.add_argument("folder", type=Path)
     show.add_argument("--out", type=Path, help="where the drawing goes (area.html in the area's .cache)")
-    show.add_argument("--lang", choices=("fr", "en"))
+    _language_option(show, "of what is said and drawn (the area's language)")
     show.set_defaults(run=_area_show)
 
     _drop_off_parser(commands)
@@ -126,8 +130,15 @@ def _search_options(parser: argparse.ArgumentParser, budget_s: float) -> None:
         "--budget", type=_seconds, default=budget_s, metavar="S", help=f"seconds of search ({budget_s:g})"
     )
     parser.add_argument("--seed", type=_whole(0), default=1, help="of our own search; OR-Tools has none")
-    parser.add_argument("--engine", default="ortools", help="ortools: OR-Tools routing from our constructed plan")
-    parser.add_argument("--lang", choices=("fr", "en"), help="of maps, sheets and messages (the area's language)")
+    parser.add_argument(
+        "--engine", default=ENGINES[0], metavar="ENGINE",
+        help="ortools (the default): our search, then OR-Tools; ortools-alone: OR-Tools only; plain: our search only",
+    )  # fmt: skip
+    _language_option(parser, "of maps, sheets and messages (the area's language)")
+
+
+def _language_option(parser: argparse.ArgumentParser, help: str) -> None:
+    parser.add_argument("--lang", "--language", dest="lang", choices=("fr", "en"), help=help)
 
 
 def _seconds(text: str) -> float:
@@ -168,8 +179,6 @@ def _day(text: str) -> date:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    from optimizer.search import ENGINES
-
     if args.engine not in ENGINES:  # said before the long work, not after
         raise ValueError(f"--engine {args.engine}, must be one of {', '.join(ENGINES)}")
     changes = _changes(args.what_if) if args.what_if else []
@@ -178,30 +187,33 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
-    from optimizer.night import plan_day, with_trucks
+    from dashboards.catalogue import day as day_text
+    from dashboards.catalogue import text
+    from optimizer.area import Area
+    from optimizer.day import Day
+    from optimizer.night import solved, with_trucks
+    from optimizer.plan import plan_of
     from optimizer.town import Town
 
-    teller = _Teller()
-    town = Town.prepare(args.area, teller.step)
+    area = Area.load(args.area)
     for change in changes:
-        with_trucks(town.area, change)  # more trucks gone than there are: said before the long work
-    lang = args.lang or town.area.language
+        with_trucks(area, change)  # more trucks gone than there are: said before the long work
+    lang = args.lang or area.language
+    teller = _Teller(lang)
+    town = Town.prepare(args.area, teller.step)
     today = date.today()  # noqa: DTZ011 - the planner's own day
     day = args.date or next_day(town.area, today)
-    teller.note(f"{day} is past: planned all the same") if day < today else None
+    teller.note(text("day_past", lang, day=day_text(day, lang))) if day < today else None
     for row in town.demand.refused:
-        teller.note(f"{row}; the row is not used")
-    asked_to_stop = _Stop()
+        teller.note(text("row_unused", lang, row=row))
+    asked_to_stop = _Stop(text("stopping", lang))
     with asked_to_stop:
-        plan = plan_day(
-            town, day, budget_s=args.budget, seed=args.seed, engine=args.engine, version=version("ripeur"),
-            progress=teller.search, stop=asked_to_stop,
-        )  # fmt: skip
+        found = Day.of(town, day)
+        solution = solved(found, None, args.budget, args.seed, args.engine, teller.search, asked_to_stop)
+        plan = plan_of(found, solution, seed=args.seed, engine=args.engine, version=version("ripeur"))
         teller.done()
         code = _judged(plan, town, args.out, stage, lang)  # Ctrl-C now must not cost the plan either
-        for change in changes:
-            if not asked_to_stop():
-                _what_if(args, town, plan, change, lang, asked_to_stop)
+        _what_if(args, found, solution, changes, lang, asked_to_stop)
     print(f"({teller.elapsed_s:.0f} s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB)")
     return code
 
@@ -247,7 +259,13 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     if not plan.tasks:
         print(terminal.nothing_due(plan, lang))
     else:
-        print("\n".join([*terminal.tour_table(plan, lang), "", *terminal.figure_lines(plan, lang)]))
+        print(
+            "\n".join(
+                [*terminal.tour_table(plan, lang), "", *terminal.figure_lines(plan, lang, _flux_labels(town.area))]
+            )
+        )
+    for line in terminal.different_lines(_different(town.area, plan.date), lang):
+        print(line)
     if report.ok:
         print(text("t_checked", lang))
         print("\n".join(f"  {path}" for path in written))
@@ -255,6 +273,14 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     print("\n".join(report_lines(report, lang)), file=sys.stderr)
     print(f"ripeur: {written[0]}: the checker found faults, no plan.json written", file=sys.stderr)
     return FAULTY
+
+
+def _different(area: Area, day: date) -> Iterator[tuple[str, str, str, date | None, str]]:
+    """What is not collected as usual on a day: sector, service as people read it, reason, the other day, note."""
+    from optimizer.collection import promise
+
+    for (sector, service, _), why in promise(area).different(day):
+        yield sector, area.service_named(service).label, why.key, why.other, why.note
 
 
 def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[Path]:
@@ -307,25 +333,52 @@ def _changes(text: str) -> list[int]:
     return changes
 
 
-def _what_if(args: argparse.Namespace, town: Town, before: Plan, change: int, lang: str, stop: _Stop) -> None:
+def _what_if(
+    args: argparse.Namespace, base: Day, solution: Solution, changes: list[int], lang: str, stop: _Stop
+) -> None:
+    """What each change of the fleet would bring: searches from the plan, as long as the plan's own search went on."""
     from dashboards import terminal
-    from optimizer.night import plan_day, with_area, with_trucks
+    from optimizer.check import check, report_lines
+    from optimizer.day import Day
+    from optimizer.night import carried_over, solved, with_area, with_trucks
+    from optimizer.plan import plan_of
 
-    teller = _Teller()
-    after = plan_day(
-        with_area(town, with_trucks(town.area, change)), before.date, budget_s=args.budget, seed=args.seed,
-        engine=args.engine, version=version("ripeur"), progress=teller.search, stop=stop,
-    )  # fmt: skip
-    teller.done()
-    if not stop():  # a search cut short would say what an impatient planner costs, not a truck
-        print(terminal.what_if_line(change, before, after, lang))
+    said = {"seed": args.seed, "engine": args.engine, "version": version("ripeur")}
+    plans: dict[int, Plan] = {}
+    for change in (0, *changes) if changes else ():  # 0: the plan itself, given the same second search
+        teller = _Teller(lang)
+        town = with_area(base.town, with_trucks(base.town.area, change)) if change else base.town
+        other = Day.of(town, base.date)
+        start = carried_over(solution, base, other)
+        after = solved(other, start, args.budget, args.seed, args.engine, teller.search, stop)
+        teller.done()
+        if stop():  # a search cut short would say what an impatient planner costs, not a truck
+            return
+        plan = plan_of(other, after, **said)
+        report = check(plan, town.area, town.area.folder)
+        if not report.ok:
+            print("\n".join(report_lines(report, lang)), file=sys.stderr)
+        else:
+            plans[change] = plan
+    for change in changes if 0 in plans else ():
+        # what fewer trucks can do, more can do too: a smaller fleet's better plan is only the longer search's luck
+        known = [plan for had, plan in plans.items() if had <= change]
+        fleet = [plan for had, plan in plans.items() if had <= 0]
+        if known:
+            print(terminal.what_if_line(change, min(fleet, key=_worth), min(known, key=_worth), lang))
+
+
+def _worth(plan: Plan) -> tuple[float, float]:
+    """What is left in the street first, then the cost: the less the better."""
+    left = plan.tasks_by_id
+    return sum(left[u.task].total_kg for u in plan.unserved), plan.figures["total"]["eur"]["total"]
 
 
 class _Stop:
     """Ctrl-C during the search: the first asks it to end with the best plan so far, the second ends the program."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, said: str) -> None:
+        self.asked, self.said = False, said
 
     def __call__(self) -> bool:
         if signal.getsignal(signal.SIGINT) != self._hear:
@@ -344,13 +397,14 @@ class _Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("\nripeur: stopping with the best plan so far (Ctrl-C again to end at once)", file=sys.stderr)
+        print(f"\nripeur: {self.said}", file=sys.stderr)
 
 
 class _Teller:
     """Says on stderr what is being done: a line that rewrites itself on a terminal, a line every 5 s elsewhere."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, lang: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.lang = lang
         self.clock = clock
         self.began = clock()
         self.last = -10.0
@@ -361,15 +415,25 @@ class _Teller:
         return self.clock() - self.began
 
     def step(self, what: str) -> None:
-        self._say(f"[{self.elapsed_s:5.1f} s] {what} …", always=True)
+        """``what``: one of the words of ``Town.prepare``."""
+        from dashboards.catalogue import text
+
+        self._say(f"[{self.elapsed_s:5.1f} s] {text(f'step_{what}', self.lang)} …", always=True)
 
     def note(self, what: str) -> None:
         self.done()
         print(f"ripeur: {what}", file=sys.stderr, flush=True)
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
-        cost = "" if best_eur is None else f", best so far {best_eur:,.0f} €"
-        self._say(f"[{self.elapsed_s:5.1f} s] {phase}{cost}, {max(0.0, left_s):.0f} s left", always=False)
+        """``phase``: one of the words of ``optimizer.search``."""
+        from dashboards.catalogue import number, text
+
+        left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
+        if best_eur is None:
+            said = text("step_left", self.lang, step=step, left=left)
+        else:
+            said = text("step_best", self.lang, step=step, left=left, eur=number(best_eur, self.lang))
+        self._say(f"[{self.elapsed_s:5.1f} s] {said}", always=False)
 
     def _say(self, line: str, always: bool) -> None:
         if not (always or self.elapsed_s - self.last >= (0.5 if self.live else 5.0)):
@@ -396,7 +460,7 @@ def _check(args: argparse.Namespace) -> int:
     folder = args.area
     if folder is None:
         try:
-            folder = Path(str(Plan.read(path).area.get("path", "")))
+            folder = _found_again(Path(str(Plan.read(path).area.get("path", ""))), path)
         except (ValueError, KeyError, TypeError, AttributeError):
             folder = None  # the checker says what is malformed
         if folder is not None and not (folder / "area.toml").is_file():
@@ -413,8 +477,16 @@ def _check(args: argparse.Namespace) -> int:
     return GOOD if report.ok else FAULTY
 
 
+def _found_again(folder: Path, plan: Path) -> Path:
+    """The area as the plan names it: from here, else from where the plan lies or a folder above it."""
+    if folder.is_absolute():
+        return folder
+    above = (up / folder for up in plan.resolve().parents)
+    return next((place for place in (folder, *above) if (place / "area.toml").is_file()), folder)
+
+
 def _claimed_cover(path: Path) -> float | None:
-    """The share of the streets that the promised weeks cover: the plan's own word, a plan of one day cannot prove it."""
+    """The share of the streets that the promised weeks cover, as the plan says: one day's plan cannot prove it."""
     from fleet import Plan
 
     try:
@@ -433,7 +505,7 @@ def _area_new(args: argparse.Namespace) -> int:
     options = {"timezone": args.timezone, "holidays": args.holidays}
     made = founding.found(
         args.folder, extract, name=args.name or args.place or args.folder.name, population=args.population,
-        addresses=args.addresses, language=args.language, **{k: v for k, v in options.items() if v},
+        addresses=args.addresses, language=args.lang or "fr", **{k: v for k, v in options.items() if v},
     )  # fmt: skip
     print("\n".join(made.notes))
     print(f"ripeur plan {args.folder} --out {args.folder}-plan")
@@ -496,16 +568,18 @@ def _drop_off_parser(commands: Any) -> None:
     take.add_argument("--mapping", type=Path, help="TOML: what the columns and words mean (docs/drop-off-points.md)")
     take.add_argument("--anywhere", action="store_true", help="keep points outside the area's extract")
     take.add_argument("--replace", action="store_true", help="overwrite the area's points")
+    _language_option(take, "of what is said (the area's language)")
     take.set_defaults(run=_drop_off_import)
     give = actions.add_parser("export", help="GeoJSON and CSV, with licence and date")
     give.add_argument("--area", type=Path, required=True)
     give.add_argument("--out", type=Path, required=True)
     give.add_argument("--licence", help="lov2, say; ODbL-1.0 where points come from OpenStreetMap")
-    give.add_argument("--language", choices=("fr", "en"), help="of field names and values (the area's)")
+    _language_option(give, "of field names and values (the area's language)")
     give.add_argument("--replace", action="store_true")
     give.set_defaults(run=_drop_off_export)
     tell = actions.add_parser("show", help="count by flux and commune")
     tell.add_argument("--area", type=Path, required=True)
+    _language_option(tell, "of what is said (the area's language)")
     tell.set_defaults(run=_drop_off_show)
 
 
@@ -530,11 +604,12 @@ def _drop_off_import(args: argparse.Namespace) -> int:
     from optimizer import drop_off_points
     from optimizer.area import Area
     from optimizer.drop_off_files import read_town_file
-    from optimizer.drop_off_listing import show, write_refused
+    from optimizer.drop_off_listing import not_named, show, write_refused
     from optimizer.drop_off_map import FLUX_OF_OSM, extract_box, read_osm
     from optimizer.drop_off_mapping import ColumnMapping
 
     area = Area.load(args.area)
+    lang = args.lang or area.language
     stored = _stored_points(area)
     if stored.exists() and not args.replace:
         raise FileExistsError(f"{stored}: already there, not overwritten (--replace)")
@@ -544,17 +619,19 @@ def _drop_off_import(args: argparse.Namespace) -> int:
     else:
         within = None if args.anywhere else extract_box(area.extract)
         reading = read_town_file(args.file, mapping, within, [flux.name for flux in area.flux])
-    print("\n".join(show(reading, area.language, _flux_labels(area))))
+    print("\n".join(show(reading, lang, _flux_labels(area))))
+    refused = stored.with_name(f"{stored.stem}-refused.csv")
     if reading.refused:
-        refused = stored.with_name(f"{stored.stem}-refused.csv")
-        write_refused(reading.refused, refused, area.language)
+        write_refused(reading.refused, refused, lang)
         print(refused)
+    else:
+        refused.unlink(missing_ok=True)  # of an earlier import: what it complains of is mended
     if not reading.points:
         return FAULTY  # nothing good: the area keeps what it has
     drop_off_points.write_csv(reading.points, stored)
     print(stored)
     if area.demand.drop_off_points is None:
-        print(f'area.toml, [demand]: write drop_off_points = "{stored.name}", else plans take the map\'s points')
+        print(not_named(stored.name, lang))
     return GOOD
 
 
@@ -565,7 +642,7 @@ def _drop_off_export(args: argparse.Namespace) -> int:
     area = Area.load(args.area)
     points = _points(area)
     today = date.today()  # noqa: DTZ011 - the publisher's own day
-    terms = open_data.publication(points, area.name, today, args.licence, args.language or area.language)
+    terms = open_data.publication(points, area.name, today, args.licence, args.lang or area.language)
     for path in open_data.write(points, terms, args.out, args.replace):
         print(path)
     return GOOD
@@ -578,7 +655,7 @@ def _drop_off_show(args: argparse.Namespace) -> int:
 
     area = Area.load(args.area)
     points = _points(area)
-    print("\n".join(show(Reading(tuple(points)), area.language, _flux_labels(area))))
+    print("\n".join(show(Reading(tuple(points)), args.lang or area.language, _flux_labels(area))))
     return GOOD
 
 

@@ -36,7 +36,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "{sectors} secteurs · {people} habitants · {km} km de rues à collecter · {tonnes} t par semaine",
         "en": "{sectors} sectors · {people} inhabitants · {km} km of streets to collect · {tonnes} t a week",
     },
-    "figures": {"fr": "{people} hab. · {km} km · {tonnes} t/sem.", "en": "{people} people · {km} km · {tonnes} t/week"},
+    "figures": {
+        "fr": "{people} hab. · {km} km de rues · {tonnes} t/sem.",
+        "en": "{people} people · {km} km of streets · {tonnes} t/week",
+    },
     "never": {"fr": "aucune collecte promise", "en": "no collection promised"},
     "street": {"fr": "{people} habitants, {kg} kg par semaine", "en": "{people} inhabitants, {kg} kg a week"},
     "empty": {"fr": "Rue sans habitants : rien à collecter", "en": "Street without people: nothing to collect"},
@@ -93,7 +96,8 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
         "texts": {key: found[lang] for key, found in TEXTS.items()},
         "sectors": _sectors(layers, lang),
         "streets": [
-            [p["sector_index"], p["name"], p["people"], round(p["kg_week"]), _deltas(line)] for p, line in streets
+            [p["sector_index"], p["name"], round(p["people"], 1), _whole_kg(p["kg_week"]), _deltas(line)]
+            for p, line in streets
         ],
         "dropOffPoints": [
             [f["properties"].get("name") or "", *f["geometry"]["coordinates"]]
@@ -101,6 +105,11 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
         ],
     }
     return data
+
+
+def _whole_kg(kg: float) -> int:
+    """Rounded, but never to nothing: a street with nothing to collect is drawn otherwise."""
+    return max(1, round(kg)) if kg > 0 else 0
 
 
 def _lived_in(streets: Sequence[tuple[float, Sequence[LonLat]]]) -> tuple[float, float, float, float]:
@@ -133,7 +142,8 @@ def _sectors(layers: Mapping[str, Collection], lang: str) -> list[dict[str, Any]
         kg[found["sector_index"]] += found["kg_week"]
     return [
         {
-            "name": f["properties"]["name"], "colour": tour_colour(k), "people": round(people[k]), "kg": round(kg[k]),
+            "name": f["properties"]["name"], "colour": tour_colour(k),
+            "people": round(people[k], 3), "kg": round(kg[k], 3),  # the page rounds, after adding up
             "days": weekdays(f["properties"].get("weekdays", ()), lang),
         }
         for k, f in enumerate(layers["sectors"]["features"])

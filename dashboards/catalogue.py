@@ -107,7 +107,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "note_dead_end": {"fr": "impasse", "en": "dead end"},
     "note_oneway": {"fr": "sens unique", "en": "one-way"},
     "note_height": {"fr": "HAUTEUR LIMITÉE {height}", "en": "HEIGHT LIMIT {height}"},
-    "note_window": {"fr": "seulement {window}", "en": "only {window}"},
+    "note_closed": {"fr": "PAS DE {start} À {end}", "en": "NOT {start}–{end}"},
+    "note_closed_too": {"fr": "NI DE {start} À {end}", "en": "NOR {start}–{end}"},
+    "note_not_until": {"fr": "PAS AVANT {end}", "en": "NOT BEFORE {end}"},
+    "note_not_from": {"fr": "PAS APRÈS {start}", "en": "NOT AFTER {start}"},
     "note_presentation": {
         "fr": "bacs à l'entrée de l'impasse, ne pas entrer",
         "en": "bins at the dead end's entrance, do not drive in",
@@ -151,7 +154,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "t_per_tonne": {"fr": "€/t", "en": "€/t"},
     "t_total": {"fr": "ensemble", "en": "in all"},
     "t_shares": {
-        "fr": "Rues couvertes par la promesse : {covered} % de la longueur ; servi ce jour : {served} % du poids.",
+        "fr": "Rues couvertes par la promesse : {covered}\u00a0% de la longueur ; "
+        "servi ce jour : {served}\u00a0% du poids.",
         "en": "Streets covered by the promise: {covered} % of the length; served today: {served} % of the weight.",
     },
     "t_more": {
@@ -161,7 +165,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "t_unserved": {"fr": "Non collecté : {n} ({kg}), {why}", "en": "Not collected: {n} ({kg}), {why}"},
     "t_nothing_due": {"fr": "Rien n'est à collecter le {day}.", "en": "Nothing is due on {day}."},
     "t_covered_claimed": {
-        "fr": "rues couvertes par les semaines promises, selon le plan : {covered} % de la longueur",
+        "fr": "rues couvertes par les semaines promises, selon le plan : {covered}\u00a0% de la longueur",
         "en": "streets that the promised weeks cover, as the plan says: {covered} % of the length",
     },
     "t_checked": {
@@ -169,16 +173,55 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Checked: no fault (ripeur check).",
     },
     "t_what_if": {
-        "fr": "Et avec {change} camion(s) ? {eur} € par jour, {unserved} tâche(s) non servie(s), "
-        "tournée la plus longue {longest}",
-        "en": "And with {change} truck(s)? {eur} € a day, {unserved} unserved task(s), longest tour {longest}",
+        "fr": "Avec {trucks} : {what}, tournée la plus longue {longest}",
+        "en": "With {trucks}: {what}, longest tour {longest}",
     },
+    "t_one_more": {"fr": "1 camion de plus", "en": "1 truck more"},
+    "t_n_more": {"fr": "{n} camions de plus", "en": "{n} trucks more"},
+    "t_one_less": {"fr": "1 camion de moins", "en": "1 truck less"},
+    "t_n_less": {"fr": "{n} camions de moins", "en": "{n} trucks less"},
+    "t_what_if_more": {"fr": "RESTE NON COLLECTÉ {kg} ({tasks})", "en": "LEFT UNCOLLECTED {kg} ({tasks})"},
+    "t_what_if_left": {"fr": "non collecté {kg} ({tasks})", "en": "uncollected {kg} ({tasks})"},
+    "t_what_if_same": {"fr": "rien de plus ni de moins non collecté", "en": "nothing more or less left uncollected"},
+    "t_what_if_cost": {"fr": "coût {eur} € par jour", "en": "cost {eur} € a day"},
+    "one_task": {"fr": "{n} tâche", "en": "{n} task"},
+    "n_tasks": {"fr": "{n} tâches", "en": "{n} tasks"},
+    # --- progress ---
+    "step_extract": {"fr": "lecture de la carte", "en": "reading the map"},
+    "step_streets": {"fr": "rues et voies praticables", "en": "streets"},
+    "step_roads": {"fr": "itinéraires des camions", "en": "ways for the trucks"},
+    "step_demand": {"fr": "déchets attendus par rue", "en": "waste expected in each street"},
+    "step_proposal": {"fr": "secteurs et jours", "en": "sectors and days"},
+    "step_construct": {"fr": "premier plan", "en": "first plan"},
+    "step_improve": {"fr": "amélioration", "en": "improving"},
+    "step_ortools": {"fr": "amélioration (OR-Tools)", "en": "improving (OR-Tools)"},
+    "step_done": {"fr": "terminé", "en": "done"},
+    "step_best": {
+        "fr": "{step}, meilleur plan {eur} €, encore {left} s",
+        "en": "{step}, best so far {eur} €, {left} s left",
+    },
+    "step_left": {"fr": "{step}, encore {left} s", "en": "{step}, {left} s left"},
+    "stopping": {
+        "fr": "arrêt avec le meilleur plan trouvé (Ctrl-C encore une fois : fin immédiate)",
+        "en": "stopping with the best plan so far (Ctrl-C again to end at once)",
+    },
+    "day_past": {"fr": "le {day} est passé : planifié quand même", "en": "{day} is past: planned all the same"},
+    "row_unused": {"fr": "{row} ; la ligne n'est pas utilisée", "en": "{row}; the row is not used"},
     "t_euros": {
         "fr": "Coûts : équipages {crew} €, heures supplémentaires {overtime} €, km {km} €, camions {truck} €, "
         "traitement {gate} €, marches arrière {reversals} €",
         "en": "Costs: crews {crew} €, overtime {overtime} €, km {km} €, trucks {truck} €, gate fees {gate} €, "
         "reversals {reversals} €",
     },
+    # --- what is not as usual on a day (optimizer/collection.py's reasons) ---
+    "t_different": {"fr": "{where}, {what} : {why}", "en": "{where}, {what}: {why}"},
+    "holiday_shift": {"fr": "déplacé du {other}, jour férié", "en": "moved from {other}, public holiday"},
+    "moved": {"fr": "déplacé du {other}", "en": "moved from {other}"},
+    "extra": {"fr": "collecte en plus", "en": "one more collection"},
+    "holiday_none": {"fr": "pas de collecte, jour férié", "en": "no collection, public holiday"},
+    "holiday_away": {"fr": "déplacé au {other}, jour férié", "en": "moved to {other}, public holiday"},
+    "moved_away": {"fr": "déplacé au {other}", "en": "moved to {other}"},
+    "cancelled": {"fr": "annulé", "en": "cancelled"},
     # --- why something is not served (fleet.UNSERVED_REASONS) ---
     "UNREACHABLE": {"fr": "aucun chemin praticable", "en": "no way a truck can take"},
     "NO_TRUCK": {"fr": "aucun camion adapté", "en": "no suitable truck"},
@@ -284,11 +327,11 @@ def note(
     key: str, lang: str, m: float | None = None, seconds: tuple[int, int] | None = None, at: str = ""
 ) -> str:  # fmt: skip
     """The words of a row's note (``rows.Note``). ``at``: the street where a manoeuvre is made."""
+    start, end = (f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in seconds or (0, 0))
     return text(
         f"note_{key}", lang, length=distance(m, lang) if m else "",
         height=f"{number(m, lang, 1)}{_NBSP}m" if m else "",
-        window="-".join(f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in seconds or ()),
-        at=f" ({street(at, lang)})" if at else "",
+        start=start, end=end, at=f" ({street(at, lang)})" if at else "",
     )  # fmt: skip
 
 
@@ -304,6 +347,11 @@ def span(seconds: float, lang: str) -> str:
         return f"{minutes}{_NBSP}min"
     written = f"{minutes // 60}{_NBSP}h{_NBSP}{minutes % 60:02d}"
     return written if lang == "fr" else f"{written}{_NBSP}min"
+
+
+def short_day(on: date, lang: str) -> str:
+    """``24/11`` or ``24 Nov``: where the year is plain."""
+    return f"{on:%d/%m}" if lang == "fr" else f"{on.day} {_MONTHS['en'][on.month - 1][:3]}"
 
 
 def day(on: date, lang: str) -> str:

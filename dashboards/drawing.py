@@ -319,9 +319,12 @@ def draw_tour(
             frame.free([(frame.x, frame.y, frame.x + 6, frame.y + 6)])  # the letter
             _way(pdf, frame, tour, basemap, colour)
             _reversals(pdf, frame, told, basemap)
+            # a label without its arrow says nothing, so it takes its place first; numbers and names have more choice
+            places = labels(pdf, frame, basemap, words, inside=False) if pointing else []
             _numbers(pdf, frame, tour, told, basemap, colour)
             _names(pdf, frame, tour, told, basemap)
-        _places(pdf, frame, basemap, words, pointing)
+        for label in (*places, *labels(pdf, frame, basemap, words, inside=True)):
+            _draw_label(pdf, label)
         if scaled:
             _scale(pdf, frame)
         pdf.set_draw_color(90, 90, 90)
@@ -544,41 +547,94 @@ def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Poi
     return best
 
 
-def _places(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords, pointing: bool) -> None:
-    """Depot and sites: a black mark; outside the frame a label at the edge that points there."""
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Depot or site on the map: its mark, and the words in a box whose upper left corner is (``left``, ``top``).
+
+    ``heading``: where the place lies as seen from its mark on the frame's edge, a unit vector; None: it is the mark.
+    """
+
+    words: str
+    mark: Point
+    heading: Point | None
+    left: float
+    top: float
+    width: float
+
+    @property
+    def gap(self) -> float:
+        """From the mark to the nearest point of the words' box, mm."""
+        return _gap(self.mark, (self.left, self.top), self.width)
+
+
+_LABEL_MM = 5.0
+
+
+def _gap(at: Point, corner: Point, width: float) -> float:
+    left, top = corner
+    aside = max(left - at[0], 0.0, at[0] - left - width)
+    return math.hypot(aside, max(top - at[1], 0.0, at[1] - top - _LABEL_MM))
+
+
+def labels(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords, *, inside: bool) -> list[Label]:
+    """Depot and sites inside the frame, or those outside it with a mark on the edge; their place is taken."""
     pdf.set_font("helvetica", "B", 8)
+    found = []
     for place in (*((words.depot,) if words.depot else ()), *words.sites):
         if place.osm_node not in basemap.places:
             continue
         at = frame.at(basemap.place(place.osm_node))
-        inside = frame.holds(at, 2)
-        if not inside and not pointing:
+        if frame.holds(at, 2) != inside:
             continue
-        label = latin(place.label)
-        width = pdf.get_string_width(label) + 3
-        x, y = at if inside else _edge(frame, at)
-        c, s = (at[0] - x, at[1] - y) if not inside else (0.0, -1.0)
-        size = math.hypot(c, s)
-        c, s = c / size, s / size
-        # the label stands off its mark, or inwards of the arrow that points out of the frame
-        cx, cy = x - c * (width / 2 + 1.5), y - s * 4.7
-        left = min(max(cx - width / 2, frame.x + 1), frame.x + frame.w - width - 1)
-        top = min(max(cy - 2.5, frame.y + 1), frame.y + frame.h - 6)
-        heights = sorted((frame.y + 1 + k * 2.6 for k in range(int((frame.h - 7) / 2.6))), key=lambda y: abs(y - top))
-        boxes = ([(left, high, left + width, high + 5)] for high in (top, *heights))
-        top = next((box[0][1] for box in boxes if frame.free(box)), top)
-        pdf.set_fill_color(25, 25, 25)
-        pdf.set_draw_color(255, 255, 255)
-        pdf.set_line_width(0.3)
-        if inside:
-            pdf.rect(at[0] - 1.6, at[1] - 1.6, 3.2, 3.2, "DF")
-        else:
-            corners = ((3.4, 0.0), (0.0, 2.0), (0.0, -2.0))
-            pdf.polygon([(x + u * c - v * s, y + u * s + v * c) for u, v in corners], style="F")
-        pdf.rect(left, top, width, 5, "F", round_corners=True, corner_radius=1)
-        pdf.set_text_color(255, 255, 255)
-        pdf.text(left + 1.5, top + 3.5, label)
-        pdf.set_text_color(0, 0, 0)
+        mark, heading = at, None
+        if not inside:
+            mark = _edge(frame, at)
+            off = math.dist(at, mark)
+            heading = ((at[0] - mark[0]) / off, (at[1] - mark[1]) / off)
+            frame.taken.append((mark[0] - 2, mark[1] - 2, mark[0] + 2, mark[1] + 2))
+        written = latin(place.label)
+        width = pdf.get_string_width(written) + 3
+        left, top = _beside_mark(frame, mark, heading or (0.0, -1.0), width)
+        found.append(Label(written, mark, heading, left, top, width))
+    return found
+
+
+def _beside_mark(frame: Frame, mark: Point, heading: Point, width: float) -> Point:
+    """The nearest free place for a label: inwards of an arrow and below a place where it can be."""
+    (x, y), (c, s) = mark, heading
+    least = (frame.x + 1, frame.y + 1)
+    most = (max(least[0], frame.x + frame.w - width - 1), max(least[1], frame.y + frame.h - _LABEL_MM - 1))
+
+    def held(left: float, top: float) -> Point:
+        return min(max(left, least[0]), most[0]), min(max(top, least[1]), most[1])
+
+    wanted = held(x - c * (width / 2 + 2.2) - width / 2, y - s * 4.7 - _LABEL_MM / 2)
+    reach = range(-12, 13)
+    around = {held(wanted[0] + 2.5 * i, wanted[1] + 2.5 * j): None for i in reach for j in reach}
+    clear = [p for p in around if _gap(mark, p, width) >= 2.05]
+    clear.sort(key=lambda p: (round(_gap(mark, p, width) / 2), math.dist(p, wanted)))
+    return next((p for p in clear if frame.free([(*p, p[0] + width, p[1] + _LABEL_MM)])), wanted)
+
+
+def _draw_label(pdf: FPDF, label: Label) -> None:
+    (x, y), left, top = label.mark, label.left, label.top
+    pdf.set_fill_color(25, 25, 25)
+    pdf.set_draw_color(25, 25, 25)
+    pdf.set_line_width(0.3)
+    if label.gap > 5:
+        pdf.line(x, y, min(max(x, left), left + label.width), min(max(y, top), top + _LABEL_MM))
+    pdf.set_draw_color(255, 255, 255)
+    if label.heading is None:
+        pdf.rect(x - 1.6, y - 1.6, 3.2, 3.2, "DF")
+    else:
+        c, s = label.heading
+        corners = ((3.4, 0.0), (0.0, 2.0), (0.0, -2.0))
+        pdf.polygon([(x + u * c - v * s, y + u * s + v * c) for u, v in corners], style="F")
+    pdf.rect(left, top, label.width, _LABEL_MM, "F", round_corners=True, corner_radius=1)
+    pdf.set_font("helvetica", "B", 8)
+    pdf.set_text_color(255, 255, 255)
+    pdf.text(left + 1.5, top + 3.5, label.words)
+    pdf.set_text_color(0, 0, 0)
 
 
 def _edge(frame: Frame, at: Point) -> Point:

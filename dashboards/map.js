@@ -287,12 +287,12 @@ function ripeur(map, plan) {
   const legName = (leg) => (leg.kind === "drive" ? T("drive") : leg.row ? rowName(leg.row) : T(leg.kind));
   const sideName = (leg) =>
     leg.foot ? T("foot") : leg.side === "both" ? T("both") : leg.side ? T("side") + " : " + T(leg.side) : "";
-  const CALM = ["oneway", "window", "u_turn_before", "presentation", "foot"]; // the others are warnings
+  const CALM = ["oneway", "u_turn_before", "presentation", "foot"]; // the others are warnings
   const note = ([key, m, seconds, at]) => {
     const hour = (s) => String(Math.floor(s / 3600)).padStart(2, "0") + ":" + String(Math.floor(s / 60) % 60).padStart(2, "0");
     return T("note_" + key, {
       length: m ? metres(m) : "", height: m ? number(m, 1) + "\u00a0m" : "",
-      window: seconds ? seconds.map(hour).join("–") : "", at: at ? " (" + at + ")" : "",
+      start: seconds ? hour(seconds[0]) : "", end: seconds ? hour(seconds[1]) : "", at: at ? " (" + at + ")" : "",
     });
   };
   const between = (row) => (row.returns ? T("there_and_back") + " " : "") + [row.a, row.b].filter(Boolean).join(" > ");

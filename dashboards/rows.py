@@ -29,6 +29,9 @@ HEIGHT_MARGIN_M = 0.6
 THREE_POINT_MAX_M = 32.0
 #: How much of the way driven is remembered, in nodes: long enough for the dead ends that trucks back out of.
 _WAY_NODES = 120
+#: Notes of the hours in which a street is not collected: between two times, not before one, not after one.
+CLOSED = ("closed", "not_until", "not_from")
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +195,10 @@ class _Telling:
         kinds = {row.task_kind, task.kind if task else "street"}
         if row.kind != "collect" or kinds != {"street"} or row.street != street or row.side != leg.side or not street:
             return False
-        if row.on_foot or leg.mode == "foot" or leg.reversals or (task is not None and task.windows):
+        if row.on_foot or leg.mode == "foot" or leg.reversals:
             return False
+        if {note for note in row.notes if note.key in CLOSED} != set(_closed(task)):
+            return False  # what is shut in school hours is not said of the rest of the street
         between = _joined([drive.osm_nodes for drive in self.driven])
         if any(road.name != street for road in self._roads(between)):
             return False
@@ -337,8 +342,7 @@ class _Telling:
             found.append(Note("reverse", leg.reversing_m, node=node) if backs else Note("three_point", node=node))
         if task is not None and task.kind == "presentation_point":
             found.append(Note("presentation"))
-        if task is not None:
-            found += [Note("window", seconds=window) for window in task.windows]
+        found += _closed(task)
         roads = self._roads(leg.osm_nodes)
         if roads and leg.mode == "truck" and all(road.oneway for road in roads):
             found.append(Note("oneway"))
@@ -348,6 +352,23 @@ class _Telling:
         limit = 4.5 if self.height_m is None else self.height_m + HEIGHT_MARGIN_M
         low = [road.max_height_m for road in self._roads(nodes) if road.max_height_m is not None]
         return [Note("height", min(low))] if low and min(low) < limit else []
+
+
+def _closed(task: Task | None) -> list[Note]:
+    """The hours between a task's windows: what is shut is shorter to say, and to keep in mind, than what is open."""
+    if task is None or not task.windows:
+        return []
+    found, at = [], 0
+    for opens, closes in (*sorted(task.windows), (2 * _DAY_S, 2 * _DAY_S)):
+        if opens > at:
+            key = "not_until" if at == 0 else "not_from" if opens >= 2 * _DAY_S else "closed"
+            found.append(Note(key, None, (_of_the_day(at), _of_the_day(opens))))
+        at = max(at, closes)
+    return list(dict.fromkeys(found))
+
+
+def _of_the_day(seconds: int) -> int:
+    return seconds - _DAY_S if seconds > _DAY_S else seconds
 
 
 def _backed_out(leg: Leg) -> bool:

@@ -19,7 +19,7 @@ from dashboards import catalogue, palette
 from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text, tour_name
 from dashboards.drawing import disc, draw_map, latin, triangle
-from dashboards.rows import Note, Row, Via, rows
+from dashboards.rows import CLOSED, Note, Row, Via, rows
 from fleet import Flux, Plan, Tour
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 210.0, 297.0, 7.0, 4.0
@@ -33,7 +33,7 @@ _NAME_PT, _WORDS_PT = 11.0, 10.0
 #: Letters narrower than this (percent) are not easily read; a longer name takes a second line.
 _NARROWEST = 84
 #: Notes that are said quietly or by a sign; the others are warnings with a triangle.
-_CALM = ("oneway", "window", "u_turn_before", "presentation", "foot")
+_CALM = ("oneway", "u_turn_before", "presentation", "foot", *CLOSED)
 _COLUMN_HEAD = 6.0
 
 
@@ -371,6 +371,7 @@ class _Sheet:
         elif rest:
             lines.append((size.low, self._words_line(rest)))
         lines += [self._warning_line(words) for words in warnings]
+        lines += [self._closed_line(words) for words in self._closed_words(row)]
         return Block(tuple(lines), 2 * size.gap)
 
     def _sized(self, title: str, room: float) -> Sized | None:
@@ -479,6 +480,37 @@ class _Sheet:
         self._fitted(words, left + 5.8, y + size.low * 0.5 + size.second * 0.3528 * 0.36 + 0.25, width - 6.2,
                      size.second, bold=True, least=_WORDS_PT)  # fmt: skip
 
+    # --- closed hours ---
+
+    def _closed_words(self, row: Row) -> list[str]:
+        """The hours in which the street is not collected, as many on a line as are read whole there."""
+        lines: list[str] = []
+        for note in (note for note in row.notes if note.key in CLOSED):
+            words = self._warning(note)
+            too = catalogue.note("closed_too", self.lang, None, note.seconds) if note.key == "closed" else words
+            longer = f"{lines[-1]} {too}" if lines else words
+            if lines and self._wide(longer, _WORDS_PT, True) + 5.2 <= COLUMN:
+                lines[-1] = longer
+            else:
+                lines.append(words)
+        return lines
+
+    def _closed_line(self, words: str) -> tuple[float, Callable[[float, float], None]]:
+        """Behind the sign for no entry; begun further left where long."""
+        size = self.type
+
+        def draw(x: float, y: float) -> None:
+            pdf, middle = self.pdf, y + size.low / 2
+            left = x + min(_WORDS, COLUMN - 5.2 - self._wide(words, _WORDS_PT, True))
+            pdf.set_fill_color(190, 0, 0)
+            pdf.circle(left + 1.9, middle, 1.8, "F")
+            pdf.set_fill_color(255, 255, 255)
+            pdf.rect(left + 0.7, middle - 0.35, 2.4, 0.7, "F")
+            pdf.set_font("helvetica", "B", _WORDS_PT)
+            pdf.text(left + 4.8, middle + _WORDS_PT * 0.3528 * 0.36, latin(words))
+
+        return size.low, draw
+
     # --- words of a row ---
 
     def _title(self, row: Row) -> str:
@@ -492,7 +524,7 @@ class _Sheet:
         return row.via[0].street if row.via else row.street if row.kind == "collect" else ""
 
     def _second(self, row: Row) -> str:
-        """Where a row begins and ends, where the rows around it do not say so; its windows; its containers."""
+        """Where a row begins and ends, where the rows around it do not say so; its containers."""
         lang = self.lang
         last = self.last_row.get(id(row))
         came = (
@@ -515,7 +547,6 @@ class _Sheet:
         parts = [self._warning(note) for note in row.notes if note.key == "foot"] or parts
         if row.containers:
             parts.append(text("containers", lang, n=row.containers))
-        parts += [self._warning(note) for note in row.notes if note.key == "window"]
         parts += [self._warning(note) for note in row.notes if note.key == "u_turn_before" and row.turn != "back"]
         return ", ".join(part for part in parts if part)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from dashboards.catalogue import clock, day, mass, number, span, text
+from dashboards.catalogue import clock, day, mass, number, short_day, span, text
 from fleet import Plan
 
 _PHASES = ("collect", "drive", "unload", "break", "wait")
@@ -56,12 +57,12 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
 
-def figure_lines(plan: Plan, lang: str) -> list[str]:
-    """The sums in words: kilos per flux, energy, CO2e, euros, shares."""
+def figure_lines(plan: Plan, lang: str, flux_labels: Mapping[str, str]) -> list[str]:
+    """The sums in words: kilos per flux (named as the area names them), energy, CO2e, euros, shares."""
     total, shares = plan.figures["total"], plan.figures["shares"]
     energy = " + ".join(f"{number(value, lang)} {unit}" for unit, value in total["energy"].items()) or "0"
     per_t = "-" if total["eur_per_t"] is None else number(total["eur_per_t"], lang)
-    flux = ", ".join(f"{name} {mass(kg, lang)}" for name, kg in total["kg"].items())
+    flux = ", ".join(f"{flux_labels.get(name, name)} {mass(kg, lang)}" for name, kg in total["kg"].items())
     return [
         flux,
         text(
@@ -92,16 +93,43 @@ def unserved_lines(plan: Plan, lang: str) -> list[str]:
 
 
 def what_if_line(change: int, before: Plan, after: Plan, lang: str) -> str:
-    """What one truck more or less would change, against the plan itself."""
+    """What more or fewer trucks would change, against the plan. Waste left in the street is no saving: said first."""
     eur = after.figures["total"]["eur"]["total"] - before.figures["total"]["eur"]["total"]
-    left = len(after.unserved) - len(before.unserved)
+    kg = _left_kg(after) - _left_kg(before)
+    tasks = len(after.unserved) - len(before.unserved)
     longest = max((f["hours"]["total"] for f in after.figures["tours"].values()), default=0.0)
-    signed = f"{'+' if eur >= 0 else '-'}{number(abs(eur), lang)}"
-    return text(
-        "t_what_if", lang, change=f"{change:+d}", eur=signed, unserved=f"{left:+d}", longest=span(longest * 3600, lang)
-    )
+    more = round(kg) > 0 or (round(kg) == 0 and tasks > 0)
+    cost = text("t_what_if_cost", lang, eur=f"{_sign(eur)}{number(abs(eur), lang)}")
+    left = text("t_what_if_same", lang)
+    if round(kg) or tasks:
+        counted = text("one_task" if abs(tasks) == 1 else "n_tasks", lang, n=f"{tasks:+d}")
+        key = "t_what_if_more" if more else "t_what_if_left"
+        left = text(key, lang, kg=f"{_sign(kg)}{mass(abs(kg), lang)}", tasks=counted)
+    parts = [left, cost] if more else [cost, left]
+    trucks = text(f"t_{'one' if abs(change) == 1 else 'n'}_{'more' if change > 0 else 'less'}", lang, n=abs(change))
+    return text("t_what_if", lang, trucks=trucks, what=", ".join(parts), longest=span(longest * 3600, lang))
+
+
+def _left_kg(plan: Plan) -> float:
+    return sum(plan.tasks_by_id[one.task].total_kg for one in plan.unserved)
+
+
+def _sign(value: float) -> str:
+    return "-" if round(value) < 0 else "+"
 
 
 def nothing_due(plan: Plan, lang: str) -> str:
     """What a plan without tasks says."""
     return text("t_nothing_due", lang, day=day(plan.date, lang))
+
+
+def different_lines(found: Iterable[tuple[str, str, str, date | None, str]], lang: str) -> list[str]:
+    """A line per service and reason that is not the usual day: (sector, service, reason, the other day, note) each."""
+    where: dict[tuple[str, str], dict[str, None]] = {}
+    for sector, service, reason, other, note in found:
+        why = text(reason, lang, other=short_day(other, lang) if other else "")
+        where.setdefault((service, f"{why} ({note})" if note else why), {})[sector] = None
+    return [
+        text("t_different", lang, where=", ".join(sectors), what=service, why=why)
+        for (service, why), sectors in where.items()
+    ]

@@ -80,6 +80,7 @@ class Prices:
     eur_per_h: float
     eur_per_overtime_h: float
     eur_per_reversal: float
+    eur_per_call_out: float
     balance_eur_per_h: float
     unserved_eur_per_t: float
 

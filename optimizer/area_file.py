@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fleet import Compartment, Flux, Service, Shift, Site, Truck
+from fleet import REGIMES, Compartment, Flux, Service, Shift, Site, Truck
 from optimizer.area import (
     Area,
     AreaFaults,
@@ -183,6 +183,7 @@ def _shifts(raw: Mapping[str, Any], trucks: Mapping[str, Truck], faults: Faults)
         if shift is not None:
             shifts.append((where, shift))
     _overlaps(shifts, faults)
+    _long_days(shifts, faults)
     return shifts
 
 
@@ -203,6 +204,21 @@ def _shift(table: Mapping[str, Any]) -> Shift:
         weekdays=table["weekdays"],
         catch_up=table["catch_up"],
     )
+
+
+def _long_days(shifts: list[tuple[str, Shift]], faults: Faults) -> None:
+    """What a driver works on one weekday in all: the law's daily limit counts both shifts."""
+    for i, (where, one) in enumerate(shifts):
+        for _, other in shifts[:i]:
+            limit_s = min(REGIMES[one.regime].max_work_s, REGIMES[other.regime].max_work_s)
+            together_s = one.length_s + other.length_s
+            if one.driver is None or one.driver != other.driver or together_s <= limit_s:
+                continue
+            if set(one.weekdays) & set(other.weekdays):
+                why = (
+                    f"works {together_s / 3600:g} h a day with {other.id}, must be at most {limit_s / 3600:g} h of work"
+                )
+                faults.add(where, "driver", one.driver, why)
 
 
 def _overlaps(shifts: list[tuple[str, Shift]], faults: Faults) -> None:

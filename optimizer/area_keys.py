@@ -403,6 +403,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "eur_per_h": Key(number(least=0), 78.0),
         "eur_per_overtime_h": Key(number(least=0), 105.0),
         "eur_per_reversal": Key(number(least=0), 4.0),
+        "eur_per_call_out": Key(number(least=0), 60.0),
         "balance_eur_per_h": Key(number(least=0), 5.0),
         "unserved_eur_per_t": Key(number(above=0), 5000.0),
     },

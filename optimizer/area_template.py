@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from string import Template
 
 from .area import Commune
+from .founding_notes import all_said
+from .notes import Note
 
 LABELS = {
     "fr": {
         "depot": "Dépôt", "site": "Centre de tri", "residual": "Ordures résiduelles",
         "packaging": "Emballages et papiers", "food": "Restes alimentaires", "glass": "Verre",
-        "bags": "Sacs de couleur", "glass_service": "Verre, points d'apport volontaire", "morning": "matin",
+        "bags": "Sacs de couleur", "glass_service": "Verre", "morning": "matin",
         "glass_shift": "verre", "catch_up": "rattrapage",
     },
     "en": {
         "depot": "Depot", "site": "Sorting plant", "residual": "Residual waste", "packaging": "Packaging and paper",
-        "food": "Food waste", "glass": "Glass", "bags": "Colour bags", "glass_service": "Glass, drop-off points",
+        "food": "Food waste", "glass": "Glass", "bags": "Colour bags", "glass_service": "Glass",
         "morning": "morning", "glass_shift": "glass", "catch_up": "catch-up",
     },
 }  # fmt: skip
@@ -31,7 +33,7 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What differs from one new area to the next. ``…_why``: one line of comment each."""
+    """What differs from one new area to the next. ``…_why``: a line of comment each."""
 
     name: str
     extract: str
@@ -40,18 +42,18 @@ class Wanted:
     crs: str
     traffic_side: str
     holidays: str
-    country_why: str
+    country_why: tuple[Note, ...]
     depot_node: int
-    depot_why: str
+    depot_why: Note
     site_node: int
-    site_why: str
+    site_why: Note
     communes: tuple[Commune, ...]
-    communes_why: str
+    communes_why: Note
     addresses: str | None
     trucks: int
     light_trucks: int
     crane_trucks: int
-    fleet_why: str
+    fleet_why: tuple[Note, ...]
 
 
 def area_toml(w: Wanted) -> str:
@@ -60,8 +62,9 @@ def area_toml(w: Wanted) -> str:
     values: dict[str, str] = {f"label_{key}": text for key, text in label.items()}
     for field in ("name", "extract", "timezone", "language", "crs", "traffic_side", "holidays"):
         values[field] = quoted(getattr(w, field))
-    for field in ("country_why", "depot_why", "site_why", "communes_why", "fleet_why"):
-        values[field] = " ".join(getattr(w, field).split())
+    whys = {"country": w.country_why, "depot": (w.depot_why,), "site": (w.site_why,), "communes": (w.communes_why,),
+            "fleet": w.fleet_why}  # fmt: skip
+    values |= {f"{what}_why": " ".join(all_said(why, "en").split()) for what, why in whys.items()}
     values["heading"] = " ".join(w.name.split())
     values["depot_node"], values["site_node"] = str(w.depot_node), str(w.site_node)
     values["addresses"] = f"addresses = {quoted(w.addresses)}" if w.addresses else (
@@ -290,6 +293,7 @@ crew_factor = [2.2, 1.5, 1.0]                       # by loaders: 0, 1, 2
 eur_per_h = 78.0                # crew on the truck, all charges
 eur_per_overtime_h = 105.0
 eur_per_reversal = 4.0
+eur_per_call_out = 60.0         # a catch-up crew that drives: regular crews are filled first
 balance_eur_per_h = 5.0         # per hour between the longest tour and the mean: crews' fairness
 unserved_eur_per_t = 5000.0     # what leaving waste in the street is worth to avoid (never silently relaxed)
 """  # noqa: E501

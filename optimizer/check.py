@@ -1,8 +1,9 @@
 """The checker: judges any plan, whoever made it, against the area and the raw map.
 
-It shares nothing with the planner but the trade's words (``fleet``) and the area's dataclasses: not the search, not
-the road graph, not even the reading of the extract. Every rule is therefore written twice in Ripeur, once to obey and
-once here to judge; where they disagree, one of them is wrong and somebody looks.
+It shares nothing with the planner but the trade's words (``fleet``), the area's dataclasses and the promise that they
+make (``collection``): not the search, not the road graph, not even the reading of the extract. Every rule is therefore
+written twice in Ripeur, once to obey and once here to judge; where they disagree, one of them is wrong and somebody
+looks. ``docs/plan.md`` says what is proven and what is taken from the plan.
 
 ``check_file`` judges a ``plan.json``, ``check`` a plan in memory. Reason codes and sentences: ``check_faults.py``.
 """
@@ -22,10 +23,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 
 from fleet import REGIMES, Leg, Plan, Shift, Task, Tour, Truck, Unserved
-from optimizer import check_loads, check_route, check_times
+from optimizer import check_claims, check_figures, check_loads, check_route, check_times
 from optimizer.area import INPUT_FILES, Area
 from optimizer.check_faults import Fault, Report, fault, report_lines
 from optimizer.check_reach import round_trips
+from optimizer.collection import promise
 from optimizer.passage import HEAVY_KG, Passage
 from optimizer.rawmap import MapFault, RawMap, read_map
 
@@ -57,7 +59,10 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
         return Report(tuple(faults))
     if plan.tasks and not plan.tours:
         faults.append(fault("NO_TOURS", tasks=len(plan.tasks)))
+    elif not plan.tours and area is not None and (due := promise(area).due(plan.date)):
+        faults.append(fault("NO_TOURS.due", due=len(due), date=plan.date))
     faults += _service(plan)
+    faults += check_figures.figures(plan)
     if area is None:
         faults.append(fault("AREA_MISSING", what="area.toml", why=folder))
     else:
@@ -71,8 +76,10 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
     case = _Case(plan, area, raw)
     for tour in plan.tours:
         faults += case.tour(tour)
+    faults += check_times.drivers(plan.tours, case.shifts)
     if raw is not None:
         faults += check_route.tasks_on_map(plan.tasks, raw)
+        faults += case.claims()
     return case.report(faults)
 
 
@@ -125,10 +132,18 @@ def _references(plan: Plan, area: Area | None) -> Iterator[Fault]:
         ZoneInfo(plan.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         yield fault("MALFORMED", path="$.timezone", why=f"no time zone {plan.timezone!r}")
-    for what, ids in (("tasks", [t.id for t in plan.tasks]), ("tours", [t.id for t in plan.tours])):
+    for what, ids in (
+        ("tasks", [t.id for t in plan.tasks]),
+        ("tours", [t.id for t in plan.tours]),
+        ("unserved", [u.task for u in plan.unserved]),
+    ):
         for id_, times in Counter(ids).items():
             if times > 1:
                 yield fault("MALFORMED", path=f"$.{what}", why=f"{id_!r} stands {times} times")
+    for k, task in enumerate(plan.tasks):
+        if task.kind == "drop_off" and task.containers < 1:
+            why = f"{task.containers}, a drop_off has at least 1"
+            yield fault("MALFORMED", None, None, task.id, path=f"$.tasks[{k}].containers", why=why)
     known = {task.id for task in plan.tasks}
     served = {leg.task for tour in plan.tours for leg in tour.legs if leg.kind == "collect"}
     for k, one in enumerate(plan.unserved):
@@ -251,7 +266,7 @@ def _skills(tour: Tour, shift: Shift, truck: Truck, tasks: Mapping[str, Task]) -
         yield fault("SKILL_MISSING.licence", tour.id, licence=shift.licence, own=truck.gross_kg)
     for k, leg in enumerate(tour.legs):
         if leg.kind == "collect" and leg.task is not None and leg.task in tasks:
-            for skill in tasks[leg.task].skills:
+            for skill in sorted(check_claims.skills_due(tasks[leg.task])):
                 if skill not in shift.skills:
                     yield fault("SKILL_MISSING", tour.id, k, leg.task, shift=shift.id, skill=skill)
                 if skill == "crane" and not truck.crane:
@@ -259,6 +274,11 @@ def _skills(tour: Tour, shift: Shift, truck: Truck, tasks: Mapping[str, Task]) -
 
 
 # --- tour by tour ------------------------------------------------------------------------------------------------
+
+
+def _first_node(tour: Tour) -> int:
+    """Where the tour starts; 0, which no node is, where it says nothing of it."""
+    return next((leg.osm_nodes[0] for leg in tour.legs if leg.osm_nodes), 0)
 
 
 class _Case:
@@ -279,6 +299,9 @@ class _Case:
             self.task_m = {t.id: raw.length_m(t.osm_nodes) for t in on_map}
         self._passages: dict[str, Passage] = {}
         self._reached: dict[tuple[float, ...], frozenset[tuple[int, int]]] = {}
+        self._stands = {
+            node for tour in plan.tours for leg in tour.legs if leg.kind == "unload" for node in leg.osm_nodes
+        }
         self._length_m = self._foot_m = 0.0
         self._reversals = 0
 
@@ -296,21 +319,37 @@ class _Case:
         if self.area is not None and self.raw is not None and truck is not None:
             yield from self._on_map(tour, self.area, self.raw, shift, truck)
 
-    def _round_trips(self, tour: Tour, passage: Passage, truck: Truck) -> frozenset[tuple[int, int]]:
-        """Where trucks of this shape drive from this depot and home without reversing; worked out once."""
-        depot = next((leg.osm_nodes[0] for leg in tour.legs if leg.osm_nodes), 0)
-        key = depot, truck.gross_kg, truck.height_m, truck.width_m, truck.length_m
-        if key not in self._reached:
-            stands = {
-                node for one in self.plan.tours for leg in one.legs if leg.kind == "unload" for node in leg.osm_nodes
-            }
-            self._reached[key] = round_trips(passage, depot, stands)
-        return self._reached[key]
-
-    def _on_map(self, tour: Tour, area: Area, raw: RawMap, shift: Shift | None, truck: Truck) -> Iterator[Fault]:
+    def _passage(self, truck: Truck, area: Area, raw: RawMap) -> Passage:
         if truck.id not in self._passages:
             self._passages[truck.id] = Passage(raw, truck, area.streets.turning_places)
-        passage = self._passages[truck.id]
+        return self._passages[truck.id]
+
+    def _round_trips(
+        self, depot: int, passage: Passage, truck: Truck, *, strict: bool = False
+    ) -> frozenset[tuple[int, int]]:
+        """Where trucks of this shape drive from this depot and home without reversing; worked out once."""
+        key = strict, depot, truck.gross_kg, truck.height_m, truck.width_m, truck.length_m
+        if key not in self._reached:
+            self._reached[key] = round_trips(passage, depot, self._stands, strict=strict)
+        return self._reached[key]
+
+    def claims(self) -> Iterator[Fault]:
+        """Tasks that the plan says it cannot serve, and somebody could."""
+        area, raw = self.area, self.raw
+        if area is None or raw is None:
+            return
+        depot = area.depot.osm_node or next(map(_first_node, self.plan.tours), 0)
+
+        def passage_of(truck: Truck) -> Passage:
+            return self._passage(truck, area, raw)
+
+        def trips_of(truck: Truck) -> frozenset[tuple[int, int]]:
+            return self._round_trips(depot, passage_of(truck), truck, strict=True)
+
+        yield from check_claims.claims(self.plan, area, passage_of, trips_of)
+
+    def _on_map(self, tour: Tour, area: Area, raw: RawMap, shift: Shift | None, truck: Truck) -> Iterator[Fault]:
+        passage = self._passage(truck, area, raw)
         traced = check_route.trace(tour, passage, area)
         rounds = check_route.turn_rounds(traced, passage)
         yield from check_route.continuity(tour, traced, raw, area.depot, self.site_places)
@@ -318,7 +357,7 @@ class _Case:
         yield from check_route.turns(tour, traced, raw)
         yield from check_route.reversing(tour, rounds, area)
         yield from check_route.sides(
-            tour, self.tasks, raw, area, rounds, lambda: self._round_trips(tour, passage, truck)
+            tour, self.tasks, raw, area, rounds, lambda: self._round_trips(_first_node(tour), passage, truck)
         )
         yield from check_times.durations(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
         self._reversals += len(rounds)
@@ -338,4 +377,5 @@ class _Case:
             whole = sum(of.values())
             return sum(v for task, v in of.items() if task in served) / whole if whole > 0 else 1.0
 
-        return Report(tuple(faults), self._length_m, self._foot_m, self._reversals, share(kg), share(metres))
+        measured = self.raw is not None and self.area is not None
+        return Report(tuple(faults), self._length_m, self._foot_m, self._reversals, share(kg), share(metres), measured)

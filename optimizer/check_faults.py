@@ -30,6 +30,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "{tasks} tâches et aucune tournée",
         "en": "{tasks} tasks and no tour",
     },
+    "NO_TOURS.due": {
+        "fr": "aucune tournée, alors que le calendrier promet {due} collecte(s) le {date}",
+        "en": "no tour, though the calendar promises {due} collection(s) on {date}",
+    },
     "UNSERVED": {
         "fr": "ni servie, ni déclarée non servie ({kg:.0f} kg)",
         "en": "neither served nor listed as unserved ({kg:.0f} kg)",
@@ -37,6 +41,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "UNSERVED.not_there": {
         "fr": "l'étape dit la servir mais ne passe pas par elle",
         "en": "the leg claims to serve it but does not go along it",
+    },
+    "UNSERVED.can_be": {
+        "fr": "déclarée {reason}, mais le poste {shift} (camion {truck}) peut la servir",
+        "en": "listed as {reason}, but shift {shift} (truck {truck}) can serve it",
     },
     "SERVED_TWICE": {
         "fr": "servie {times} fois (tournées {tours})",
@@ -75,6 +83,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "prise de service {own} avant le début du poste",
         "en": "service starts {own} before the shift does",
     },
+    "OVER_SHIFT.late": {
+        "fr": "prise de service {own} après le début du poste",
+        "en": "service starts {own} after the shift does",
+    },
+    "OVER_SHIFT.end": {
+        "fr": "fin de service {own} après la fin du poste, heures supplémentaires comprises",
+        "en": "service ends {own} after the shift does, overtime included",
+    },
+    "OVER_SHIFT.driver": {
+        "fr": "{driver} travaille {own} (tournées {tours}), au plus {limit} par jour ({regime})",
+        "en": "{driver} works {own} (tours {tours}), at most {limit} a day ({regime})",
+    },
     "OVER_SHIFT.work": {
         "fr": "{own} de travail, au plus {limit} ({regime})",
         "en": "{own} of work, at most {limit} ({regime})",
@@ -108,6 +128,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "node {node} is on no street of the extract",
     },
     "NO_SUCH_STREET.way": {"fr": "la voie {way} n'est pas dans l'extrait", "en": "way {way} is not in the extract"},
+    "NO_SUCH_STREET.untold": {
+        "fr": "une tâche de rue doit dire sa voie (osm_way)",
+        "en": "a street task must say its way (osm_way)",
+    },
     "NO_SUCH_STREET.off_way": {
         "fr": "les nœuds {a} et {b} ne se suivent pas sur la voie {way}",
         "en": "nodes {a} and {b} do not follow each other on way {way}",
@@ -205,6 +229,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "la tournée ne commence pas et ne finit pas par une étape de dépôt",
         "en": "the tour does not begin and end with a depot leg",
     },
+    "NOT_CONTINUOUS.inner": {
+        "fr": "étape de dépôt au milieu de la tournée, au nœud {node}, hors du dépôt",
+        "en": "a depot leg inside the tour, at node {node}, which is not the depot",
+    },
+    "NOT_CONTINUOUS.moved": {
+        "fr": "une étape {kind} ne roule pas : elle va du nœud {a} au nœud {b}",
+        "en": "a {kind} leg does not move: it goes from node {a} to node {b}",
+    },
     "NOT_CONTINUOUS.home": {
         "fr": "part du nœud {own} et rentre au nœud {due}",
         "en": "starts from node {own} and comes home to node {due}",
@@ -224,6 +256,14 @@ TEXTS: dict[str, dict[str, str]] = {
     "NOT_CONTINUOUS.load": {
         "fr": "{flux} : {own:.1f} kg à bord déclarés, {due:.1f} kg d'après les étapes",
         "en": "{flux}: {own:.1f} kg on board declared, {due:.1f} kg by the legs",
+    },
+    "FIGURES_WRONG": {
+        "fr": "{what} : {own} d'après le plan, {due} d'après ses étapes",
+        "en": "{what}: {own} by the plan, {due} by its legs",
+    },
+    "FIGURES_WRONG.tour": {
+        "fr": "chiffres d'une tournée {named}, que le plan n'a pas",
+        "en": "figures of a tour {named} that the plan does not have",
     },
     "TIME_MISMATCH": {
         "fr": "{kind} en {own:.0f} s, il en faut au moins {due:.0f}",
@@ -267,8 +307,9 @@ _LINE = {
     "tour": {"fr": "tournée {value}", "en": "tour {value}"},
     "leg": {"fr": "étape {value}", "en": "leg {value}"},
     "task": {"fr": "tâche {value}", "en": "task {value}"},
-    "ok": {"fr": "Plan vérifié : aucune faute.", "en": "Plan checked: no fault."},
-    "faults": {"fr": "Plan vérifié : {number} faute(s) : {counts}", "en": "Plan checked: {number} fault(s): {counts}"},
+    "ok": {"fr": "Plan vérifié : aucun défaut.", "en": "Plan checked: no fault."},
+    "fault": {"fr": "Plan vérifié : 1 défaut : {counts}", "en": "Plan checked: 1 fault: {counts}"},
+    "faults": {"fr": "Plan vérifié : {number} défauts : {counts}", "en": "Plan checked: {number} faults: {counts}"},
     "driven": {
         "fr": "{km:.1f} km en camion, {foot_km:.2f} km à pied, {reversals} marche(s) arrière",
         "en": "{km:.1f} km by truck, {foot_km:.2f} km on foot, {reversals} reversal(s)",
@@ -292,10 +333,10 @@ class Fault:
 
 
 class _Comma(float):
-    """A number that French writes with a comma."""
+    """A number that French writes with a comma, and apart from its percent sign."""
 
     def __format__(self, spec: str) -> str:
-        return float(self).__format__(spec).replace(".", ",")
+        return float(self).__format__(spec).replace(".", ",").replace("%", "\u202f%")
 
 
 def _filled(sentence: str, lang: str, values: Mapping[str, object]) -> str:
@@ -316,7 +357,8 @@ class Report:
 
     ``length_m``: driven by trucks; ``foot_m``: walked, both ways; ``reversals``: U-turns where there is no room to
     turn. ``served_share``: kg of the tasks served over kg of all tasks of the plan; ``length_share``: the same for
-    the length of the street tasks. A share is 1 where there is nothing to serve.
+    the length of the street tasks. A share is 1 where there is nothing to serve. ``measured``: whether there was a
+    plan and a map to work them out from; else they say nothing.
     """
 
     faults: tuple[Fault, ...]
@@ -325,6 +367,7 @@ class Report:
     reversals: int = 0
     served_share: float = 1.0
     length_share: float = 1.0
+    measured: bool = False
 
     @property
     def ok(self) -> bool:
@@ -345,9 +388,11 @@ def report_lines(report: Report, lang: str) -> list[str]:
         lines = [line("ok")]
     else:
         counts = ", ".join(f"{code} {times}" for code, times in report.codes.most_common())
-        lines = [line("faults", number=len(report.faults), counts=counts)]
-    lines.append(line("driven", km=report.length_m / 1000, foot_km=report.foot_m / 1000, reversals=report.reversals))
-    lines.append(line("shares", kg=report.served_share, m=report.length_share))
+        lines = [line("fault" if len(report.faults) == 1 else "faults", number=len(report.faults), counts=counts)]
+    if report.measured:
+        km, foot_km = report.length_m / 1000, report.foot_m / 1000
+        lines.append(line("driven", km=km, foot_km=foot_km, reversals=report.reversals))
+        lines.append(line("shares", kg=report.served_share, m=report.length_share))
     for f in report.faults:
         where = [
             line(key, value=value)

@@ -14,6 +14,8 @@ from optimizer.passage import Passage, lanes, oneway, signed_kmh, street_width_m
 from optimizer.rawmap import RawMap, Restriction, Way
 
 SLACK_M, SLACK_LENGTH = 2.0, 0.01
+#: Kinds of legs in which the truck does not move.
+STANDING = ("depot", "unload", "break")
 #: A depot or a site given by coordinates stands on a node this near: the nearest that trucks reach may be further.
 PLACE_WITHIN_M = 1000.0
 
@@ -91,6 +93,11 @@ def continuity(tour: Tour, traced: Trace, raw: RawMap, depot: PlaceAt, sites: Ma
                 yield fault("NOT_CONTINUOUS.foot", tour.id, k, leg.task)
             start = nodes[0] if start is None else start
             at = nodes[-1]
+            # The trace is cut where a truck stands, so a way relabelled as standing would hide how it was driven.
+            if leg.kind in STANDING and len(set(nodes)) > 1:
+                yield fault("NOT_CONTINUOUS.moved", tour.id, k, leg.task, kind=leg.kind, a=nodes[0], b=nodes[-1])
+        if leg.kind == "depot" and 0 < k < len(tour.legs) - 1 and at != start:
+            yield fault("NOT_CONTINUOUS.inner", tour.id, k, leg.task, node=at)
         if leg.kind == "unload" and at is not None and leg.site is not None and leg.site in sites:
             yield from _stands_at(tour, k, at, sites[leg.site], raw)
         own_m = traced.driven[k].length_m if k in traced.driven else None
@@ -305,6 +312,8 @@ def tasks_on_map(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
         missing = [node for node in task.osm_nodes if node not in raw.lat_deg]
         for node in missing:
             yield fault("NO_SUCH_STREET.node", None, None, task.id, node=node)
+        if task.osm_way is None and task.kind == "street":  # no way, no rule on sides
+            yield fault("NO_SUCH_STREET.untold", None, None, task.id)
         if task.osm_way is None or missing:
             continue
         way = raw.ways.get(task.osm_way)

@@ -7,12 +7,12 @@ clocks change too. Durations are elapsed time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from fleet import REGIMES, Leg, Regime, Shift, Site, Task, Tour
+from fleet import REGIMES, BreakRule, Leg, Regime, Shift, Site, Task, Tour
 from optimizer.area import Area
 from optimizer.check_faults import Fault, fault
 
@@ -21,6 +21,8 @@ Span = tuple[datetime, datetime]
 #: Times are written in whole seconds, so each end may be off by one.
 SLACK_S = 1.0
 SLACK_DURATION_S, SLACK_DURATION = 2.0, 0.02
+#: A tour begins when its shift does; so much later is a clock that is off, more is another day or another shift.
+LATE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +117,48 @@ def shift_length(tour: Tour, shift: Shift, day: date, zone: ZoneInfo) -> Iterato
     early_s = (instant(day, shift.start_s, zone) - tour.start_at).total_seconds()
     if early_s > SLACK_S:
         yield fault("OVER_SHIFT.early", tour.id, 0, None, own=spoken(early_s))
+    elif -early_s > LATE_S:
+        yield fault("OVER_SHIFT.late", tour.id, 0, None, own=spoken(early_s))
+    over_s = (tour.end_at - instant(day, shift.start_s, zone)).total_seconds() - limit_s
+    if over_s > SLACK_S and own_s <= limit_s + SLACK_S:
+        yield fault("OVER_SHIFT.end", tour.id, len(tour.legs) - 1, None, own=spoken(over_s))
+
+
+def work_s(tour: Tour) -> float:
+    """All but the break legs, waiting included."""
+    rest_s = sum(leg.duration_s for leg in tour.legs if leg.kind == "break")
+    return (tour.end_at - tour.start_at).total_seconds() - rest_s
+
+
+def drivers(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Fault]:
+    """The daily work of a driver with several tours, against the strictest of their regimes."""
+    own: dict[str, list[Tour]] = {}
+    for tour in tours:
+        if tour.driver is not None:
+            own.setdefault(tour.driver, []).append(tour)
+    for driver, driven in own.items():
+        regimes = [found for tour in driven if (found := regime_of(tour, shifts.get(tour.shift))) is not None]
+        if len(driven) < 2 or not regimes:
+            continue
+        regime = min(regimes, key=lambda one: one.max_work_s)
+        day_s = sum(work_s(tour) for tour in driven)
+        if day_s > regime.max_work_s + SLACK_S:
+            names, limit = ", ".join(tour.id for tour in driven), spoken(regime.max_work_s)
+            yield fault(
+                "OVER_SHIFT.driver", driven[-1].id, None, None,
+                driver=driver, tours=names, own=spoken(day_s), limit=limit, regime=regime.name,
+            )  # fmt: skip
 
 
 def breaks(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[Fault]:
     """The regime's rules. Work is all but the break legs, waiting included; ``driving_s``: by leg."""
-    rest_s = sum(leg.duration_s for leg in tour.legs if leg.kind == "break")
-    work_s = (tour.end_at - tour.start_at).total_seconds() - rest_s
-    bounds = (("work", work_s, regime.max_work_s), ("driving", sum(driving_s), regime.max_driving_s))
+    worked_s = work_s(tour)
+    bounds = (("work", worked_s, regime.max_work_s), ("driving", sum(driving_s), regime.max_driving_s))
     for basis, own_s, limit_s in bounds:
         if limit_s is not None and own_s > limit_s + SLACK_S:
             key = f"OVER_SHIFT.{basis}"
             yield fault(key, tour.id, None, None, own=spoken(own_s), limit=spoken(limit_s), regime=regime.name)
-    due = [rule for rule in regime.breaks if rule.basis == "work" and work_s > rule.after_s + SLACK_S]
+    due = [rule for rule in regime.breaks if rule.basis == "work" and worked_s > rule.after_s + SLACK_S]
     if due:  # of several rules the longest break is due
         rule = max(due, key=lambda rule: rule.break_s)
         taken_s = sum(
@@ -135,15 +167,16 @@ def breaks(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[F
         if taken_s < rule.break_s - SLACK_S:
             yield fault(
                 "BREAK_MISSING", tour.id, None, None,
-                own=spoken(taken_s), basis=spoken(work_s), due=spoken(rule.break_s), regime=regime.name,
+                own=spoken(taken_s), basis=spoken(worked_s), due=spoken(rule.break_s), regime=regime.name,
             )  # fmt: skip
         # No stretch of work may reach the limit: any part long enough interrupts it.
         latest_s = min(rule.latest_s for rule in due)
-        yield from _too_late(tour, _working_s(tour), latest_s, rule.min_part_s, rule.min_part_s, regime)
+        part = replace(rule, latest_s=latest_s, break_s=rule.min_part_s, last_part_s=0)
+        yield from _too_late(tour, _working_s(tour), part, regime)
     for rule in regime.breaks:
         if rule.basis == "driving":  # the whole rest has to be had before the limit
             stretches = [(k, s) for k, s in enumerate(driving_s)]
-            yield from _too_late(tour, stretches, rule.latest_s, rule.min_part_s, rule.break_s, regime)
+            yield from _too_late(tour, stretches, rule, regime)
 
 
 def _working_s(tour: Tour) -> list[tuple[int, float]]:
@@ -155,21 +188,20 @@ def _working_s(tour: Tour) -> list[tuple[int, float]]:
     return found
 
 
-def _too_late(
-    tour: Tour, done_s: Sequence[tuple[int, float]], latest_s: float, part_s: float, rest_s: float, regime: Regime
-) -> Iterator[Fault]:
-    """Stretches above ``latest_s`` between rests of ``rest_s``, taken in parts of ``part_s`` at least."""
+def _too_late(tour: Tour, done_s: Sequence[tuple[int, float]], rule: BreakRule, regime: Regime) -> Iterator[Fault]:
+    """Stretches above the rule's ``latest_s`` between its rests. A rest in parts is whole with a last part that is
+    long enough, whatever came before it."""
     since_s = rested_s = 0.0
     for k, seconds in done_s:
         leg = tour.legs[k]
         since_s += seconds
-        if since_s > latest_s + SLACK_S:
-            own, limit = spoken(since_s), spoken(latest_s)
+        if since_s > rule.latest_s + SLACK_S:
+            own, limit = spoken(since_s), spoken(rule.latest_s)
             yield fault("BREAK_MISSING.late", tour.id, k, None, own=own, limit=limit, regime=regime.name)
             since_s = rested_s = 0.0
-        if leg.kind == "break" and leg.duration_s >= part_s - SLACK_S:
+        if leg.kind == "break" and leg.duration_s >= rule.min_part_s - SLACK_S:
             rested_s += leg.duration_s
-            if rested_s >= rest_s - SLACK_S:
+            if rested_s >= rule.break_s - SLACK_S and leg.duration_s >= rule.last_part_s - SLACK_S:
                 since_s = rested_s = 0.0
 
 

@@ -182,6 +182,13 @@ class Promise:
                 return Reason("holiday_away", row.moved_to if row else occurrence.date, occurrence.reason.note)
         return Reason("not_due")
 
+    def different(self, day: date) -> list[tuple[Key, Reason]]:
+        """What is not as usual on ``day``, with its reason: what is collected besides the usual, and what is not."""
+        found = [(one.key, one.reason) for one in self._made_on(day) if one.reason.key != "regular"]
+        due = self.due(day)
+        left = ((key, self.why(*key, day)) for key in self._rules if key not in due)
+        return found + [(key, reason) for key, reason in left if reason.key != "not_due"]
+
     def without_effect(self) -> tuple[CollectionException, ...]:
         """Rows of exceptions.csv that change nothing: a wrong date, mostly, or a row that a more exact one replaces."""
         used = {

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .extract import Extract
+from .notes import Note
 from .snapping import plain_name
 
 
@@ -16,7 +17,7 @@ class Country:
     holidays: str
     timezone: str
     traffic_side: str
-    reason: str
+    reason: Note
 
 
 _ZONES = {
@@ -42,7 +43,7 @@ def country_of(extract: Extract) -> Country:
     said = Counter(code for t in tags if (code := t.get("addr:country", "").upper()) in _ZONES)
     if said:
         code, times = max(said.items(), key=lambda item: (item[1], item[0]))
-        return _country(code, f"addr:country={code} on the map ({times} times)")
+        return _country(code, Note("country_tag", {"code": code, "times": times}))
     names = {plain_name(name) for w in extract.ways if (name := w.tags.get("name"))}
     spoken: Counter[str] = Counter()
     for name in names:
@@ -53,9 +54,9 @@ def country_of(extract: Extract) -> Country:
     if spoken:
         code, times = max(spoken.items(), key=lambda item: (item[1], item[0]))
         if times >= _SHARE * len(names):
-            return _country(code, f"{times} of {len(names)} street names read like {code}")
-    return _country("FR", "the map does not say the country: France is assumed")
+            return _country(code, Note("country_names", {"times": times, "names": len(names), "code": code}))
+    return _country("FR", Note("country_assumed"))
 
 
-def _country(code: str, reason: str) -> Country:
+def _country(code: str, reason: Note) -> Country:
     return Country(code, _ZONES[code], "left" if code in _LEFT else "right", reason)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from fleet import LICENCES, REGIMES, Hours, Shift, Site, Task, Truck
 
-from .area import DROP_OFF, DWELLINGS, Area, ClosedWindow
+from .area import DROP_OFF, DWELLINGS, Area
+from .closures import Closure
 from .collection import Promise, promise
 from .problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
 from .roads import Stand
@@ -190,21 +190,12 @@ class _Windows:
     """Hours in which streets are closed to collection, turned into the hours in which they are open."""
 
     def __init__(self, town: Town, day: datetime.date):
-        self.town = town
-        self.closed = [w for w in town.area.closed if day.weekday() in w.weekdays]
-        self._near = {id(w): self._around(w) for w in self.closed if w.near}
-
-    def _around(self, window: ClosedWindow) -> cKDTree | None:
-        key, _, value = (window.near or "").partition("=")
-        here = [(o.lon_deg, o.lat_deg) for o in self.town.extract.objects if o.tags.get(key) == value]
-        if not here:
-            return None
-        from_degrees = [self.town.xy_of(*p) for p in here]
-        return cKDTree(from_degrees)
+        closed = [w for w in town.area.closed if day.weekday() in w.weekdays]
+        self.closures = [Closure(w, town.area, town.extract, town.streets) for w in closed]
 
     def allowed(self, one: Pass) -> tuple[tuple[int, int], ...]:
         """The open hours (wall clock, seconds after local midnight, two days); empty where none is closed."""
-        shut = sorted((w.from_s, w.to_s) for w in self.closed if self._meets(w, one))
+        shut = sorted((c.window.from_s, c.window.to_s) for c in self.closures if c.meets(one.name, one.osm_nodes))
         if not shut:
             return ()
         open_, at = [], 0
@@ -213,15 +204,6 @@ class _Windows:
                 open_.append((at, begin))
             at = max(at, end)
         return (*open_, (at, 2 * DAY_S))
-
-    def _meets(self, window: ClosedWindow, one: Pass) -> bool:
-        if one.name and one.name in window.streets:
-            return True
-        tree = self._near.get(id(window))
-        if tree is None:
-            return False
-        xy = np.array([self.town.streets.xy[n] for n in one.osm_nodes])
-        return bool(np.min(tree.query(xy)[0]) <= window.within_m)
 
 
 class _Made:
@@ -395,15 +377,30 @@ class _Made:
         return ProblemShift(
             shift.id, travel, depot, self.elapsed(shift.start_s), shift.length_s, self._overtime_s(shift),
             shift.start_service_s, shift.end_service_s, self.area.service_times.crew_factor[shift.loaders],
-            self.capacity(truck), regime.breaks, regime.max_work_s, regime.max_driving_s,
-            truck.eur_per_day, prices.eur_per_h / 3600, prices.eur_per_overtime_h / 3600, truck.eur_per_km / 1000,
+            self.capacity(truck), regime.breaks, self._max_work_s(shift), regime.max_driving_s,
+            truck.eur_per_day + (prices.eur_per_call_out if shift.catch_up else 0.0), prices.eur_per_h / 3600,
+            prices.eur_per_overtime_h / 3600, truck.eur_per_km / 1000,
         )  # fmt: skip
 
     def _overtime_s(self, shift: Shift) -> float:
-        """The overtime that leaves the truck to its next shift of the day in time."""
+        """The overtime that leaves the truck, and the driver, to the next shift of the day in time."""
         end_s = shift.start_s + shift.length_s
-        later = [s.start_s for s in self.shifts if s.truck == shift.truck and s.start_s > shift.start_s]
+        later = [
+            s.start_s
+            for s in self.shifts
+            if s.start_s > shift.start_s and (s.truck == shift.truck or s.driver == shift.driver)
+        ]
         return min([float(shift.overtime_s), *(float(max(0, start_s - end_s)) for start_s in later)])
+
+    def _max_work_s(self, shift: Shift) -> int:
+        """The law's daily limit; of a driver with several shifts, each gets its length and a part of what is left.
+
+        A what-if copies crews: shifts that begin together are one day's work, not two.
+        """
+        day = {s.start_s: s for s in self.shifts if s.driver == shift.driver}.values()
+        limit_s = min(REGIMES[s.regime].max_work_s for s in day)
+        left_s = limit_s - sum(s.length_s for s in day)
+        return limit_s if len(day) < 2 else max(0, min(limit_s, shift.length_s + left_s // len(day)))
 
     def _mean_speed_mps(self) -> float:
         """What a second of travel is in metres, in the mean over the town's streets."""

@@ -77,6 +77,18 @@ TEXTS: dict[str, dict[str, str]] = {
     "centres": {"fr": "Déchèteries, à part", "en": "Recycling centres, apart"},
     "refused": {"fr": "Lignes refusées", "en": "Refused rows"},
     "rows": {"fr": "lignes", "en": "rows"},
+    "and_more": {"fr": "et {detail} autres", "en": "and {detail} more"},
+    "several_in_one": {
+        "fr": "Plusieurs flux dans une cellule ? Un fichier de correspondance (--mapping) dit ce qui les sépare : "
+        "separator = {detail} (docs/drop-off-points.md)",
+        "en": "Several flux in one cell? A mapping file (--mapping) says what stands between them: "
+        "separator = {detail} (docs/drop-off-points.md)",
+    },
+    "not_named": {
+        "fr": "À écrire dans area.toml, [demand] : drop_off_points = {detail}, sinon les plans prennent les points "
+        "de la carte",
+        "en": "To write in area.toml, [demand]: drop_off_points = {detail}, else plans take the map's points",
+    },
     "remarks": {"fr": "Remarques", "en": "Remarks"},
     # values
     "active": {"fr": "en service", "en": "active"},
@@ -92,6 +104,9 @@ TEXTS: dict[str, dict[str, str]] = {
     "metal": {"fr": "métal", "en": "metal"},
     "clothes": {"fr": "textiles", "en": "clothes"},
 }  # fmt: skip
+
+
+_MOST_WORDS = 8
 
 
 def refusal_text(refusal: Refusal, language: str = "en") -> str:
@@ -183,13 +198,34 @@ def _refused(reading: Reading, language: str, most_rows: int) -> Iterator[str]:
     for refusal in reading.refused:
         groups[refusal.column, refusal.why].append(refusal)
     for (column, why), same in groups.items():
-        if len(same) > most_rows:
+        if len(same) > most_rows and why.startswith("unknown_"):
+            yield f"  {column}: {_said(why, language)}{_words(same, language)} ({same[0].bound})"
+        elif len(same) > most_rows:
             named = ", ".join(str(refusal.row) for refusal in same[:most_rows])
             bound = f" ({same[0].bound})" if len({refusal.bound for refusal in same}) == 1 and same[0].bound else ""
             places = f"{_said(same[0].place, language)} {named}, … ({len(same)} {_said('rows', language)})"
             yield f"  {places}, {column}: {_said(why, language)}{bound}"
         else:
             yield from (f"  {refusal_text(refusal, language)}" for refusal in same)
+    joined = [r.value for r in reading.refused if r.why == "unknown_flux" and any(mark in r.value for mark in ";,")]
+    if joined:
+        mark = max(";,", key=lambda mark: sum(mark in value for value in joined))
+        yield f"  {_said('several_in_one', language).format(detail=chr(34) + mark + chr(34))}"
+
+
+def _words(refused: Iterable[Refusal], language: str) -> str:
+    """The words themselves, the most frequent first: the file is mended word by word, not row by row."""
+    counted = Counter(refusal.value for refusal in refused).most_common()
+    colon = " : " if language == "fr" else ": "
+    said = [f"{value[:60]!r} ({n} {_said('rows' if n > 1 else 'row', language)})" for value, n in counted[:_MOST_WORDS]]
+    if len(counted) > _MOST_WORDS:
+        said.append(_said("and_more", language).format(detail=len(counted) - _MOST_WORDS))
+    return colon + ", ".join(said)
+
+
+def not_named(file: str, language: str) -> str:
+    """What to do for an area to use the points that were imported into ``file``."""
+    return _said("not_named", language).format(detail=f'"{file}"')
 
 
 def write_refused(refused: Iterable[Refusal], path: Path, language: str = "en") -> None:

@@ -24,7 +24,7 @@ HIGHWAYS = frozenset(
     )
 )
 #: Tags of mapped objects that other parts look for (schools for windows, recycling for drop-off points, sites).
-_OBJECTS = {
+OBJECTS = {
     "amenity": {"recycling", "school", "kindergarten", "waste_transfer_station", "waste_disposal", "bus_station"},
     "place": {"city", "town", "village", "suburb", "hamlet", "borough", "quarter", "neighbourhood"},
     "landuse": {"industrial", "depot", "landfill", "residential"},
@@ -205,7 +205,7 @@ def _objects(
     fp = osmium.FileProcessor(osm_file(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
     for o in fp.with_filter(osmium.filter.EmptyTagFilter()):
         found = dict(o.tags)
-        wanted = any(found.get(key) in values for key, values in _OBJECTS.items())
+        wanted = any(found.get(key) in values for key, values in OBJECTS.items())
         if isinstance(o, osmium.osm.Node):
             tagged[o.id] = found
             here = (o.location.lon, o.location.lat)

@@ -58,7 +58,7 @@ def tour_figures(tour: Tour, plan: Plan, area: Area) -> dict[str, Any]:
         "crew": (hours["total"] - hours["overtime"]) * area.prices.eur_per_h,
         "overtime": hours["overtime"] * area.prices.eur_per_overtime_h,
         "km": km * truck.eur_per_km,
-        "truck": truck.eur_per_day,
+        "truck": truck.eur_per_day + (area.prices.eur_per_call_out if shift.catch_up else 0.0),
         "gate": gate,
         "reversals": reversals * area.prices.eur_per_reversal,
     }

@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +32,10 @@ from .country import Country, country_of
 from .demand import Demand, estimate
 from .drop_off_map import read_osm
 from .extract import Extract
+from .founding_notes import all_said
+from .notes import Note
 from .proposal import MARGIN, Ways, Work, middle_of_people, places, stretch_work, together, transfer_h, trucks_needed
+from .public_holidays import parts_with_more
 from .streets import Streets, survey
 
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
@@ -41,6 +44,7 @@ STREET_SERVICES = ("bags",)
 #: Light trucks are proposed for streets that the large one may not enter, where they are this share of the length.
 LIGHT_SHARE = 0.002
 LIGHT_LOADS, LIGHT_FILLED = 3, 0.75  # loads a day; the body is full of bags before the payload is reached. ASSUMED.
+MOST_PARTS = 20  # of a country, named in a note
 Told = Callable[[str], None]
 
 
@@ -50,7 +54,7 @@ class FoundingFault(ValueError):
 
 @dataclass(frozen=True)
 class Founded:
-    """``notes``: what was proposed and assumed, one line each, as area.toml says it too."""
+    """``notes``: what was proposed and assumed, one line each in the area's language, as area.toml says it too."""
 
     area: Area
     notes: tuple[str, ...]
@@ -100,18 +104,18 @@ def found(
         crs=_utm(extract),
         traffic_side=chosen["traffic_side"],
         holidays=chosen["holidays"],
-        country_why=_country_why(country, asked),
+        country_why=_country_why(country, asked, chosen["holidays"]),
         depot_node=any_node,
-        depot_why="",
+        depot_why=Note("no_depot"),
         site_node=any_node,
-        site_why="",
+        site_why=Note("no_site"),
         communes=communes,
         communes_why=communes_why,
         addresses=addresses.name if addresses else None,
         trucks=1,
         light_trucks=1,
         crane_trucks=1,
-        fleet_why="",
+        fleet_why=(),
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".founding-") as made:
@@ -127,9 +131,9 @@ def found(
         _write(stage, wanted, sectors, wanted.crane_trucks > 0)
         Area.load(stage)  # judged before anybody sees it
         _move_in(stage, folder, extract_path, addresses)
-    notes = (wanted.country_why, wanted.communes_why, f"depot: {wanted.depot_why}", f"site: {wanted.site_why}",
-             wanted.fleet_why)  # fmt: skip
-    return Founded(Area.load(folder), notes)
+    depot, site = Note("depot", {"why": wanted.depot_why}), Note("site", {"why": wanted.site_why})
+    told_of = (wanted.country_why, (wanted.communes_why,), (depot,), (site,), wanted.fleet_why)
+    return Founded(Area.load(folder), tuple(all_said(notes, language) for notes in told_of))
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -199,25 +203,26 @@ def _utm(extract: Extract) -> str:
     return f"EPSG:{(32600 if lat >= 0 else 32700) + int((lon + 180) // 6) % 60 + 1}"
 
 
-def _country_why(country: Country, asked: dict[str, str | None]) -> str:
-    given = [key for key, value in asked.items() if value]
-    proposed = [key for key, value in asked.items() if not value]
-    parts = [f"{', '.join(proposed)}: {country.reason}"] if proposed else []
-    return "; ".join(parts + ([f"{', '.join(given)}: as asked for"] if given else []))
+def _country_why(country: Country, asked: Mapping[str, str | None], holidays: str) -> tuple[Note, ...]:
+    """``holidays``: as chosen; of a whole country, the parts that have more are named."""
+    given = tuple(Note(key) for key, value in asked.items() if value)
+    proposed = tuple(Note(key) for key, value in asked.items() if not value)
+    notes = [Note("proposed", {"what": proposed, "why": country.reason})] if proposed else []
+    notes += [Note("asked", {"what": given})] if given else []
+    parts = parts_with_more(holidays)
+    if parts:
+        shown = parts[:MOST_PARTS] + ("…",) * (len(parts) > MOST_PARTS)
+        notes.append(Note("holiday_parts", {"code": holidays, "parts": shown}))
+    return tuple(notes)
 
 
-def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], str]:
+def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], Note]:
     if population is not None:
-        return (
-            Commune(name, population),
-        ), "Population: as given to `ripeur area new`, for all that the extract covers."
+        return (Commune(name, population),), Note("people_given")
     found_ = mapped(extract)
     if found_:
-        return found_, "Population: REAL, the `population` of the map's places and boundaries (OpenStreetMap)."
-    return (), (
-        f"Population: ASSUMED, {PEOPLE_PER_KM} inhabitants per km of residential street, because the map gives none. "
-        "Put the true number here, or found the area with --population."
-    )
+        return found_, Note("people_mapped")
+    return (), Note("people_assumed", {"per_km": PEOPLE_PER_KM})
 
 
 def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, Streets, Demand]:
@@ -264,25 +269,33 @@ def _proposed(
 
     needed, day = max((trucks(k) for k in range(len(sectors))), key=lambda found_: found_[0])
     cranes, containers = _crane_trucks(area, streets, site.node, depot.node)
-    fleet_why = (
-        f"Sized for the heaviest of {len(sectors)} days: {sum(day.kg.values()) / 1000:.1f} t of bags, "
-        f"{day.metres / 1000:.0f} km of street sides, {needed} trucks of {SHIFT_S / 3600:g} h with 12 % in hand"
-    )
+    fleet_why = [
+        Note(
+            "fleet",
+            {
+                "days": len(sectors), "tonnes": round(sum(day.kg.values()) / 1000, 1), "km": round(day.metres / 1000),
+                "trucks": Note("trucks", {"count": needed}), "hours": SHIFT_S / 3600,
+                "margin": round((MARGIN - 1) * 100),
+            },
+        )
+    ]  # fmt: skip
     lights = _light_trucks(streets, work, mine.tolist(), large, light)
     if lights:
-        fleet_why += f"; {_ids(needed, lights)}: light and narrow, for streets that the others may not enter"
+        fleet_why.append(Note("light", {"ids": _ids(needed, lights)}))
     if cranes:
-        fleet_why += f"; {_ids(needed + lights, cranes)}: a crane for {containers} glass containers of the map"
+        found_ = Note("containers", {"count": containers})
+        fleet_why.append(Note("crane", {"ids": _ids(needed + lights, cranes), "containers": found_}))
     else:
-        fleet_why += "; the map has no glass container: no crane truck, no glass in collection.csv"
+        fleet_why.append(Note("no_crane"))
     return replace(
         wanted, depot_node=depot.node, depot_why=depot.reason, site_node=site.node, site_why=site.reason, trucks=needed,
-        light_trucks=lights, crane_trucks=cranes, fleet_why=fleet_why + ".",
+        light_trucks=lights, crane_trucks=cranes, fleet_why=tuple(fleet_why),
     )  # fmt: skip
 
 
-def _ids(before: int, count: int) -> str:
-    return f"T{before + 1}" + (f" to T{before + count}" if count > 1 else "")
+def _ids(before: int, count: int) -> str | Note:
+    first, last = f"T{before + 1}", f"T{before + count}"
+    return first if count == 1 else Note("id_run", {"first": first, "last": last})
 
 
 def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:

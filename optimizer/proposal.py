@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
@@ -20,11 +20,14 @@ from . import access
 from .area import Area
 from .demand import Demand
 from .extract import Extract, MappedObject
+from .notes import Note
 from .snapping import Floats
 from .streets import Streets, sides_of
 
 #: An object of the map lies this near to a street that trucks reach, else it is not proposed. Land uses are large.
 NEAR_M = 400.0
+#: Depot and site are so far apart where the map shows places enough: on one spot, every trip would be free.
+APART_M = 300.0
 _QUIET = frozenset(["tertiary", "secondary", "unclassified", "residential", "service"])
 #: What a depot or an unloading site is looked for, best first: (tag, value), reason.
 DEPOT_SIGNS = (
@@ -42,7 +45,7 @@ class ProposedPlace:
     node: int
     lon_deg: float
     lat_deg: float
-    reason: str
+    reason: Note
 
 
 def drivable_nodes(streets: Streets, extract: Extract, truck: Truck) -> frozenset[int]:
@@ -120,25 +123,39 @@ def places(
     centre = middle_of_people(streets, demand)
     to_metres = Transformer.from_crs("EPSG:4326", area.crs, always_xy=True)
 
-    def chosen(signs: tuple[tuple[str, str], ...], taken: int | None, what: str) -> ProposedPlace:
+    def candidates(signs: tuple[tuple[str, str], ...]) -> Iterator[tuple[int, Note]]:
+        """Junctions beside what the map shows, the best sign first, of one sign the most central first."""
         for sign in signs:
             shown = [o for o in extract.objects if _shows(o, sign)]
             found = [(o, np.array(to_metres.transform(o.lon_deg, o.lat_deg))) for o in shown]
             for one, at in sorted(found, key=lambda f: (float(np.hypot(*(f[1] - centre))), f[0].id)):
                 away = np.hypot(*(xy - at).T)
                 for k in np.argsort(away, kind="stable")[:2]:
-                    if away[k] <= NEAR_M and nodes[k] != taken:
-                        label = "=".join(sign) + (f" ({one.tags['name']})" if "name" in one.tags else "")
-                        return _place(extract, nodes[k], f"nearest junction to {label}, {away[k]:.0f} m away")
+                    if away[k] <= NEAR_M:
+                        name = f" ({one.tags['name']})" if "name" in one.tags else ""
+                        why = {"what": Note("=".join(sign)), "name": name, "metres": round(away[k])}
+                        yield nodes[k], Note("place_near", why)
+
+    def apart(node: int, taken: int | None) -> bool:
+        return taken is None or math.dist(streets.xy[node], streets.xy[taken]) >= APART_M
+
+    def central(taken: int | None, otherwise: Note) -> ProposedPlace:
         away = np.hypot(*(xy - centre).T)
         if taken is not None:  # two places on one spot would make every trip free
             away = np.where(np.hypot(*(xy - xy[nodes.index(taken)]).T) >= 1000.0, away, away + 1e6)
             away[nodes.index(taken)] = np.inf
         k = int(np.argmin(away))
-        return _place(extract, nodes[k], f"no {what} on the map: a junction near the middle of the people; move it")
+        return _place(extract, nodes[k], otherwise)
 
-    depot = chosen(DEPOT_SIGNS, None, "depot or industrial land")
-    return depot, chosen(SITE_SIGNS, depot.node, "unloading site or industrial land")
+    depot = next(candidates(DEPOT_SIGNS), None)
+    taken = depot[0] if depot else None
+    sites = list(candidates(SITE_SIGNS))
+    site = next((s for s in sites if apart(s[0], taken)), None)
+    if site is None and sites:  # one yard for both: it is where trucks unload, and the depot is elsewhere
+        site = sites[0]
+        return central(site[0], Note("no_other_depot")), _place(extract, *site)
+    at_depot = _place(extract, *depot) if depot else central(None, Note("no_depot"))
+    return at_depot, _place(extract, *site) if site else central(at_depot.node, Note("no_site"))
 
 
 def _ways_out(streets: Streets, node: int) -> int:
@@ -162,7 +179,7 @@ def _shows(o: MappedObject, sign: tuple[str, str]) -> bool:
     return sign != ("amenity", "waste_disposal") or o.osm_type == "way"
 
 
-def _place(extract: Extract, node: int, reason: str) -> ProposedPlace:
+def _place(extract: Extract, node: int, reason: Note) -> ProposedPlace:
     lon, lat = extract.lonlat[node]
     return ProposedPlace(node, lon, lat, reason)
 

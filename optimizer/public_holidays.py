@@ -8,6 +8,21 @@ from functools import cache
 
 import holidays
 
+#: Parts of a country are compared in this year; which of them have holidays of their own hardly changes.
+_YEAR = 2026
+
+
+@cache
+def parts_with_more(code: str) -> tuple[str, ...]:
+    """The parts of a country ("DE-BW") that have holidays besides the national ones; none for a part, or an unknown
+    code."""
+    try:
+        nation = holidays.country_holidays(code, years=_YEAR)
+        parts = {part: holidays.country_holidays(code, subdiv=part, years=_YEAR) for part in nation.subdivisions}
+    except NotImplementedError:
+        return ()
+    return tuple(f"{code}-{part}" for part, days in parts.items() if days.keys() - nation.keys())
+
 
 @cache
 def public_holidays(code: str | None) -> Callable[[date], str | None]:
@@ -19,7 +34,8 @@ def public_holidays(code: str | None) -> Callable[[date], str | None]:
         return lambda day: None
     country, _, part = code.partition("-")
     try:
-        calendar = holidays.country_holidays(country, subdiv=part or None)
+        own = holidays.country_holidays(country, subdiv=part or None).default_language
+        calendar = holidays.country_holidays(country, subdiv=part or None, language=own)  # else this machine's language
     except NotImplementedError:
         raise ValueError('must be a country or a part of it that has a holiday list: "FR", "DE-BW", "MC"') from None
 

@@ -180,11 +180,15 @@ def _improve_part(problem: Problem, start: Solution, until: float, stop: Callabl
 
 @dataclass(frozen=True, slots=True)
 class _Nodes:
-    """Nodes of the model: 0 start, 1 end, then (task, mode), then ways to empty a truck, several copies of each."""
+    """Nodes of the model: 0 start, 1 end, then (task, mode), then ways to empty a truck, several copies of each.
+
+    ``group``: the kind of truck (``Terms.group``) that each way is for.
+    """
 
     task: NDArray[np.int64]
     mode: NDArray[np.int64]
     way: NDArray[np.int64]
+    group: NDArray[np.int64]
 
     @property
     def count(self) -> int:
@@ -194,21 +198,25 @@ class _Nodes:
 class _Model:
     def __init__(self, terms: Terms, start: Draft) -> None:
         self.terms, self.start = terms, start
-        self.group = int(np.bincount(terms.group).argmax())  # unloadings between trips: of the commonest kind of truck
         usable = terms.open_mode & (np.arange(terms.place.shape[1]) < terms.modes[:, None])
         task, mode = np.nonzero(usable)
         self.trips = [self._trips(k) for k in range(terms.k)]
-        between = sum(max(0, len(rows) - 1) for rows in self.trips)
-        copies = between // 2 + min(terms.k, 3) + 1
-        used = [way for rows in self.trips for way, _ in rows[:-1]]
-        ways = [w for w in range(len(terms.ways[self.group])) for _ in range(max(copies, used.count(w) + 1))]
-        self.nodes = _Nodes(task, mode, np.array(ways, dtype=np.int64))
+        ways = [(w, g) for g in sorted(set(terms.group.tolist())) for w in self._unloadings(g)]
+        way, group = np.array(ways, dtype=np.int64).reshape(-1, 2).T
+        self.nodes = _Nodes(task, mode, way, group)
         self.timed = bool(terms.windowed.any()) or any(any(row) for row in terms.is_binding)
         self.manager = pywrapcp.RoutingIndexManager(self.nodes.count, terms.k, [0] * terms.k, [1] * terms.k)
         self.routing = pywrapcp.RoutingModel(self.manager)
         self._time_and_cost()
         self._loads()
         self._choices()
+
+    def _unloadings(self, group: int) -> list[int]:
+        """The ways to empty a kind of truck between trips, each as often as the start uses it, and some more."""
+        mine = [rows for k, rows in enumerate(self.trips) if self.terms.group[k] == group]
+        used = [way for rows in mine for way, _ in rows[:-1]]
+        copies = len(used) // 2 + min(len(mine), 3) + 1
+        return [w for w in range(len(self.terms.ways[group])) for _ in range(max(copies, used.count(w) + 1))]
 
     def _trips(self, k: int) -> list[tuple[int, list[tuple[int, int]]]]:
         """(way, tasks with modes) of each trip of the start."""
@@ -233,11 +241,13 @@ class _Model:
         place_in[:2] = depot
         place_in[tasks] = t.place[nodes.task, nodes.mode]
         place_out = place_in.copy()
-        place_in[unloads], place_out[unloads] = t.way_in[self.group][nodes.way], t.way_out[self.group][nodes.way]
+        each = list(zip(nodes.group.tolist(), nodes.way.tolist(), strict=True))
+        place_in[unloads] = [t.way_in[g][w] for g, w in each]
+        place_out[unloads] = [t.way_out[g][w] for g, w in each]
         at = np.zeros(nodes.count)
         at[0] = t.problem.shifts[k].start_service_s
         at[tasks] = t.drive_s[nodes.task, nodes.mode] + t.handling_s[nodes.task, nodes.mode] * t.crew[k]
-        at[unloads] = t.way_s[self.group][nodes.way]
+        at[unloads] = [t.way_s[g][w] for g, w in each]
         wheel = travel[np.ix_(place_out, place_in)].astype(float)
         other = np.zeros_like(wheel)
         last = int(self.start.pred[t.n + k])
@@ -334,13 +344,10 @@ class _Model:
             if t.windows[task]:
                 serve_s = float(t.drive_s[task, mode] + t.handling_s[task, mode] * slowest)
                 self._inside(dimension, 2 + i, t.windows[task], serve_s, rest_s, first_s)
-        for i, way in enumerate(nodes.way):
-            sites = t.ways[self.group][way].sites
-            windows = t.problem.sites[sites[0]].windows
-            if windows and any(t.is_binding[k][way] for k in range(t.k) if t.group[k] == self.group):
-                self._inside(
-                    dimension, 2 + len(nodes.task) + i, windows, float(t.way_s[self.group][way]), rest_s, first_s
-                )
+        for i, (way, group) in enumerate(zip(nodes.way.tolist(), nodes.group.tolist(), strict=True)):
+            windows = t.problem.sites[t.ways[group][way].sites[0]].windows
+            if windows and any(t.is_binding[k][way] for k in range(t.k) if t.group[k] == group):
+                self._inside(dimension, 2 + len(nodes.task) + i, windows, float(t.way_s[group][way]), rest_s, first_s)
 
     def _inside(
         self, dimension: Any, node: int, windows: tuple[Window, ...], serve_s: float, rest_s: float, first_s: float
@@ -396,12 +403,12 @@ class _Model:
                 self._only(index, np.flatnonzero(t.allowed[task]).tolist())
         for task, row in indices.items():
             routing.AddDisjunction(row, int(t.unserved_eur[task] * UNITS_PER_EUR), 1)
-        may = np.flatnonzero(t.group == self.group).tolist()
-        self.unload_index: dict[int, list[int]] = {}
-        for i, way in enumerate(nodes.way.tolist()):
+        self.unload_index: dict[tuple[int, int], list[int]] = {}
+        for i, (way, group) in enumerate(zip(nodes.way.tolist(), nodes.group.tolist(), strict=True)):
             index = self.manager.NodeToIndex(2 + len(nodes.task) + i)
-            self.unload_index.setdefault(way, []).append(index)
+            self.unload_index.setdefault((group, way), []).append(index)
             routing.AddDisjunction([index], 0)
+            may = np.flatnonzero(t.group == group).tolist()
             if len(may) < t.k:
                 self._only(index, may)
 
@@ -420,15 +427,13 @@ class _Model:
     def solve(self, until: float, stop: Callable[[], bool]) -> list[list[list[tuple[int, int]]]] | None:
         """The trips of each shift, (task, mode) in order; None where OR-Tools finds nothing in time."""
         t, routing = self.terms, self.routing
-        unloads = {way: list(row) for way, row in self.unload_index.items()}
+        unloads = {key: list(row) for key, row in self.unload_index.items()}
         routes = []
         for k, rows in enumerate(self.trips):
             route: list[int] = []
             for i, (_way, trip) in enumerate(rows):
                 if i:
-                    if t.group[k] != self.group or not unloads.get(rows[i - 1][0]):
-                        return None
-                    route.append(unloads[rows[i - 1][0]].pop())
+                    route.append(unloads[int(t.group[k]), rows[i - 1][0]].pop())
                 route += [self.index_of[entry] for entry in trip]
             routes.append(route)
         routing.CloseModelWithParameters(self._parameters(1.0))  # before the routes are read, or they are all there is

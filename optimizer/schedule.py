@@ -5,8 +5,9 @@ This is the exact word on time: the search plans with reserves, this module deci
 - A shift starts at ``start_s`` exactly. Nothing is hurried or delayed on purpose; a truck that comes early waits.
 - *Work* is all time between start and end that is not a rest, waiting included. *Driving* is the ``drive`` events and
   the ``Mode.drive_s`` inside tasks.
-- The longest ``BreakRule`` whose ``after_s`` is exceeded is due. Its rest (whole) must have begun before ``latest_s``
-  of its basis has accumulated since the shift's start or the last full rest.
+- Every ``BreakRule`` whose ``after_s`` is exceeded is due. Rests are whole and as long as the longest rule due asks
+  for; one must have begun before ``latest_s`` of any such rule's basis has accumulated since the shift's start or the
+  last rest.
 - Rests stand between visits: before the drive towards a visit, or before the drive home. A rest that meets a gap
   (a window or a site not open yet) takes the place of waiting.
 
@@ -111,10 +112,9 @@ def schedule(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> Sch
     return Schedule(_events(route, clock), tuple(broken))
 
 
-def break_due(shift: ProblemShift, work_s: float, driving_s: float) -> BreakRule | None:
-    """The longest rest that so much work and driving in one shift asks for."""
-    due = [r for r in shift.breaks if (work_s if r.basis == "work" else driving_s) > r.after_s - ROUNDING_S]
-    return max(due, key=lambda r: r.break_s, default=None)
+def breaks_due(shift: ProblemShift, work_s: float, driving_s: float) -> tuple[BreakRule, ...]:
+    """The rules that so much work and driving in one shift makes due."""
+    return tuple(r for r in shift.breaks if (work_s if r.basis == "work" else driving_s) > r.after_s - ROUNDING_S)
 
 
 def longest_work_s(shift: ProblemShift) -> float:
@@ -136,17 +136,21 @@ def longest_work_s(shift: ProblemShift) -> float:
 def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
     """The best clock that keeps ``rests`` and adds what is still due after them."""
     plain = _pass(route, rests)
-    rule = break_due(route.shift, plain.work_s, plain.driving_s)
-    if rule is None:
+    due = breaks_due(route.shift, plain.work_s, plain.driving_s)
+    if not due:
         return plain
-    basis = 0 if rule.basis == "work" else 1
-    latest_s = rule.latest_s - ROUNDING_S
-    if any(rest.length_s < rule.break_s for rest in rests):  # with rests, it waits so long that more is due
-        return _best(route, tuple(_Rest(rest.before, rule.break_s) for rest in rests))
-    if rests and plain.tail[basis] <= latest_s:  # rested, and nothing more is due before the end
+    rest_s = max(rule.break_s for rule in due)
+    if any(rest.length_s < rest_s for rest in rests):  # with rests, it waits so long that more is due
+        return _best(route, tuple(_Rest(rest.before, rest_s) for rest in rests))
+    latest = [(0 if rule.basis == "work" else 1, rule.latest_s - ROUNDING_S) for rule in due]
+
+    def in_time(since: tuple[float, float]) -> bool:
+        return all(since[basis] <= latest_s for basis, latest_s in latest)
+
+    if rests and in_time(plain.tail):  # rested, and nothing more is due before the end
         return plain
     first, home = rests[-1].before + 1 if rests else 0, len(route.stops)
-    possible = [p for p in range(first, home + 1) if plain.since[p][basis] <= latest_s]
+    possible = [p for p in range(first, home + 1) if in_time(plain.since[p])]
     if not possible:
         plain.broken["BREAK_MISSING"] = None
         return plain
@@ -156,7 +160,7 @@ def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
 
     def best_of(places: Sequence[int], best: _Clock | None = None) -> _Clock:
         for p in places:
-            clock = _best(route, (*rests, _Rest(p, rule.break_s)))
+            clock = _best(route, (*rests, _Rest(p, rest_s)))
             if best is None or clock.rank < best.rank:  # on a tie the first stays: likely places are in order of liking
                 best = clock
         assert best is not None  # there is always a place to try

@@ -28,8 +28,9 @@ Progress = Callable[[str, float | None, float], None]
 #: (problem, feasible start, time.monotonic() to end at, seed, watch per phase, terms) -> a plan not worse than that
 Engine = Callable[[Problem, Solution, float, int, Callable[[str], Watch], Terms], Solution]
 
-#: Of the time left after the first plan. Measured, OR-Tools finds little that ruin and recreate has not found.
-ORTOOLS_SHARE = 0.25
+#: Of the time left after the first plan. Measured (docs/benchmarks.md), OR-Tools finds hardly anything that ruin and
+#: recreate has not found, and less by itself.
+ORTOOLS_SHARE = 0.1
 
 
 def solve(
@@ -79,7 +80,8 @@ def _ortools(
 ) -> Solution:
     now = time.monotonic()
     quick = improve(problem, start, now + (until - now) * (1 - ORTOOLS_SHARE), seed, watch("improve"), terms)
-    return improve_by_routing(problem, quick, until, seed, watch("ortools"), terms)
+    best = improve_by_routing(problem, quick, until, seed, watch("ortools"), terms)
+    return improve(problem, best, until, seed + 1, watch("improve"), terms)  # what OR-Tools leaves of its time
 
 
 def _ortools_alone(

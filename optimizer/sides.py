@@ -109,11 +109,11 @@ class _Served:
         segments = self.streets.segments
         found: dict[int, _DeadEnd] = {}
         for leaf, chain in truck.dead_end_chains():
-            nodes = leaf_first = [leaf]
+            outward = [leaf]
             for index in chain:
                 piece = segments[index].nodes
-                leaf_first.extend(piece[1:] if piece[0] == leaf_first[-1] else piece[-2::-1])
-            inward = tuple(reversed(nodes))
+                outward.extend(piece[1:] if piece[0] == outward[-1] else piece[-2::-1])
+            inward = tuple(reversed(outward))
             places = self.area.streets.turning_places
             room = self.streets.node_tags.get(inward[-1], {}).get("highway") in places
             end = _DeadEnd(inward[0], sum(segments[i].length_m for i in chain), room, inward, frozenset(chain))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,17 @@ from fleet import Hours
 
 from . import sectors as sectoring
 from .area import DROP_OFF, DWELLINGS, Area, PlaceAt
+from .closures import Closure
 from .demand import Demand
 from .extract import Extract
-from .notes import Note
+from .notes import Note, number_text
 from .opening_hours import WEEKDAYS
-from .proposal import stretch_work, together
+from .proposal import Work, stretch_work, together
 from .streets import Streets, Stretch, sides_of
 
 #: Notes of the demand are ``note_<code>``. Numbers come as numbers and are grouped by thousands.
 TEXTS: dict[str, dict[str, str]] = {
-    "area": {"fr": "Secteur d'étude : {name} ({folder})", "en": "Area: {name} ({folder})"},
+    "area": {"fr": "Territoire : {name} ({folder})", "en": "Area: {name} ({folder})"},
     "map": {
         "fr": "Carte : {file}, {attribution} ; {segments} tronçons, projection {crs}",
         "en": "Map: {file}, {attribution}; {segments} segments, projection {crs}",
@@ -43,8 +44,17 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "sectors": {"fr": "Secteurs :", "en": "Sectors:"},
     "sector": {
-        "fr": "  {name} : {people} hab., {tonnes} t et {km} km de passages par semaine ; {days}",
-        "en": "  {name}: {people} inh., {tonnes} t and {km} km of passes a week; {days}",
+        "fr": "  {name} : {people} hab., {tonnes} t par semaine, {street_km} km de rues ({km} km de passages) ; {days}",
+        "en": "  {name}: {people} inh., {tonnes} t a week, {street_km} km of streets ({km} km of passes); {days}",
+    },
+    "closed": {"fr": "Fermetures : {windows}", "en": "Closures: {windows}"},
+    "window": {
+        "fr": "{name} {start}-{end} ({days}), {streets} rues",
+        "en": "{name} {start}-{end} ({days}), {streets} streets",
+    },
+    "window_one": {
+        "fr": "{name} {start}-{end} ({days}), {streets} rue",
+        "en": "{name} {start}-{end} ({days}), {streets} street",
     },
     "rules": {"fr": "Collecte promise :", "en": "Collection promised:"},
     "rule": {"fr": "  {sector}, {service}, {dwelling} : {days}", "en": "  {sector}, {service}, {dwelling}: {days}"},
@@ -59,7 +69,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "depot": {"fr": "Dépôt : {label} ({where})", "en": "Depot: {label} ({where})"},
     "site": {
-        "fr": "Exutoire {id} : {label} ({where}) ; {accepts} ; {hours}",
+        "fr": "Site de vidage {id} : {label} ({where}) ; {accepts} ; {hours}",
         "en": "Unloading site {id}: {label} ({where}); {accepts}; {hours}",
     },
     "assumed": {"fr": "Ce qui est estimé, et comment :", "en": "What is estimated, and how:"},
@@ -91,8 +101,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "{name}: unmapped levels multiplied by {times}, so that everybody finds floor to live on",
     },
     "note_along_streets": {
-        "fr": "{name} : bâtiments absents de la carte (présents sur {covered} % des rues) ; habitants répartis "
-        "le long des rues habitées, {blocks} % en immeubles",
+        "fr": "{name} : bâtiments absents de la carte (présents sur {covered}\u202f% des rues) ; habitants répartis "
+        "le long des rues habitées, {blocks}\u202f% en immeubles",
         "en": "{name}: buildings are not mapped (on {covered} % of streets only); people spread along residential "
         "streets, {blocks} % in blocks",
     },
@@ -116,6 +126,26 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "{count} adresses à plus de {reach_m} m de toute rue collectée",
         "en": "{count} addresses more than {reach_m} m from any collected street",
     },
+    "note_shops_one": {
+        "fr": "{count} commerce, compté comme {people} habitants, pris sur le total par habitant",
+        "en": "{count} shop, counted as {people} inhabitants, taken out of the total per inhabitant",
+    },
+    "note_strangers_one": {
+        "fr": "{count} bâtiment hors des communes nommées : personne n'y est compté",
+        "en": "{count} building outside the communes named: nobody is counted there",
+    },
+    "note_addresses_one": {
+        "fr": "{count} adresse de {file} ({outside} hors de la carte)",
+        "en": "{count} address of {file} ({outside} outside the map)",
+    },
+    "note_addresses_lost_one": {
+        "fr": "{count} adresse à plus de {reach_m} m de toute rue collectée",
+        "en": "{count} address more than {reach_m} m from any collected street",
+    },
+    "note_demand_csv_one": {
+        "fr": "{sides} côté de rue d'après {file}, à la place de l'estimation",
+        "en": "{sides} street side from {file} instead of the estimate",
+    },
     "note_demand_csv": {
         "fr": "{sides} côtés de rue d'après {file}, à la place de l'estimation",
         "en": "{sides} street sides from {file} instead of the estimate",
@@ -126,14 +156,9 @@ _MOST_LISTED = 20
 
 
 def text(key: str, language: str, **values: object) -> str:
-    said = {name: _number(v, language) if isinstance(v, int | float) else v for name, v in values.items()}
-    return TEXTS[key][language].format(**said)
-
-
-def _number(value: float, language: str) -> str:
-    """Grouped by thousands as the language does: ``12 345,6`` or ``12,345.6``."""
-    written = f"{value:,.1f}" if isinstance(value, float) and value != round(value) else f"{round(value):,}"
-    return written.translate({ord(","): "\u202f", ord("."): ","}) if language == "fr" else written
+    said = {name: number_text(v, language) if isinstance(v, int | float) else v for name, v in values.items()}
+    one = any(values.get(name) == 1 for name in ("count", "sides")) and f"{key}_one" in TEXTS
+    return TEXTS[f"{key}_one" if one else key][language].format(**said)
 
 
 def note_text(note: Note, language: str) -> str:
@@ -163,6 +188,7 @@ def summary(area: Area, extract: Extract, streets: Streets, demand: Demand, lang
         lines.append(say("flux_bags" if bags else "flux", label=flux.label, kg=round(kg), **bags))
     lines += _street_lines(area, streets, demand, say)
     lines += _sector_lines(area, streets, demand, lang, say)
+    lines += _closure_lines(area, extract, streets, lang, say)
     lines += _fleet_lines(area, lang, say)
     lines.append(say("assumed"))
     lines += [f"  {note_text(note, lang)}" for note in demand.notes]
@@ -212,24 +238,33 @@ def sector_indices(area: Area, stretches: Iterable[Stretch]) -> np.ndarray[Any, 
 
 def _sector_lines(area: Area, streets: Streets, demand: Demand, lang: str, say: Say) -> Iterable[str]:
     mine = sector_indices(area, streets.stretches)
-    in_street = tuple({r.service: None for r in area.rules if r.dwelling in DWELLINGS})
-    work = stretch_work(area, streets, demand, in_street)
+    work = _street_work(area, streets, demand)
     people: dict[int, float] = defaultdict(float)
     index = {s.id: int(k) for s, k in zip(streets.stretches, mine, strict=True)}
     for (stretch, _), residents in demand.dwellings.items():
         people[index[stretch]] += residents.people
+    lengths: dict[int, float] = defaultdict(float)
+    for stretch_, here, its in zip(streets.stretches, mine, work, strict=True):
+        lengths[int(here)] += stretch_.length_m if its.metres > 0 else 0.0
     yield say("sectors")
     for k, sector in enumerate(area.sectors):
         week = together([w for w, s in zip(work, mine, strict=True) if s == k])
         days = sorted({r.weekday for r in area.rules if r.sector == sector.name and r.dwelling in DWELLINGS})
         yield say(
             "sector", name=sector.name, people=round(people[k]), tonnes=round(sum(week.kg.values()) / 1000, 1),
-            km=round(week.metres / 1000, 1), days=" ".join(_DAYS[lang][d] for d in days) or say("not_collected"),
+            street_km=round(lengths[k] / 1000, 1), km=round(week.metres / 1000, 1),
+            days=" ".join(_DAYS[lang][d] for d in days) or say("not_collected"),
         )  # fmt: skip
     yield say("rules")
     yield from _rule_lines(area, lang, say)
     if area.exceptions:
         yield say("exceptions", count=len(area.exceptions))
+
+
+def _street_work(area: Area, streets: Streets, demand: Demand) -> list[Work]:
+    """A week's work at each stretch, of the services that are collected in the street (glass goes to its points)."""
+    in_street = tuple({r.service: None for r in area.rules if r.dwelling in DWELLINGS})
+    return stretch_work(area, streets, demand, in_street)
 
 
 def _rule_lines(area: Area, lang: str, say: Say) -> Iterable[str]:
@@ -252,6 +287,24 @@ def _rule_lines(area: Area, lang: str, say: Say) -> Iterable[str]:
             yield say("rule", sector=sector.name, service=label, dwelling=", ".join(kinds), days=" ".join(when_))
         if not days:
             yield say("no_rule", sector=sector.name)
+
+
+def _closure_lines(area: Area, extract: Extract, streets: Streets, lang: str, say: Say) -> Iterable[str]:
+    """The hours in which streets are closed, on one line; none where there are none."""
+    windows = []
+    for w in area.closed:
+        count = Closure(w, area, extract, streets).street_count()
+        when = {"start": _clock(w.from_s), "end": _clock(w.to_s), "days": _weekdays(w.weekdays, lang)}
+        windows.append(say("window_one" if count == 1 else "window", name=w.name, streets=count, **when))
+    if windows:
+        yield say("closed", windows=(" ; " if lang == "fr" else "; ").join(windows))
+
+
+def _weekdays(days: Sequence[int], lang: str) -> str:
+    """Three and more that follow each other are a span: ``lun.-sam.``."""
+    names = [_DAYS[lang][d] for d in days]
+    run = len(days) > 2 and days[-1] - days[0] == len(days) - 1
+    return f"{names[0]}-{names[-1]}" if run else " ".join(names)
 
 
 def _fleet_lines(area: Area, lang: str, say: Say) -> Iterable[str]:
@@ -283,10 +336,8 @@ def _hours(hours: tuple[Hours, ...], lang: str) -> str:
             by_times[times].append(day)
     parts = []
     for times, days in by_times.items():
-        names = [_DAYS[lang][d] for d in days]
-        run = len(days) > 2 and days[-1] - days[0] == len(days) - 1
         clock = " ".join(f"{_clock(a)}-{_clock(b)}" for a, b in times)
-        parts.append(f"{f'{names[0]}-{names[-1]}' if run else ' '.join(names)} {clock}")
+        parts.append(f"{_weekdays(days, lang)} {clock}")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
 
 
@@ -303,11 +354,11 @@ def layers(area: Area, extract: Extract, streets: Streets, demand: Demand) -> di
     """GeoJSON FeatureCollections by name: ``sectors``, ``streets``, ``places``; the map writer chooses how they look.
 
     ``streets``: collected stretches with sector (position and name), people, kg per week and name. ``places``: depot
-    and sites (``kind``).
+    and sites (``kind``). Nothing is rounded: who writes it down rounds the sums, once.
     """
     mine = sector_indices(area, streets.stretches)
     sector_of_streets = [area.sectors[k].name for k in mine]
-    work = stretch_work(area, streets, demand, tuple(s.name for s in area.services))
+    work = _street_work(area, streets, demand)
     people: dict[str, float] = defaultdict(float)
     for (stretch, _), residents in demand.dwellings.items():
         people[stretch] += residents.people
@@ -317,7 +368,7 @@ def layers(area: Area, extract: Extract, streets: Streets, demand: Demand) -> di
             [list(extract.lonlat[n]) for n in s.osm_nodes],
             {
                 "id": s.id, "name": s.name, "highway": s.highway, "sector": name, "sector_index": int(k),
-                "people": round(people[s.id], 1), "kg_week": round(sum(w.kg.values()), 1),
+                "people": people[s.id], "kg_week": sum(w.kg.values()),
             },
         )
         for s, k, name, w in zip(streets.stretches, mine, sector_of_streets, work, strict=True)

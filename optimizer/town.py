@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from fleet import Place, Site, Truck
 
-from . import drop_off_points, extract
+from . import closures, drop_off_points, extract
 from .area import Area, PlaceAt
 from .demand import Demand, estimate
 from .drop_off_map import read_osm
@@ -38,7 +38,8 @@ SAMPLE = 500  # junctions asked about
 
 
 class TownFault(ValueError):
-    """The area cannot be planned on this map: no depot on the graph, a depot cut off, no street for any truck."""
+    """The area cannot be planned on this map: a depot off the graph or cut off, no street for any truck, a closure of
+    nothing."""
 
 
 def _silent(_: str) -> None:
@@ -82,6 +83,9 @@ class Town:
         stands = _nearest_nodes(found, area, [(p.lon_deg, p.lat_deg) for p in points])
         told("streets")
         streets = survey(found, area, [*fixed, *(node for node in stands if node is not None)])
+        idle = closures.without_effect(area, found, streets, [node for node in stands if node is not None])
+        if idle:
+            raise TownFault("\n".join(idle))
         main = _main_network(streets)
         depot = Place(area.depot.id, area.depot.label, _placed(area.depot, streets, found, area, main))
         sites = tuple(replace(site, osm_node=_placed(at, streets, found, area, main)) for at, site in area.sites)

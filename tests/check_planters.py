@@ -8,8 +8,8 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from fleet import Compartment, Leg, Plan, Tour, Unserved
-from optimizer.area import Area
+from fleet import Compartment, Hours, Leg, Plan, Tour, Unserved
+from optimizer.area import Area, CollectionRule
 from optimizer.rawmap import read_map
 from tests.check_town import BESIDE, osm
 
@@ -90,6 +90,12 @@ def by_way_of(plan: Plan, area: Area, pick: Pick, *nodes: int) -> Plan:
     return with_leg(plan, place, osm_nodes=new, length_m=read_map(area.extract).length_m(new))
 
 
+def without_glass(plan: Plan, reason: str, times: int = 1) -> Plan:
+    place = next(p for p in places(plan, "collect") if leg_at(plan, p).task == "bottles")
+    less = settled(with_leg(plan, place, kind="drive", task=None, side=None, kg={}))
+    return replace(less, unserved=(Unserved("bottles", reason),) * times)
+
+
 def load_kg(plan: Plan, t: int) -> float:
     return max(sum(leg.load_after_kg.values()) for leg in plan.tours[t].legs)
 
@@ -142,6 +148,44 @@ def no_extract(plan: Plan, area: Area, pick: Pick) -> Case:
     return replace(plan, area={**plan.area, "digests": digests}), replace(area, extract=area.folder / "gone.osm")
 
 
+@plants("MALFORMED")
+def a_task_listed_twice_as_unserved(plan: Plan, area: Area, pick: Pick) -> Case:
+    return without_glass(plan, "SHIFT_TIME", times=2), area
+
+
+@plants("MALFORMED")
+def a_task_served_and_listed_as_unserved(plan: Plan, area: Area, pick: Pick) -> Case:
+    return replace(plan, unserved=(Unserved(pick(plan.tasks).id, "SHIFT_TIME"),)), area
+
+
+@plants("MALFORMED")
+def a_drop_off_point_without_containers(plan: Plan, area: Area, pick: Pick) -> Case:
+    return with_task(plan, "bottles", containers=0), area
+
+
+@plants("NO_TOURS")
+def an_empty_plan_on_a_day_of_collection(plan: Plan, area: Area, pick: Pick) -> Case:
+    rule = CollectionRule(2, "town", "bags", "house", plan.date.weekday(), 1, plan.date, None, None)
+    return replace(plan, tasks=(), tours=()), replace(area, rules=(rule,))
+
+
+@plants("FIGURES_WRONG")
+def figures_out_of_the_air(plan: Plan, area: Area, pick: Pick) -> Case:
+    km = sum(leg.length_m for leg in plan.tours[0].legs if leg.mode == "truck") / 1000
+    wrong: tuple[dict[str, Any], ...] = (
+        {"tours": {"A": {"km": km * 0.97}}},
+        {"tours": {"A": {"hours": {"total": 2.0}}}},
+        {"tours": {"A": {"trips": 2}}},
+        {"tours": {"Z": {}}},
+        {"total": {"reversals": 0}},
+        {"total": {"kg": {"residual": 10.0}}},
+        {"total": {"kg": 7}},
+        {"total": []},
+        {"shares": {"served": 0.9}},
+    )
+    return replace(plan, figures=pick(wrong)), area
+
+
 @plants("NO_TOURS")
 def no_tours(plan: Plan, area: Area, pick: Pick) -> Case:
     unserved = tuple(Unserved(task.id, "SHIFT_TIME") for task in plan.tasks)
@@ -161,6 +205,27 @@ def a_street_only_driven_through(plan: Plan, area: Area, pick: Pick) -> Case:
 def a_street_collected_from_another(plan: Plan, area: Area, pick: Pick) -> Case:
     place = pick([p for p in one_sided(plan) if leg_at(plan, p).task in ("00-01", "01-00", "wide left")])
     return with_task(plan, leg_at(plan, place).task, osm_way=2021, osm_nodes=(osm(20), osm(21))), area
+
+
+def _claimed(id: str, reason: str) -> Planter:
+    """A task only driven past, and listed as one that could not be served."""
+
+    def plant(plan: Plan, area: Area, pick: Pick) -> Case:
+        place = next(p for p in places(plan, "collect") if leg_at(plan, p).task == id)
+        less = settled(with_leg(plan, place, kind="drive", task=None, side=None, kg={}))
+        return replace(less, unserved=(Unserved(id, reason),)), area
+
+    plant.__name__ = f"{id.replace(' ', '_')}_claimed_{reason}"
+    return plant
+
+
+PLANTERS += [
+    ("UNSERVED", _claimed(_id, _reason))
+    for _id in ("00-01", "row1 west", "wide left", "circle back")
+    for _reason in ("UNREACHABLE", "NO_TRUCK", "SKILL_MISSING", "CAPACITY")
+]
+# What fits every truck needs no way to be proven.
+PLANTERS += [("UNSERVED", _claimed(_id, "CAPACITY")) for _id in ("sofa", "bottles", "dead end")]
 
 
 @plants("SERVED_TWICE")
@@ -234,6 +299,41 @@ def a_shorter_shift(plan: Plan, area: Area, pick: Pick) -> Case:
 @plants("OVER_SHIFT")
 def a_shift_that_starts_later(plan: Plan, area: Area, pick: Pick) -> Case:
     return plan, with_shift(area, pick(range(len(plan.tours))), start_s=6 * 3600)
+
+
+def _moved(name: str, hours: float) -> None:
+    def plant(plan: Plan, area: Area, pick: Pick) -> Case:
+        t = pick(range(len(plan.tours)))
+        later = timedelta(hours=hours)
+        legs = [replace(g, start_at=g.start_at + later, end_at=g.end_at + later) for g in plan.tours[t].legs]
+        open_ = tuple(Hours(day, 0, 48 * 3600) for day in range(7))
+        sites = tuple((place, replace(site, hours=open_)) for place, site in area.sites)
+        free = replace(plan, tasks=tuple(replace(task, windows=()) for task in plan.tasks))
+        return with_legs(free, t, legs), replace(area, sites=sites)
+
+    plant.__name__ = name
+    PLANTERS.append(("OVER_SHIFT", plant))
+
+
+_moved("a_tour_two_minutes_late", 1 / 30)
+_moved("a_tour_eight_hours_late", 8)
+_moved("a_tour_a_week_late", 7 * 24)
+_moved("a_tour_four_weeks_late", 28 * 24)
+_moved("a_tour_a_week_early", -7 * 24)
+
+
+@plants("OVER_SHIFT")
+def a_driver_with_two_days_work_in_one(plan: Plan, area: Area, pick: Pick) -> Case:
+    """Ada drives the second tour too, after the first; each for itself is short enough."""
+    first, second = plan.tours
+    start = first.start_at + timedelta(hours=9)
+    later = start - second.start_at
+    legs = [replace(g, start_at=g.start_at + later, end_at=g.end_at + later) for g in second.legs]
+    last = replace(legs[-1], end_at=start + timedelta(hours=6, minutes=-1))
+    whole = with_tour(plan, 1, replace(second, driver="Ada", legs=(*legs[:-1], last)))
+    sites = tuple((p, replace(s, hours=tuple(Hours(d, 0, 86400) for d in range(7)))) for p, s in area.sites)
+    shifted = with_shift(area, 1, driver="Ada", start_s=14 * 3600, length_s=6 * 3600)
+    return whole, replace(shifted, sites=sites)
 
 
 @plants("BREAK_MISSING")
@@ -325,6 +425,12 @@ def a_leap_over_a_corner(plan: Plan, area: Area, pick: Pick) -> Case:
 
 
 @plants("NO_SUCH_STREET")
+def a_street_that_does_not_say_its_way(plan: Plan, area: Area, pick: Pick) -> Case:
+    task = pick([task for task in plan.tasks if task.kind == "street"])
+    return with_task(plan, task.id, osm_way=None), area
+
+
+@plants("NO_SUCH_STREET")
 def a_task_on_another_way(plan: Plan, area: Area, pick: Pick) -> Case:
     task = pick([task for task in plan.tasks if task.osm_way is not None and task.osm_way != 2122])
     return with_task(plan, task.id, osm_way=pick((2122, 77))), area
@@ -351,6 +457,27 @@ def a_load_that_does_not_follow(plan: Plan, area: Area, pick: Pick) -> Case:
 def a_tour_that_ends_in_the_street(plan: Plan, area: Area, pick: Pick) -> Case:
     t = pick(range(len(plan.tours)))
     return with_legs(plan, t, plan.tours[t].legs[:-1]), area
+
+
+@plants("NOT_CONTINUOUS")
+def a_drive_relabelled(plan: Plan, area: Area, pick: Pick) -> Case:
+    t, k = pick([p for p in places(plan, "drive") if len(leg_at(plan, p).osm_nodes) > 2])
+    return with_leg(plan, (t, k), kind=pick(("depot", "break"))), area
+
+
+@plants("NOT_CONTINUOUS")
+def a_depot_leg_that_hides_a_turn(plan: Plan, area: Area, pick: Pick) -> Case:
+    """In 902 the truck stands in a depot of its own making: nobody sees that it must reverse out."""
+    t, k = next(p for p in places(plan, "collect") if leg_at(plan, p).task == "dead end")
+    whole = leg_at(plan, (t, k))
+    half_m, node = whole.length_m / 2, whole.osm_nodes[1]
+    times = [whole.start_at + timedelta(seconds=s) for s in (0, 600, 601)] + [whole.end_at]
+    load, both = whole.load_after_kg, whole.osm_nodes
+    inward = replace(whole, end_at=times[1], osm_nodes=both[:2], length_m=half_m, reversals=0, reversing_m=0.0)
+    stop = Leg("depot", times[1], times[2], 0.0, pick(((node,), ())), load_after_kg=load)
+    outward = Leg("drive", times[2], times[3], half_m, both[1:], load_after_kg=load)
+    legs = plan.tours[t].legs
+    return with_legs(plan, t, [*legs[:k], inward, stop, outward, *legs[k + 1 :]]), area
 
 
 @plants("REVERSING_FORBIDDEN")
@@ -441,6 +568,13 @@ def a_skill_nobody_has(plan: Plan, area: Area, pick: Pick) -> Case:
 @plants("SKILL_MISSING")
 def a_truck_without_a_crane(plan: Plan, area: Area, pick: Pick) -> Case:
     return plan, with_truck(area, 1, crane=False)
+
+
+@plants("SKILL_MISSING")
+def a_drop_off_point_that_asks_for_no_crane(plan: Plan, area: Area, pick: Pick) -> Case:
+    return with_task(plan, "bottles", skills=()), pick(
+        (with_truck(area, 1, crane=False), with_shift(area, 1, skills=()))
+    )
 
 
 @plants("SKILL_MISSING")

@@ -188,7 +188,7 @@ def town_area(folder: Path) -> Area:
         speeds_kmh={"secondary": 36, "residential": 24, "living_street": 12, "service": 12},
         turns=TurnRules(6, 2, 0, 8, 25, 45, 1.0),
         service_times=ServiceTimes(9.0, 1.1, 0.8, 360, 30, 240, (2.2, 1.5, 1.0)),
-        closed=(), prices=Prices(78, 105, 4, 5, 5000), rules=(), exceptions=(), sectors=(),
+        closed=(), prices=Prices(78, 105, 4, 60, 5, 5000), rules=(), exceptions=(), sectors=(),
     )  # fmt: skip
 
 

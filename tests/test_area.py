@@ -228,6 +228,10 @@ SECTION_FAULTS = {
     '[[communes]]\nname = "K"\npopulation = 3.5': r"\[\[communes\]\] 1, population = 3.5, must be a whole number",
     '[[communes]]\nname = "K"\npopulation = 3\n' * 2: r"\[\[communes\]\] 2, name = 'K', must be unique",
     '[[shifts]]\nid = "L"\ntruck = "T1"\nregime = "private"\nstart = "11:59"': r"'T1', must not be on two shifts",
+    '[[shifts]]\nid = "L"\ntruck = "T1"\nregime = "private"\nstart = "12:00"\ndriver = "Eva"\n'
+    '[[shifts]]\nid = "M"\ntruck = "T1"\nregime = "private"\nstart = "19:00"\ndriver = "Eva"\nhours = 4': (
+        r"\[\[shifts\]\] 3, driver = 'Eva', works 11 h a day with L, must be at most 10 h of work"
+    ),
     '[[services]]\nname = "more"\nlabel = "M"\nflux = ["residual"]': r"must belong to one service only",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,12 @@ from pathlib import Path
 import pytest
 
 import ripeur
+from dashboards.catalogue import TEXTS
+from optimizer import search
+from optimizer.area import Area
+from optimizer.area_template import LABELS
+from optimizer.notes import Note
+from optimizer.summary import note_text
 
 from .tiny_map import DATA, write_map
 
@@ -130,7 +137,29 @@ def test_a_day_long_past_is_planned_and_said_to_be_past(
 ) -> None:
     code, _, err = answer(capsys, "plan", area, "--date", "2001-11-26", "--budget", "0", "--out", tmp_path / "out")
     assert code == 0
-    assert "2001-11-26 is past" in err
+    assert "le lundi 26 novembre 2001 est passé" in err
+
+
+def test_a_day_that_is_not_as_usual_says_so_with_its_notes_once_for_all_kinds_of_dwellings(
+    area: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (area / "exceptions.csv").open("a", encoding="utf-8") as rows:
+        rows.write("Secteur 1,bags,2026-11-23,moved,2026-11-24,Marché de Noël\n")
+        rows.write("Secteur 3,bags,2026-11-24,collected,,\n")
+    day = ("--budget", "0", "--out", tmp_path / "out", "--replace", "--date")
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-11-24")
+    assert out.count("Secteur 1, Sacs de couleur : déplacé du 23/11 (Marché de Noël)\n") == 1
+    assert out.count("Secteur 3, Sacs de couleur : collecte en plus\n") == 1
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-11-24", "--lang", "en")
+    assert "Secteur 1, Sacs de couleur: moved from 23 Nov (Marché de Noël)\n" in out
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-11-23")
+    assert "Secteur 1, Sacs de couleur : déplacé au 24/11 (Marché de Noël)\n" in out
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-12-25")
+    assert "Secteur 5, Sacs de couleur : déplacé au 26/12, jour férié (Noël)\n" in out
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-12-26")
+    assert "Secteur 5, Sacs de couleur : déplacé du 25/12, jour férié (Noël)\n" in out
+    _, out, _ = answer(capsys, "plan", area, *day, "2026-12-01")
+    assert "Sacs de couleur :" not in out
 
 
 # --- the area ----------------------------------------------------------------------------------------------------
@@ -275,7 +304,7 @@ def test_an_out_path_that_is_a_file_is_refused_before_the_search(
         code, _, err = answer(capsys, "plan", area, *MONDAY, "--out", out)
         assert code == 2
         assert str(out) in err
-        assert "extract" not in err, "it worked before it looked"
+        assert "lecture de la carte" not in err, "it worked before it looked"
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
@@ -342,7 +371,7 @@ def searching(area: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     code = (
         "import signal, sys, ripeur; signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(ripeur.main())"
     )
-    argv = ["plan", str(area), "--date", "2026-11-23", "--budget", "60", "--out", str(tmp_path / "out")]
+    argv = ["plan", str(area), "--date", "2026-11-23", "--budget", "60", "--lang", "en", "--out", str(tmp_path / "out")]
     with subprocess.Popen(
         [sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
@@ -498,7 +527,7 @@ def test_serve_wants_a_plan_and_a_free_port(planned: Path, founded: Path, capsys
         assert f"127.0.0.1, port {port}: cannot be served on" in err
         code, _, err = answer(capsys, "demo", founded, "--port", str(port), "--out", planned)
         assert code == 2
-        assert "extract" not in err, "it planned before it looked"
+        assert "lecture de la carte" not in err, "it planned before it looked"
 
 
 def test_drop_off_points_that_were_never_imported_are_asked_for(
@@ -508,3 +537,106 @@ def test_drop_off_points_that_were_never_imported_are_asked_for(
         code, _, err = answer(capsys, "drop-off-points", *action, "--area", area)
         assert code == 2
         assert "`ripeur drop-off-points import` makes it" in err
+
+
+def test_an_import_speaks_the_areas_language_and_clears_what_is_mended(
+    area: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    town, refused = tmp_path / "town.csv", area / "drop_off_points-refused.csv"
+    argv = ("drop-off-points", "import", town, "--area", area, "--anywhere", "--replace")
+    town.write_text("id,lat,lon,flux\nP1,43.7,7.4,verre\nP2,43.7,7.4,vere\n", encoding="utf-8")
+    code, out, _ = answer(capsys, *argv)
+    assert code == 0
+    assert refused.exists()
+    assert 'À écrire dans area.toml, [demand] : drop_off_points = "drop_off_points.csv"' in out
+    town.write_text("id,lat,lon,flux\nP1,43.7,7.4,verre\nP2,43.7,7.4,verre\n", encoding="utf-8")
+    code, out, _ = answer(capsys, *argv, "--language", "en")
+    assert code == 0
+    assert "To write in area.toml, [demand]" in out
+    assert not refused.exists()
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_engines_offered_are_those_that_exist_and_the_help_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(ripeur.ENGINES) == set(search.ENGINES)
+    _, out, _ = answer(capsys, "plan", "--help")
+    assert all(name in out for name in search.ENGINES)
+    code = "import sys, ripeur\ntry: ripeur.main(['plan', '--help'])\nfinally: print('ortools' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("spelling", ["--lang", "--language"])
+@pytest.mark.parametrize(
+    "call",
+    ["plan A --out B", "demo", "check P", "area new A --place P", "area show A", "drop-off-points show --area A",
+     "drop-off-points export --area A --out B", "drop-off-points import F --area A"],
+)  # fmt: skip
+def test_the_language_is_asked_for_by_either_spelling(spelling: str, call: str) -> None:
+    assert ripeur._parser().parse_args([*call.split(), spelling, "en"]).lang == "en"
+
+
+def test_progress_is_told_in_the_planners_language(
+    area: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, french = answer(capsys, "plan", area, *MONDAY, "--out", tmp_path / "fr")
+    _, _, english = answer(capsys, "plan", area, *MONDAY, "--out", tmp_path / "en", "--lang", "en")
+    assert "lecture de la carte …" in french
+    assert "reading the map …" in english
+    for word in ("extract", "streets …", "roads", "demand", "construct"):
+        assert word not in french
+
+
+def test_every_step_of_preparing_and_searching_has_its_words() -> None:
+    optimizer = Path(ripeur.__file__).parent / "optimizer"
+    told = {
+        word
+        for path in optimizer.glob("*.py")
+        for word in re.findall(r'\b(?:told|watch)\("(\w+)"\)', path.read_text(encoding="utf-8"))
+    }
+    assert {"extract", "streets", "roads", "demand", "construct", "improve", "ortools"} <= told
+    assert {f"step_{word}" for word in told} <= set(TEXTS)
+
+
+def test_check_finds_the_area_from_another_folder_by_where_the_plan_lies(
+    planned: Path, area: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads((planned / "plan.json").read_text(encoding="utf-8"))
+    document["area"]["path"] = area.name
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out/plan.json").write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, out, _ = answer(capsys, "check", tmp_path / "out", "--lang", "fr")
+    assert code == 0
+    assert "Plan vérifié : aucun défaut." in out
+    assert re.search(r"servi : \d+,\d\u202f% du tonnage", out)
+
+
+def test_check_without_a_map_gives_no_figures(
+    planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads((planned / "plan.json").read_text(encoding="utf-8"))
+    document["area"]["path"] = "gone"
+    (tmp_path / "plan.json").write_text(json.dumps(document), encoding="utf-8")
+    _, out, _ = answer(capsys, "check", tmp_path / "plan.json", "--lang", "en")
+    assert "AREA_MISSING" in out
+    assert "km by truck" not in out
+    assert "of the tasks' weight" not in out
+
+
+def test_an_area_is_shown_in_plain_french(area: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = answer(capsys, "area", "show", area)
+    assert "Territoire : " in out
+    assert "Site de vidage S1" in out
+    assert "Exutoire" not in out
+    assert LABELS["fr"]["glass_service"] == "Verre"  # "points d'apport volontaire" is said beside it
+    assert Area.load(DATA / "monaco").service_named("glass").label == "Verre"
+
+
+def test_one_of_a_kind_is_in_the_singular() -> None:
+    lost = Note("addresses_lost", {"count": 1, "reach_m": 100})
+    assert note_text(lost, "fr") == "1 adresse à plus de 100 m de toute rue collectée"
+    assert note_text(Note("addresses_lost", {"count": 2, "reach_m": 100}), "en").startswith("2 addresses more")

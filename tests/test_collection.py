@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fleet import HOLIDAY_RULES, Service
 from optimizer.area import Area, CollectionException, CollectionRule
 from optimizer.collection import REASONS, Key, Promise, Reason, monday_of, promise, usual
-from optimizer.public_holidays import public_holidays
+from optimizer.public_holidays import parts_with_more, public_holidays
 
 MONACO = Area.load(Path(__file__).parent.parent / "data" / "monaco")
 MO, TU, WE, TH, FR, SA, SU = range(7)
@@ -250,6 +250,37 @@ def test_an_exception_cancels_moves_or_adds() -> None:
     assert (why[1].other, why[2].other, why[2].note) == (date(2026, 11, 29), date(2026, 11, 26), "note")
 
 
+def test_what_is_not_as_usual_on_a_day_is_named_with_its_reason_and_nothing_else_is() -> None:
+    tuesday = date(2026, 11, 24)
+    rows = (
+        exception(tuesday, "moved", date(2026, 11, 25), sector="A"),
+        exception(tuesday, "cancelled", sector="B"),
+        exception(date(2026, 11, 23), "moved", tuesday, sector="C"),
+        exception(tuesday, "collected", sector="D"),
+    )
+    rules = [rule(TU), rule(TU, "B"), rule(MO, "C"), rule(MO, "D"), rule(TU, "E"), rule(MO, "F")]
+    made = town(*rules, holidays=None, exceptions=rows)
+    found = {key[0]: (why.key, why.other, why.note) for key, why in made.different(tuesday)}
+    assert found == {
+        "A": ("moved_away", date(2026, 11, 25), "note"),
+        "B": ("cancelled", None, "note"),
+        "C": ("moved", date(2026, 11, 23), "note"),
+        "D": ("extra", None, "note"),
+    }
+    assert made.different(date(2026, 12, 1)) == []
+
+
+def test_a_holiday_and_the_day_after_it_are_both_not_as_usual() -> None:
+    made = town(rule(MO), rule(TU, "B"))
+    easter_monday, tuesday = date(2026, 4, 6), date(2026, 4, 7)
+    assert [(key[0], why.key, why.other) for key, why in made.different(easter_monday)] == [
+        ("A", "holiday_away", tuesday)
+    ]
+    assert [(key[0], why.key) for key, why in made.different(tuesday)] == [
+        ("A", "holiday_shift"), ("B", "holiday_away"),
+    ]  # fmt: skip
+
+
 def test_an_exception_on_a_holiday_replaces_the_holiday_rule() -> None:
     """Christmas Friday is brought forward to Thursday; Saturday's collection is not touched."""
     early = exception(date(2026, 12, 25), "moved", date(2026, 12, 24))
@@ -298,6 +329,12 @@ def test_an_added_collection_brings_every_kind_of_dwelling_the_service_has_there
         rule(MO), rule(TU, dwelling="blocks"), rule(MO, "B"), exceptions=(exception(day, "collected", sector="A"),)
     )
     assert made.due(day) == {("A", "bags", "houses"), ("A", "bags", "blocks")}
+
+
+def test_parts_of_a_country_with_more_holidays_are_named_and_only_those() -> None:
+    assert {"DE-BW", "DE-BY"} <= set(parts_with_more("DE"))
+    assert "FR-57" in parts_with_more("FR")
+    assert parts_with_more("MC") == parts_with_more("DE-BW") == parts_with_more("XX") == ()
 
 
 def test_rows_that_change_nothing_are_named() -> None:

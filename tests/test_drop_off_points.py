@@ -540,6 +540,20 @@ def test_show_counts_flux_communes_volume_and_refusals_in_both_languages(tmp_pat
     assert "Refused rows: 1" in english
 
 
+def test_words_refused_in_many_rows_are_named_with_their_number_and_a_way_out(tmp_path: Path) -> None:
+    cells = ["cans;glass"] * 38 + ["Vere"] * 7 + [f"mot{k}" for k in range(10)]
+    rows = "".join(f"P{k},48.68,9.0,{cell}\n" for k, cell in enumerate(cells))
+    path = town_file(tmp_path, "id,lat,lon,flux\n" + rows)
+    english = "\n".join(show(read_town_file(path), "en"))
+    assert "flux: unknown flux: 'cans;glass' (38 rows), 'Vere' (7 rows), 'mot0' (1 row)" in english
+    assert "and 4 more" in english
+    assert 'separator = ";"' in english
+    assert "Plusieurs flux dans une cellule ?" in "\n".join(show(read_town_file(path), "fr"))
+    reading = read_town_file(path, ColumnMapping(separator=";"))
+    assert [box.flux for box in reading.points[0].containers] == ["metal", "glass"]
+    assert "separator" not in "\n".join(show(reading, "en"))
+
+
 def test_every_text_is_there_in_french_and_english() -> None:
     assert all(set(said) == {"fr", "en"} and all(said.values()) for said in TEXTS.values())
 

@@ -14,9 +14,10 @@ import pytest
 from fleet import Hours, Plan
 from optimizer.area import Area
 from optimizer.check import check
+from optimizer.cost import cost_eur
 from optimizer.day import Day, due_tasks, mixable_services
 from optimizer.founding import found
-from optimizer.night import plan_day, with_area, with_trucks
+from optimizer.night import carried_over, plan_day, solved, with_area, with_trucks
 from optimizer.rawmap import RawMap, read_map
 from optimizer.town import Town, TownFault
 from tests.tiny_map import DATA
@@ -96,6 +97,27 @@ def test_a_drop_off_point_without_a_crane_on_shift_names_the_skill(monaco: Town)
     assert {u.reason for u in plan.unserved if u.task in drop_offs} == {"SKILL_MISSING"}
 
 
+def test_regular_crews_are_filled_before_catch_up_crews_are_called_out(monaco: Town, raw: RawMap) -> None:
+    """A day that carries a holiday's collections: a crew called out costs its call-out, once, beside its truck."""
+    day = next(d for d in days() if any(s.catch_up for s in Day.of(monaco, d).shifts))
+    found = Day.of(monaco, day)
+    price = monaco.area.prices.eur_per_call_out
+    for shift, costs in zip(found.shifts, found.problem.shifts, strict=True):
+        assert costs.fixed_eur == monaco.area.truck(shift.truck).eur_per_day + price * shift.catch_up
+    plan = plan_at_once(monaco, day)
+    assert faults(plan, monaco, raw) == []
+    for tour in plan.tours:
+        shift = monaco.area.shift(tour.shift)
+        due = monaco.area.truck(shift.truck).eur_per_day + price * shift.catch_up
+        assert plan.figures["tours"][tour.id]["eur"]["truck"] == pytest.approx(due)
+    for_nothing = plan_at_once(changed(monaco, prices=replace(monaco.area.prices, eur_per_call_out=0.0)), day)
+    assert called_out(plan, monaco) <= called_out(for_nothing, monaco)
+
+
+def called_out(plan: Plan, town: Town) -> int:
+    return sum(town.area.shift(tour.shift).catch_up for tour in plan.tours)
+
+
 def test_school_hours_close_a_street_to_collection(monaco: Town, raw: RawMap) -> None:
     plan = plan_at_once(monaco, MONDAY)
     windowed = [t for t in plan.tasks if t.windows]
@@ -131,14 +153,37 @@ def test_a_site_closed_all_day_leaves_nothing_collected(monaco: Town, raw: RawMa
     assert "TIME_WINDOW" in {u.reason for u in plan.unserved}
 
 
-def test_one_truck_less_or_more_is_still_a_fleet(monaco: Town) -> None:
+def test_one_truck_less_or_more_is_still_a_fleet_with_crews_of_its_own(monaco: Town, raw: RawMap) -> None:
     area = monaco.area
-    assert len({s.truck for s in with_trucks(area, 2).shifts}) == len({s.truck for s in area.shifts}) + 2
-    assert len({s.truck for s in with_trucks(area, -1).shifts}) == len({s.truck for s in area.shifts}) - 1
+    fewer, more = with_trucks(area, -1), with_trucks(area, 2)
+    gone = {s.truck for s in area.shifts} - {s.truck for s in fewer.shifts}
+    assert len(gone) == 1
+    assert not any(area.truck(t).crane for t in gone)  # the kind that most shifts drive, not the only glass crane
+    assert len({s.truck for s in more.shifts}) == len({s.truck for s in area.shifts}) + 2
+    on_monday = [s.driver for s in more.shifts if not s.catch_up]
+    assert len(set(on_monday)) >= len({s.driver for s in area.shifts if not s.catch_up}) + 2
     with pytest.raises(ValueError, match="at least 1"):
         with_trucks(area, -99)
-    plan = plan_at_once(with_area(monaco, with_trucks(area, 1)), MONDAY)
-    assert plan.figures["shares"]["served"] > 0.9
+    town = with_area(monaco, with_trucks(area, 1))
+    assert faults(plan_at_once(town, MONDAY), town, raw) == []
+
+
+def test_a_plan_carried_over_to_another_fleet_keeps_the_tours_of_the_trucks_that_stay(monaco: Town) -> None:
+    base = Day.of(monaco, MONDAY)
+    solution = solved(base, None, 0, 1, "ortools")
+    other = Day.of(with_area(monaco, with_trucks(monaco.area, -1)), MONDAY)
+    carried = carried_over(solution, base, other)
+    kept = {shift.id: len(route) for shift, route in zip(other.shifts, carried.routes, strict=True)}
+    assert kept == {s.id: len(r) for s, r in zip(base.shifts, solution.routes, strict=True) if s.id in kept}
+    served = sum(v.kind == "task" for route in carried.routes for v in route)
+    assert served + len(carried.unserved) == len(other.tasks)
+
+
+def test_or_tools_by_itself_improves_the_constructed_plan(monaco: Town) -> None:
+    day = Day.of(monaco, MONDAY)
+    start = solved(day, None, 0, 1, "ortools-alone")
+    better = solved(day, None, 8, 1, "ortools-alone")
+    assert cost_eur(day.problem, better) < cost_eur(day.problem, start)
 
 
 # --- the promise kept --------------------------------------------------------------------------------------------
@@ -296,3 +341,16 @@ def test_services_that_share_a_truck_are_collected_together(monaco: Town) -> Non
     assert mixable_services(monaco.area) == [["bags"], ["glass"]]
     day = Day.of(monaco, MONDAY)
     assert day.midnight == datetime(2026, 11, 22, 23, 0, tzinfo=ZoneInfo("UTC"))
+
+
+def test_a_driver_with_two_shifts_works_no_more_than_a_day_allows(monaco: Town, raw: RawMap) -> None:
+    first, second, *others = monaco.area.shifts
+    first = replace(first, length_s=5 * 3600, overtime_s=3600)
+    second = replace(second, driver=first.driver, start_s=first.start_s + 6 * 3600, length_s=4 * 3600, overtime_s=7200)
+    town = changed(monaco, shifts=(first, second, *others[2:6]))
+    plan = plan_at_once(town, MONDAY)
+    assert faults(plan, town, raw) == []
+    own = [tour for tour in plan.tours if tour.driver == first.driver]
+    assert len(own) == 2
+    rest_s = sum(leg.duration_s for tour in own for leg in tour.legs if leg.kind == "break")
+    assert sum((tour.end_at - tour.start_at).total_seconds() for tour in own) - rest_s <= 10 * 3600

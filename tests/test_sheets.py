@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 from dashboards.basemap import Basemap, Road
-from dashboards.catalogue import street
-from dashboards.drawing import Frame, beside, insets, latin
-from dashboards.rows import Note, Row, rows, turn
+from dashboards.catalogue import note, street
+from dashboards.drawing import Frame, beside, insets, labels, latin
+from dashboards.rows import CLOSED, Note, Row, rows, turn
 from dashboards.sheets import TYPES, write_sheets
 from fleet import Plan, Task, Tour
 from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
@@ -310,3 +311,78 @@ def test_quarters_far_apart_get_frames_of_their_own_and_one_street_does_not() ->
         assert frame.x + frame.w <= 203.01
         assert frame.y >= 150
         assert frame.y + frame.h <= 270.01
+
+
+def test_a_site_beyond_the_map_has_its_label_at_its_arrow() -> None:
+    pdf = FPDF(unit="mm")
+    pdf.add_page()
+    basemap, words = small_basemap(), small_words()
+    lon, lat = basemap.place(words.sites[0].osm_node)
+    box = (7.0, 150.0, 196.0, 120.0)
+    for east, north in ((0.02, 0), (-0.02, 0), (0, 0.02), (0, -0.02), (0.02, 0.01)):
+        frame = Frame.around([(lon + east, lat + north), (lon + east + 0.004, lat + north + 0.002)], *box)
+        # the scale, the letter and a crowd in the middle
+        frame.free([(7, 259, 64, 270)])
+        frame.free([(7, 150, 13, 156)])
+        frame.free([(40, 180, 170, 240)])
+        found = labels(pdf, frame, basemap, words, inside=False)
+        assert {label.words for label in found} == {"Dépôt Foch", "Centre de tri optique"}
+        for label in found:
+            assert label.heading is not None
+            assert 2 <= label.gap <= 11, "the scale is 11 mm high, nothing else need part them"
+            assert frame.holds((label.left, label.top))
+            assert frame.holds((label.left + label.width, label.top + 5))
+
+
+# --- closed hours ------------------------------------------------------------------------------------------------
+
+
+def closed(*windows: tuple[int, int], street: str = "Avenue du Berceau") -> Plan:
+    plan = small_plan()
+    hours = tuple((a * 900, b * 900) for a, b in windows)
+    return replace(
+        plan, tasks=tuple(replace(task, windows=hours) if task.name == street else task for task in plan.tasks)
+    )
+
+
+def closed_notes(plan: Plan) -> list[tuple[Note, ...]]:
+    found = rows(plan, plan.tours[0], small_basemap(), 3.5)
+    return [tuple(n for n in row.notes if n.key in CLOSED) for row in found if any(n.key in CLOSED for n in row.notes)]
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        (((0, 30), (34, 192)), ["PAS DE 07:30 À 08:30"]),
+        (((0, 30), (34, 45), (55, 192)), ["PAS DE 07:30 À 08:30", "PAS DE 11:15 À 13:45"]),
+        (((20, 192),), ["PAS AVANT 05:00"]),
+        (((0, 44),), ["PAS APRÈS 11:00"]),
+        (((0, 30), (34, 126), (130, 192)), ["PAS DE 07:30 À 08:30"]),  # the same on the next morning
+        (((0, 192),), []),
+    ],
+)
+def test_a_row_says_when_its_street_is_closed_not_when_it_is_open(
+    windows: tuple[tuple[int, int], ...], said: list[str]
+) -> None:
+    notes = closed_notes(closed(*windows))
+    for row in notes or [()]:
+        assert [note(n.key, "fr", n.m, n.seconds) for n in row] == said
+
+
+def test_streets_closed_alike_are_one_row_and_otherwise_two() -> None:
+    bpc = "Boulevard Princesse Charlotte"
+    alike = closed((0, 30), (34, 192), street=bpc)
+    assert row_of(rows(alike, alike.tours[0], small_basemap()), bpc).legs == (2, 3)
+    tasks = tuple(replace(t, windows=()) if t.id == "a2" else t for t in alike.tasks)
+    one = replace(alike, tasks=tasks)
+    assert row_of(rows(one, one.tours[0], small_basemap()), bpc).legs == (2,)
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_sheet_prints_closed_hours_whole(tmp_path: Path, lang: str) -> None:
+    plan = closed((0, 30), (34, 45), (55, 66), (70, 192))
+    words = all_words(sheets(tmp_path, plan, lang=lang)).split("\n")
+    for hours in (("07:30", "08:30"), ("11:15", "13:45"), ("16:30", "17:30")):
+        line = next(line for line in words if hours[0] in line and line.startswith(("PAS DE", "NOT")))
+        assert hours[1] in line
+        assert not line.endswith("...")

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ ALONE = {
     "osmnx": {"optimizer/overpass.py"},
 }
 #: The checker judges the search: it may not know it, nor the road graph.
-CHECKER_KNOWS = {"area", "area_file", "area_keys", "area_tables", "opening_hours"}
+CHECKER_KNOWS = {"area", "area_file", "area_keys", "area_tables", "opening_hours", "collection", "public_holidays"}
 
 
 def modules(part: str) -> list[Path]:
@@ -49,6 +50,16 @@ def imported(path: Path) -> set[str]:
                 base = ".".join(filter(None, [path.parent.name, base]))
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return names
+
+
+def test_the_tour_of_the_code_names_every_module_of_the_optimizer() -> None:
+    page = (ROOT / "docs" / "tour-of-the-code.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b([a-z_]+)\.py\b", page))
+    there = {path.stem for path in modules("optimizer")} - {"__init__"}
+    assert there <= named, f"not in the tour: {sorted(there - named)}"
+    everywhere = {path.stem for part in PARTS for path in modules(part)}
+    tests = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    assert named <= everywhere | tests, f"in the tour, but nowhere: {sorted(named - everywhere - tests)}"
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))

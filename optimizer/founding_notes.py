@@ -64,7 +64,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "no place for it on the map but the unloading site's: a junction near the middle of the people; move it",
     },
     "no_site": {
-        "fr": "ni site de vidage ni zone industrielle sur la carte : un carrefour près du milieu des habitants, à déplacer",
+        "fr": "ni site de vidage ni zone industrielle sur la carte : un carrefour près du milieu des habitants, "
+        "à déplacer",
         "en": "no unloading site or industrial land on the map: a junction near the middle of the people; move it",
     },
     "landuse=depot": {"fr": "d'un dépôt de véhicules", "en": "a vehicle depot"},

@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has had enough of it; what was to be written is
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return GOOD
+    except ModuleNotFoundError as error:  # the bare distribution is what a truck or a bridge needs
+        print(f"ripeur: {error.name} is not installed: this command needs pip install 'ripeur[all]'", file=sys.stderr)
+        return UNUSABLE
     except (ValueError, OSError, RecursionError) as error:  # bad input (nested too deep, too): said without a trace
         print(f"ripeur: {_said(error)}", file=sys.stderr)
         return UNUSABLE

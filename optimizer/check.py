@@ -15,6 +15,8 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,9 @@ from optimizer.rawmap import MapFault, RawMap, read_map
 
 __all__ = ["Fault", "Report", "check", "check_file", "report_lines"]
 
-SCHEMA = Path(__file__).parent.parent / "data" / "schemas" / "plan.schema.json"
+SCHEMA = "plan.schema.json"
+#: In a checkout the schemas lie here; an installed distribution brings them as ``ripeur_schemas``.
+SCHEMAS = Path(__file__).parent.parent / "data" / "schemas"
 #: How far the served kg may be from the task's demand.
 SLACK_DEMAND = 0.01
 
@@ -90,9 +94,13 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number in JSON")
 
 
+def _schema() -> Traversable:
+    return (SCHEMAS if SCHEMAS.is_dir() else files("ripeur_schemas")) / SCHEMA
+
+
 @cache
 def _validator() -> Any:
-    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return jsonschema.Draft202012Validator(json.loads(_schema().read_text(encoding="utf-8")))
 
 
 def malformed(document: Any) -> Iterator[Fault]:

@@ -21,7 +21,7 @@ import fleet
 from fleet import REGIMES, Leg, Plan, Tour, Unserved
 from optimizer import check_times
 from optimizer.area import Area
-from optimizer.check import SCHEMA, check, check_file, report_lines
+from optimizer.check import SCHEMA, SCHEMAS, check, check_file, report_lines
 from optimizer.check_faults import TEXTS
 from optimizer.passage import _METRES, _TONNES, quantity
 from optimizer.rawmap import MapFault, read_map
@@ -237,7 +237,7 @@ def test_a_site_open_around_midnight_is_open_at_midnight(plan: Plan, area: Area)
 
 
 def _schema() -> dict[str, Any]:
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS / SCHEMA).read_text(encoding="utf-8"))
     assert isinstance(schema, dict)
     return schema
 

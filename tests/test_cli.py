@@ -640,3 +640,14 @@ def test_one_of_a_kind_is_in_the_singular() -> None:
     lost = Note("addresses_lost", {"count": 1, "reach_m": 100})
     assert note_text(lost, "fr") == "1 adresse à plus de 100 m de toute rue collectée"
     assert note_text(Note("addresses_lost", {"count": 2, "reach_m": 100}), "en").startswith("2 addresses more")
+
+
+def test_the_bare_distribution_says_what_a_planners_command_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None; import ripeur; "
+        f"sys.exit(ripeur.main(['plan', 'data/monaco', '--out', {str(tmp_path / 'out')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=DATA.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'ripeur[all]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -266,9 +266,6 @@ class AreaWords:
     sites: tuple[Site, ...] = ()
     trucks: Mapping[str, Truck] = field(default_factory=dict)
 
-    def flux_label(self, name: str) -> str:
-        return next((flux.label for flux in self.flux if flux.name == name), name)
-
     def site_label(self, id: str | None) -> str:
         return next((site.label for site in self.sites if site.id == id), id or "")
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -464,13 +463,3 @@ def _whole(kept: Path) -> bool:
         return (kept / COMPLETE).read_text(encoding="ascii") == _sums(kept)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def weights_key(area: Area, truck: Truck) -> str:
-    """What a truck's weights depend on, as a short digest."""
-    said = {
-        "truck": [truck.gross_kg, truck.height_m, truck.width_m, truck.length_m],
-        "speeds": dict(area.speeds_kmh), "turns": asdict(area.turns), "streets": asdict(area.streets),
-        "traffic": area.traffic_side,
-    }  # fmt: skip
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -82,9 +82,6 @@ class Streets:
     node_tags: Mapping[int, Mapping[str, str]]
     at_node: Mapping[int, tuple[int, ...]] = field(repr=False)  # cut node -> indices of its segments
 
-    def stretch_named(self) -> dict[str, Stretch]:
-        return {s.id: s for s in self.stretches}
-
 
 def crossing_is_safe(tags: Mapping[str, str], rules: StreetRules) -> bool:
     """Whether both sides may be collected in one pass (R437: the exception, by the area's rule)."""

@@ -136,17 +136,9 @@ class Town:
         lon, lat = self._to_degrees.transform(*xy)
         return float(lon), float(lat)
 
-    def xy_of(self, lon_deg: float, lat_deg: float) -> tuple[float, float]:
-        x, y = self._to_metres.transform(lon_deg, lat_deg)
-        return float(x), float(y)
-
     @cached_property
     def _to_degrees(self) -> Transformer:
         return Transformer.from_crs(self.area.crs, "EPSG:4326", always_xy=True)
-
-    @cached_property
-    def _to_metres(self) -> Transformer:
-        return Transformer.from_crs("EPSG:4326", self.area.crs, always_xy=True)
 
 
 def drop_off_points_of(area: Area) -> list[DropOffPoint]:

@@ -338,7 +338,7 @@ def test_monaco_s_people_live_inside_monaco(monaco: RealTown) -> None:
     alone = replace(monaco.area, communes=tuple(c for c in monaco.area.communes if c.name == "Monaco"))
     demand = estimate(alone, monaco.extract, monaco.streets)
     assert demand.people == pytest.approx(36371, rel=1e-6)
-    stretches = monaco.streets.stretch_named()
+    stretches = {s.id: s for s in monaco.streets.stretches}
     lonlat_ = monaco.extract.lonlat
     for stretch, _ in demand.dwellings:
         lon, lat = lonlat_[stretches[stretch].osm_nodes[0]]
@@ -354,7 +354,7 @@ def test_all_the_people_of_boeblingen_live_somewhere(boeblingen: RealTown) -> No
 
 def test_heidelberg_without_buildings_has_its_people_along_residential_streets(heidelberg: RealTown) -> None:
     assert heidelberg.demand.people == pytest.approx(160_000, rel=1e-6)
-    stretches = heidelberg.streets.stretch_named()
+    stretches = {s.id: s for s in heidelberg.streets.stretches}
     classes = {stretches[s].highway for s, _ in heidelberg.demand.dwellings}
     assert classes == {"residential", "living_street", "unclassified"}
     assert any(note.code == "along_streets" for note in heidelberg.demand.notes)

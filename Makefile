@@ -1,6 +1,7 @@
 # A new user's two commands: `make demo` and `make test`. Only Python >= 3.11, make and the package registry are needed.
 PYTHON ?= python3
 SERVE ?= 1
+DRIVE ?= 0
 BIN = .venv/bin
 AREA ?= data/monaco
 DEMO = demo-plan
@@ -15,7 +16,7 @@ DEMO = demo-plan
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/ripeur demo $(AREA) --out $(DEMO) $(if $(filter 0,$(SERVE)),--no-serve)
+	$(BIN)/ripeur demo $(AREA) --out $(DEMO) $(if $(filter 0,$(SERVE)),--no-serve) $(if $(filter 1,$(DRIVE)),--drive)
 
 test: .venv/installed
 	sh tests/services.sh
@@ -32,7 +33,7 @@ format: .venv/installed
 	$(BIN)/ruff check --fix .
 
 bench: .venv/installed
-	for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python -m "$$(echo $${bench%.py} | tr / .)" || exit 1; done
 
 clean:
 	rm -rf .venv $(DEMO) data/*/.cache

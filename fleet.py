@@ -1,20 +1,24 @@
-"""The trade's words: what a truck, a shift, a street task, a leg, a tour and a plan are.
+"""The trade's words: what a truck, a shift, a street task, a leg, a tour, a plan and an observed fact are.
 
 Everybody imports this file; it imports the standard library only. Every class is frozen, and each rule of the
 trade is written once, in ``__post_init__``: breaking it is a ``ValueError`` that names the field, the value and
 the bound. Units stand in the names (``_m``, ``_s``, ``_kg``, ``_m3``, ``_eur``); instants are aware UTC; ``None``
 is unknown or absent, zero is zero. ``to_json``/``from_json`` give and read the published JSON
-(``data/schemas/plan.schema.json``).
+(``data/schemas/plan.schema.json``, ``data/schemas/fact.schema.json``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 Side = Literal["left", "right", "both"]
 TaskKind = Literal["street", "presentation_point", "drop_off", "pickup"]
@@ -130,6 +134,7 @@ class Truck:
     co2e_kg_per_unit: float = 3.1  # per litre, kg or kWh, well to wheel
     eur_per_km: float = 0.9
     eur_per_day: float = 180.0
+    plate: str | None = None  # by which a weighbridge's tickets know it
 
     def __post_init__(self) -> None:
         me = f"truck {self.id}"
@@ -547,3 +552,443 @@ class Plan:
     @classmethod
     def read(cls, path: Path) -> Plan:
         return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+# --- facts: what is observed -------------------------------------------------------------------------------------
+
+#: What the crew says of a street or a point. ``not_presented``: nothing was put out; ``refused``: wrong content.
+OUTCOMES = ("done", "partly", "not_presented", "refused", "blocked", "not_done")
+INCIDENTS = (
+    "blocked_street",
+    "roadworks",
+    "illegal_dumping",
+    "damage",
+    "accident",
+    "breakdown",
+    "bin",
+    "reversing",
+    "other",
+)
+#: Start and end of service, breaks, and the crew's own switch: tracking runs only between ``start`` and ``end``,
+#: outside breaks, while it is not switched off.
+DUTY_STATES = ("start", "end", "break_start", "break_end", "tracking_off", "tracking_on")
+#: What an on-board scale says: the load in the body, the whole vehicle, or one axle.
+SCALE_QUANTITIES = ("net", "gross", "axle")
+#: How a ticket's tare came to be known.
+TARE_SOURCES = ("weighed", "stored", "typed", "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a field of a fact may hold. One rule per field name, whichever the kind: the unit stands in the name."""
+
+    type: Literal["number", "whole", "flag", "text", "choice", "instant", "uuid", "sha256s"]
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    longest: int = 80
+
+    def judge(self, owner: str, name: str, value: Any) -> None:
+        """Raises ``ValueError`` naming the owner, the field, the value and the bound."""
+        kind = self.type
+        if kind == "number" or kind == "whole":
+            wanted = (int, float) if kind == "number" else int
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be a {kind} number")
+            if not self.low <= value <= self.high:
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be from {self.low:g} to {self.high:g}")
+        elif kind == "text":
+            if not isinstance(value, str) or not 0 < len(value) <= self.longest or "\0" in value:
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be text of 1 to {self.longest} characters")
+        elif kind == "choice":
+            if value not in self.choices:
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be one of {', '.join(self.choices)}")
+        elif kind == "instant":
+            if not isinstance(value, datetime) or value.tzinfo is None:
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be an instant with its time zone")
+            if not _FIRST_INSTANT <= value < _LAST_INSTANT:
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be from 1980 to 2099")
+        elif kind == "flag":
+            if not isinstance(value, bool):
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be true or false")
+        elif kind == "uuid":
+            if not is_uuid(value):
+                raise ValueError(f"{owner}: {name} = {_shown(value)}, must be a UUID")
+        elif not isinstance(value, tuple) or len(value) > 10 or not all(map(_is_sha256, value)):
+            raise ValueError(f"{owner}: {name} = {_shown(value)}, must be up to 10 SHA-256 sums in hexadecimal")
+
+
+_FIRST_INSTANT, _LAST_INSTANT = datetime(1980, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_is_sha256 = re.compile(r"[0-9a-f]{64}\Z").match
+
+
+def _shown(value: object) -> str:
+    text = value.isoformat() if isinstance(value, datetime) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def is_uuid(value: object) -> bool:
+    """Whether this is a UUID as RFC 9562 writes it, of any version, in small or capital letters."""
+    return isinstance(value, str) and _UUID.match(value) is not None
+
+
+def new_id(at: datetime, random_bytes: Callable[[int], bytes] = os.urandom) -> str:
+    """A UUIDv7 (RFC 9562): the milliseconds of ``at``, then 74 random bits. Made when a fact is born."""
+    number = int(at.timestamp() * 1000) << 80 | int.from_bytes(random_bytes(10))
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=number))
+
+
+def instant(text: object) -> datetime:
+    """An RFC 3339 instant with its offset, of any precision, as aware UTC (microseconds). Raises ``ValueError``."""
+    if isinstance(text, str) and len(text) <= 40:
+        try:
+            at = datetime.fromisoformat(text)
+            if at.tzinfo is UTC:
+                return at
+            if at.tzinfo is not None:
+                return at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"{_shown(text)}, must be written YYYY-MM-DDThh:mm:ssZ")
+
+
+def instant_text(at: datetime) -> str:
+    """An instant as facts carry it: UTC, with as many decimals of a second as it has."""
+    text = at.astimezone(UTC).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+#: What each field may hold. A name means the same in every kind.
+RULES: Mapping[str, Rule] = {
+    "id": Rule("uuid"),
+    "at": Rule("instant"),
+    "box_at": Rule("instant"),
+    "from_at": Rule("instant"),
+    "in_at": Rule("instant"),
+    "truck": Rule("text", longest=40),
+    "site": Rule("text", longest=40),
+    "lat_deg": Rule("number", -90, 90),
+    "lon_deg": Rule("number", -180, 180),
+    "speed_mps": Rule("number", 0, 150),
+    "heading_deg": Rule("number", 0, 360),
+    "eph_m": Rule("number", 0, 1_000_000),
+    "mode": Rule("whole", 0, 3),
+    "time_doubtful": Rule("flag"),
+    "tag": Rule("text", longest=64),
+    "lifter": Rule("choice", choices=("left", "right", "rear")),
+    "kg": Rule("number", -100_000, 1_000_000),
+    "gross_kg": Rule("number", 0, 200_000),
+    "tare_kg": Rule("number", 0, 200_000),
+    "net_kg": Rule("number", -200_000, 200_000),
+    "quantity": Rule("choice", choices=SCALE_QUANTITIES),
+    "axle": Rule("text", longest=40),
+    "stable": Rule("flag"),
+    "raw": Rule("text", longest=2_000),
+    "pto": Rule("flag"),
+    "fuel_l": Rule("number", 0, 10_000_000),
+    "engine_h": Rule("number", 0, 1_000_000),
+    "distance_m": Rule("number", 0, 100_000_000_000),
+    "instrument": Rule("text", longest=40),
+    "alibi": Rule("text", longest=40),
+    "plate": Rule("text", longest=20),
+    "number": Rule("text", longest=40),
+    "product": Rule("text", longest=40),
+    "gross_weighing": Rule("uuid"),
+    "tare_weighing": Rule("uuid"),
+    "tare_source": Rule("choice", choices=TARE_SOURCES),
+    "corrects": Rule("uuid"),
+    "reason": Rule("text", longest=500),
+    "flux": Rule("text", longest=40),
+    "bags": Rule("whole", 0, 100_000_000),
+    "torn_bags": Rule("whole", 0, 100_000_000),
+    "bales": Rule("whole", 0, 1_000_000),
+    "stock_kg": Rule("number", 0, 100_000_000),
+    "ticket": Rule("text", longest=40),
+    "task": Rule("text", longest=80),
+    "tour": Rule("text", longest=80),
+    "outcome": Rule("choice", choices=OUTCOMES),
+    "category": Rule("choice", choices=INCIDENTS),
+    "state": Rule("choice", choices=DUTY_STATES),
+    "note": Rule("text", longest=2_000),
+    "photos": Rule("sha256s"),
+    "sender": Rule("choice", choices=("crew", "planner")),
+    "answers": Rule("uuid"),
+    "text": Rule("text", longest=500),
+    "pending": Rule("whole", 0, 1_000_000_000),
+    "refused": Rule("whole", 0, 1_000_000_000),
+    "thinned": Rule("whole", 0, 1_000_000_000),
+    "damaged": Rule("whole", 0, 1_000_000_000),
+    "receiver": Rule("choice", choices=("fix", "no_fix", "no_data", "no_gpsd")),
+    "clock_jump_s": Rule("number", -10_000_000_000, 10_000_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something observed, never changed afterwards: a correction is a new fact that points at the old.
+
+    ``id``: any UUID, made when the fact is born (ours are UUIDv7). ``at``: when it was observed, by the best clock
+    (a fix's own time; the box's where that cannot be true). ``box_at``: the box's clock at that moment. The third
+    time, the depot's arrival, is the depot's to add.
+    """
+
+    id: str
+    at: datetime
+    box_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        owner = KIND_OF[type(self)]
+        for name, needed, rule in _FIELDS[type(self)]:
+            value = getattr(self, name)
+            if value is not None:
+                rule.judge(owner, name, value)
+            elif needed:
+                raise ValueError(f"{owner}: {name} is missing, must be given")
+
+    @property
+    def kind(self) -> str:
+        return KIND_OF[type(self)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The wire form: flat, unknown fields left out."""
+        j: dict[str, Any] = {"kind": KIND_OF[type(self)]}
+        for name, _, rule in _FIELDS[type(self)]:
+            value = getattr(self, name)
+            if value is not None:
+                j[name] = instant_text(value) if rule.type == "instant" else value
+        if "photos" in j:
+            j["photos"] = list(j["photos"])
+        return j
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnTruck(Fact):
+    truck: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed(_OnTruck):
+    """``lat_deg``, ``lon_deg`` (WGS 84) come together or not at all; ``eph_m``: estimated horizontal error."""
+
+    lat_deg: float | None = None
+    lon_deg: float | None = None
+    eph_m: float | None = None
+
+    def __post_init__(self) -> None:
+        Fact.__post_init__(self)
+        if (self.lat_deg is None) != (self.lon_deg is None):
+            raise ValueError(f"{self.kind}: lat_deg and lon_deg must be given together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position(_Placed):
+    """Where a truck was. ``mode`` as gpsd gives it: 0 and 1 no fix (no coordinates then), 2 two, 3 three dimensions.
+
+    ``time_doubtful``: the receiver's time could not be true, ``at`` is the box's clock.
+    """
+
+    speed_mps: float | None = None
+    heading_deg: float | None = None
+    mode: int | None = None
+    time_doubtful: bool | None = None
+
+    def __post_init__(self) -> None:
+        _Placed.__post_init__(self)
+        if self.lat_deg is None and self.mode not in (0, 1):
+            raise ValueError(
+                f"position: lat_deg and lon_deg are missing, must be given unless mode is 0 or 1 ({self.mode=})"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lift(_Placed):
+    """A bin lifted. ``tag`` (ISO 11784 ``country-number``, or hexadecimal) is absent unless a purpose is declared."""
+
+    tag: str | None = None
+    lifter: str | None = None
+    kg: float | None = None
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load(_OnTruck):
+    """What the on-board scale says: ``kg`` of ``quantity``; ``raw`` is the line as it came."""
+
+    quantity: str
+    kg: float
+    axle: str | None = None
+    stable: bool | None = None
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle(_OnTruck):
+    """What the vehicle bus says (FMS): wheel speed, power take-off, totals of fuel, engine hours and distance."""
+
+    speed_mps: float | None = None
+    pto: bool | None = None
+    fuel_l: float | None = None
+    engine_h: float | None = None
+    distance_m: float | None = None
+    gross_kg: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighing(Fact):
+    """One legal reading of a bridge's indicator, immutable: known by site, instrument, date and alibi number."""
+
+    site: str
+    instrument: str
+    kg: float
+    alibi: str | None = None
+    truck: str | None = None
+    plate: str | None = None
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket(Fact):
+    """A load: gross in, tare out, net. ``at`` is the way out, ``in_at`` the way in. ``product``: the bridge's own code.
+
+    ``gross_weighing``, ``tare_weighing``: ids of the weighings it rests on (a plant operator's file has none).
+    ``corrects``: the id of the ticket that this one replaces, with the ``reason``.
+    """
+
+    site: str
+    number: str
+    net_kg: float
+    gross_kg: float | None = None
+    tare_kg: float | None = None
+    in_at: datetime | None = None
+    truck: str | None = None
+    plate: str | None = None
+    product: str | None = None
+    flux: str | None = None
+    tare_source: str | None = None
+    gross_weighing: str | None = None
+    tare_weighing: str | None = None
+    corrects: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorting(Fact):
+    """What the plant sorted of one flux from ``from_at`` until ``at``: whole and torn bags, kg out, bales, stock left.
+
+    ``flux`` may be ``residue``. With ``ticket`` it is a sample: a campaign's count of one load.
+    """
+
+    site: str
+    flux: str
+    from_at: datetime | None = None
+    bags: int | None = None
+    torn_bags: int | None = None
+    kg: float | None = None
+    bales: int | None = None
+    stock_kg: float | None = None
+    ticket: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(_Placed):
+    """What the crew says of one task of the tour."""
+
+    task: str
+    outcome: str
+    tour: str | None = None
+    note: str | None = None
+    photos: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(_Placed):
+    """What the crew met on the way. ``photos``: SHA-256 sums of pictures sent apart."""
+
+    category: str
+    task: str | None = None
+    tour: str | None = None
+    note: str | None = None
+    photos: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty(_OnTruck):
+    """Start and end of service, breaks, and tracking switched off or on by the crew. Carries no place and no name."""
+
+    state: str
+    tour: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(_OnTruck):
+    """A short text between the planner and a truck's crew; ``answers`` is the id of the message it replies to."""
+
+    sender: str
+    text: str
+    answers: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Fact):
+    """How a box or a bridge is: facts waiting, refused, thinned for want of room, damaged frames, the receiver's state.
+
+    ``clock_jump_s``: by how much the box's clock has just jumped.
+    """
+
+    truck: str | None = None
+    site: str | None = None
+    receiver: str | None = None
+    pending: int | None = None
+    refused: int | None = None
+    thinned: int | None = None
+    damaged: int | None = None
+    clock_jump_s: float | None = None
+    note: str | None = None
+
+
+KINDS: Mapping[str, type[Fact]] = {
+    cls.__name__.lower(): cls
+    for cls in (
+        Position, Lift, Load, Vehicle, Weighing, Ticket, Sorting, Outcome, Incident, Duty, Message, Health,
+    )
+}  # fmt: skip
+KIND_OF: Mapping[type[Fact], str] = {cls: kind for kind, cls in KINDS.items()}
+_FIELDS: Mapping[type[Fact], tuple[tuple[str, bool, Rule], ...]] = {
+    cls: tuple((f.name, f.default is MISSING, RULES[f.name]) for f in fields(cls)) for cls in KIND_OF
+}
+_INSTANTS = frozenset(name for name, rule in RULES.items() if rule.type == "instant")
+_NAMES: Mapping[type[Fact], frozenset[str]] = {cls: frozenset(f.name for f in fields(cls)) for cls in KIND_OF}
+
+
+def fields_of(kind: type[Fact]) -> tuple[tuple[str, bool, Rule], ...]:
+    """The fields of a kind: name, whether it must be given, what it may hold."""
+    return _FIELDS[kind]
+
+
+def fact_from_json(j: object) -> Fact:
+    """A fact from its wire form. Fields that its kind does not know are passed over (a newer box may send more).
+
+    Raises ``ValueError`` naming the field, the value and the bound.
+    """
+    if not isinstance(j, dict):
+        raise ValueError(f"fact: {_shown(j)}, must be a JSON object")
+    kind = j.get("kind")
+    cls = KINDS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ValueError(f"fact: kind = {_shown(kind)}, must be one of {', '.join(KINDS)}")
+    names = _NAMES[cls]
+    given: dict[str, Any] = {name: value for name, value in j.items() if value is not None and name in names}
+    for name in _INSTANTS & given.keys():
+        try:
+            given[name] = instant(given[name])
+        except ValueError as error:
+            raise ValueError(f"{kind}: {name} = {error}") from None
+    if isinstance(given.get("photos"), list):
+        given["photos"] = tuple(given["photos"])
+    for name, needed, _ in _FIELDS[cls]:
+        if needed and name not in given:
+            raise ValueError(f"{kind}: {name} is missing, must be given")
+    return cls(**given)

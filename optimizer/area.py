@@ -123,6 +123,7 @@ class DemandRules:
     addresses: str | None = None  # file name of a national address base CSV
     demand_csv: str | None = None  # file name of real demand
     drop_off_points: str | None = None  # file name of the town's drop-off points
+    learned: str | None = None  # file name of what weighings taught (learning.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,9 @@ class Area:
 
     def digests(self) -> dict[str, str]:
         """SHA-256 (hex) of every file the area is made of, by file name: what a plan was made from."""
-        optional = (self.demand.addresses, self.demand.demand_csv, self.demand.drop_off_points)
+        optional = (
+            self.demand.addresses, self.demand.demand_csv, self.demand.drop_off_points, self.demand.learned
+        )  # fmt: skip
         names = [self.extract.name, *INPUT_FILES, *(name for name in optional if name is not None)]
         return {name: _sha256(self.folder / name) for name in names}
 

@@ -331,7 +331,17 @@ def _read_toml(folder: Path, raw: Mapping[str, Any], faults: Faults) -> dict[str
             faults.add("area.toml", name, raw[name], f"unknown section{meant(name, top)}")
     sections = {
         name: _table(raw.get(name, {}), name, f"area.toml [{name}]", faults)
-        for name in ("area", "depot", "demand", "streets", "speeds_kmh", "turns", "service_times", "prices")
+        for name in (
+            "area",
+            "depot",
+            "demand",
+            "streets",
+            "speeds_kmh",
+            "turns",
+            "service_times",
+            "prices",
+            "telematics",
+        )
     }
     flux_names = _named(raw, "flux", "name")
     flux = [
@@ -369,7 +379,7 @@ def _read_toml(folder: Path, raw: Mapping[str, Any], faults: Faults) -> dict[str
 def _demand(folder: Path, table: dict[str, Any] | None, made: dict[str, Any], faults: Faults) -> None:
     if table is None:
         return
-    for field in ("addresses", "demand_csv", "drop_off_points"):
+    for field in ("addresses", "demand_csv", "drop_off_points", "learned"):
         if table[field] is not None:
             _required_file(folder, f"demand.{field}", table[field], faults)
     made["demand"] = DemandRules(**{name: value for name, value in table.items() if name != "source"})

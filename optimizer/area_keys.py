@@ -269,6 +269,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "addresses": Key(file_name, None),
         "demand_csv": Key(file_name, None),
         "drop_off_points": Key(file_name, None),
+        "learned": Key(file_name, None),
     },
     "communes": {
         "name": Key(text),
@@ -290,6 +291,7 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "co2e_kg_per_unit": Key(number(least=0), 3.1),
         "eur_per_km": Key(number(least=0), 0.9),
         "eur_per_day": Key(number(least=0), 180.0),
+        "plate": Key(text, None),
     },
     "trucks.compartments": {
         "flux": Key(several(text, least=1)),
@@ -406,6 +408,9 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "eur_per_call_out": Key(number(least=0), 60.0),
         "balance_eur_per_h": Key(number(least=0), 5.0),
         "unserved_eur_per_t": Key(number(above=0), 5000.0),
+    },
+    "telematics": {
+        "bin_tags": Key(one_of(("bin_park", "billing")), None),
     },
 }
 

@@ -198,7 +198,7 @@ def _inputs(plan: Plan, area: Area, folder: Path | None) -> Iterator[Fault]:
             yield fault("AREA_CHANGED.gone", file=name)
         elif hashlib.sha256(path.read_bytes()).hexdigest() != digest.lower():
             yield fault("AREA_CHANGED", file=name)
-    optional = (area.demand.addresses, area.demand.demand_csv, area.demand.drop_off_points)
+    optional = (area.demand.addresses, area.demand.demand_csv, area.demand.drop_off_points, area.demand.learned)
     for file in (area.extract.name, *INPUT_FILES, *optional):
         if file is not None and file not in digests and (folder / file).is_file():
             yield fault("AREA_CHANGED.unnamed", file=file)

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import Transformer
 
 from .addresses import Address, merged, read_base
 from .area import DWELLINGS, Area
@@ -21,7 +22,9 @@ from .communes import PEOPLE_PER_KM, Territories, listed
 from .demand_file import KnownDemand, read_demand
 from .extract import Extract
 from .households import Households
+from .learning import read_learned
 from .notes import Note
+from .sectors import sector_of
 from .snapping import Floats, Ints, Kerbs, by_numbers, odd_sides, parity
 from .streets import Streets
 
@@ -60,7 +63,8 @@ class Demand:
     """``dwellings``: by (stretch id, side), side as seen along ``Stretch.osm_nodes``; sides without anybody are absent.
 
     ``kg_per_person_week``: by flux; a shop counts as ``shop_people`` persons. ``known_kg``: real demand, kg per week
-    by (stretch id, side, kind), replacing the estimate for the fluxes it names.
+    by (stretch id, side, kind), replacing the estimate for the fluxes it names. ``learned``: by stretch id and flux, by
+    what the estimate is multiplied: its sector's factor, learned from weighings.
     """
 
     dwellings: Mapping[tuple[str, str], Residents]
@@ -69,6 +73,7 @@ class Demand:
     people_per_dwelling: float
     shop_people: float = SHOP_PEOPLE
     known_kg: Mapping[tuple[str, str, str], Mapping[str, float]] = field(default_factory=dict)
+    learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     refused: tuple[str, ...] = ()
     addresses_without_street: tuple[str, ...] = ()
@@ -86,7 +91,8 @@ class Demand:
         if flux in known:
             return known[flux]
         residents = self.dwellings.get(where)
-        return self._persons(residents, kind) * self.kg_per_person_week[flux] if residents else 0.0
+        factor = self.learned.get(where[0], {}).get(flux, 1.0)
+        return self._persons(residents, kind) * self.kg_per_person_week[flux] * factor if residents else 0.0
 
     def _persons(self, residents: Residents, kind: str) -> float:
         if kind == "shops":
@@ -184,10 +190,30 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
         per_dwelling,
         SHOP_PEOPLE,
         known.kg,
+        _learned(area, streets, notes),
         tuple(notes),
         (*refused, *known.refused),
         doors.lost,
     )
+
+
+def _learned(area: Area, streets: Streets, notes: list[Note]) -> dict[str, Mapping[str, float]]:
+    """Each stretch's factors: those of the sector that its middle lies in."""
+    if area.demand.learned is None:
+        return {}
+    file = area.folder / area.demand.learned
+    known = read_learned(file, [s.name for s in area.sectors], [f.name for f in area.flux])
+    if not known:
+        return {}
+    values = [one.factor for one in known]
+    notes.append(Note("learned", {"file": file.name, "count": len(known), "low": min(values), "high": max(values)}))
+    factors: dict[str, dict[str, float]] = {}
+    for one in known:
+        factors.setdefault(one.sector, {})[one.flux] = one.factor
+    middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
+    lon, lat = Transformer.from_crs(area.crs, "EPSG:4326", always_xy=True).transform(*middles.T)
+    names = sector_of(area.sectors, lon, lat)
+    return {s.id: factors[name] for s, name in zip(streets.stretches, names, strict=True) if name in factors}
 
 
 def dwellings_of(

@@ -142,6 +142,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "{count} adresse à plus de {reach_m} m de toute rue collectée",
         "en": "{count} address more than {reach_m} m from any collected street",
     },
+    "note_learned_one": {
+        "fr": "demande corrigée d'après les pesées ({file}) : {count} secteur et flux, ×{low} à ×{high}",
+        "en": "demand corrected after weighings ({file}): {count} sector and stream, ×{low} to ×{high}",
+    },
+    "note_learned": {
+        "fr": "demande corrigée d'après les pesées ({file}) : {count} secteurs et flux, ×{low} à ×{high}",
+        "en": "demand corrected after weighings ({file}): {count} sectors and streams, ×{low} to ×{high}",
+    },
     "note_demand_csv_one": {
         "fr": "{sides} côté de rue d'après {file}, à la place de l'estimation",
         "en": "{sides} street side from {file} instead of the estimate",

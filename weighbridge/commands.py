@@ -1,0 +1,258 @@
+"""The command line of ``weighbridge``: what its commands take, and which function runs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import file_commands
+
+if TYPE_CHECKING:
+    from .register import Register
+
+PROTOCOLS = ("mt-continuous", "sma", "dini-argeo", "systec", "rinstrum")
+DATA = Path("bridge-data")
+
+
+def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this package's commands to ``ripeur``."""
+    _weighbridge_parser(subparsers.add_parser("weighbridge", help="run at a bridge: weigh trucks, print tickets"))
+    _bridge_parser(subparsers.add_parser("bridge", help="speak to a running bridge, reprint, export"))
+    file_commands.add_to(subparsers)
+
+
+def _weighbridge_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", required=True, help="the site's id (S1)")
+    parser.add_argument("--port", required=True, help="/dev/ttyUSB0, socket://HOST:PORT or rfc2217://HOST:PORT")
+    parser.add_argument("--protocol", required=True, choices=PROTOCOLS)
+    parser.add_argument("--baud", type=int, help="of the indicator (9600)")
+    parser.add_argument("--bits", type=int, choices=(7, 8), default=8)
+    parser.add_argument("--parity", choices=("none", "even", "odd"), default="none")
+    parser.add_argument("--unit", choices=("kg", "t", "lb"), default="kg", help="of frames that name none (Rinstrum A)")
+    parser.add_argument("--dummy-zeros", choices=("sent", "not-sent"), help="MT: whether the frames hold painted zeros")
+    parser.add_argument("--date-format", default="%d.%m.%y", help="SysTec: as set at the instrument (%%d.%%m.%%y)")
+    parser.add_argument("--instrument", default="bridge", help="its name in every weighing")
+    parser.add_argument("--trucks", type=Path, metavar="area.toml", help="the trucks' plates, tags and weights")
+    parser.add_argument("--tags", metavar="KIND:PORT", help="a tag reader at the plate (fdxb-long:/dev/ttyUSB1)")
+    parser.add_argument("--timezone", default="Europe/Paris")
+    parser.add_argument("--stored-tares", action="store_true", help="close loads of trucks that left with their tare")
+    parser.add_argument("--second-within", type=float, default=4.0, metavar="HOURS", help="then a truck has left (4)")
+    parser.add_argument("--depot", metavar="URL", help="where facts go; the token is read from RIPEUR_TOKEN")
+    parser.add_argument("--data", type=Path, default=DATA, help="the bridge's own folder (bridge-data)")
+    parser.add_argument("--lang", choices=("fr", "en"), default="fr", help="of tickets")
+    parser.add_argument("--clock", help="for drills: 2026-11-23T05:00:00Z x20")
+    parser.set_defaults(run=_weighbridge)
+
+
+def _weighbridge(args: argparse.Namespace) -> int:
+    import logging
+    import signal
+
+    from onboard.clock import clock_from
+    from onboard.outbox import Outbox
+    from onboard.sender import Depot, drain
+    from onboard.serial_line import SerialSettings
+
+    from .agent import Agent, Files
+    from .bridge import Bridge
+    from .indicator import IndicatorLine, indicator_of
+    from .plate import trucks_of
+    from .protocols import Reader
+    from .register import Register
+    from .weighing import Weighbridge
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
+    depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None
+    bridge = Bridge(
+        args.site, args.instrument, args.timezone, stored_tares=args.stored_tares,
+        second_within_s=args.second_within * 3600,
+    )  # fmt: skip
+    trucks = trucks_of(args.trucks) if args.trucks else {}
+    settings = SerialSettings(args.baud or protocol.baud, args.bits, args.parity)
+    zeros = None if args.dummy_zeros is None else args.dummy_zeros == "sent"
+    line = IndicatorLine(protocol, args.port, settings, clock, Reader(args.unit, zeros, args.date_format))
+    files.folder.mkdir(parents=True, exist_ok=True)
+    outbox = Outbox(files.outbox)
+    agent = Agent(
+        Weighbridge(bridge, Register(files.register, args.site, outbox), trucks),
+        line,
+        outbox,
+        clock,
+        files,
+        _say,
+        args.lang,
+    )
+    threads = [threading.Thread(target=agent.open_door, name="door", daemon=True)]
+    if args.tags:
+        from onboard.lifts import open_lifts
+
+        threads.append(
+            threading.Thread(target=agent.hear_tags, args=(open_lifts(args.tags, clock).readings(),), daemon=True)
+        )
+    if depot is not None:
+        threads.append(
+            threading.Thread(target=drain, args=(outbox, depot, clock), kwargs={"stop": agent.stop}, daemon=True)
+        )
+    signal.signal(signal.SIGTERM, lambda *_: agent.stop.set())
+    for thread in threads:
+        thread.start()
+    print(f"weighbridge {args.site}: {args.protocol} on {args.port}, kept in {files.folder}", flush=True)
+    try:
+        with suppress(KeyboardInterrupt):
+            agent.run()
+    finally:
+        agent.stop.set()
+        line.close()
+        with suppress(FileNotFoundError):
+            files.door.unlink()
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+# --- ripeur bridge --------------------------------------------------------------------------------------------------
+
+
+def _bridge_parser(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, help: str, run: Any) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=help)
+        made.add_argument("--data", type=Path, default=DATA, help="the bridge's own folder (bridge-data)")
+        made.set_defaults(run=run, do=name)
+        return made
+
+    action("status", "what stands on the plate, which loads are open", _bridge_status)
+    for name, help in (("announce", "a truck is on its way"), ("type", "which truck stands on the plate")):
+        made = action(name, help, _bridge_say)
+        made.add_argument("truck", nargs="?")
+        for option in ("--plate", "--product", "--flux"):
+            made.add_argument(option)
+    action("accept", "weigh it all the same: its papers are wrong", _bridge_say).add_argument("reason")
+    action("close", "close an open load with the truck's stored tare", _bridge_say).add_argument("truck")
+    tare = action("tare", "store a tare from a truck's papers", _bridge_say)
+    tare.add_argument("truck")
+    tare.add_argument("kg", type=float)
+    correct = action("correct", "replace a ticket by a new one that points at it", _bridge_say)
+    correct.add_argument("number")
+    correct.add_argument("--reason", required=True)
+    for option in ("--truck", "--plate", "--product", "--flux"):
+        correct.add_argument(option)
+    correct.add_argument("--tare-kg", type=float)
+    correct.add_argument("--void", action="store_true")
+    reprint = action("print", "a ticket's PDF once more", _bridge_print)
+    reprint.add_argument("number")
+    export = action("export", "a day's tickets as CSV", _bridge_export)
+    export.add_argument("--date", type=date.fromisoformat, required=True)
+    for made in (reprint, export):
+        made.add_argument("--out", type=Path)
+        made.add_argument("--timezone", default="Europe/Paris")
+    reprint.add_argument("--lang", choices=("fr", "en"), default="fr")
+    drill = actions.add_parser("drill", help="an indicator that is not there, on a pty; trucks are typed")
+    drill.add_argument("--protocol", choices=PROTOCOLS, required=True)
+    drill.add_argument("--baud", type=int)
+    drill.add_argument("--clock")
+    drill.set_defaults(run=_bridge_drill)
+
+
+def _bridge_say(args: argparse.Namespace) -> int:
+    from .agent import Files, ask
+
+    given = {
+        k: v for k, v in vars(args).items() if k not in ("run", "data", "clock") and v is not None and v is not False
+    }
+    said = ask(Files(args.data), given)
+    if "number" in said:
+        print(f"{said['number']}: {said['net_kg']:g} kg net")
+    return 0
+
+
+def _bridge_status(args: argparse.Namespace) -> int:
+    from .agent import Files, ask
+    from .bridge import shown
+
+    status = ask(Files(args.data), {"do": "status"})
+    kg = "-" if status["kg"] is None else f"{status['kg']:g} kg{'' if status['stable'] else ' (moving)'}"
+    print(f"{status['site']}: plate {status['plate']}, {kg}, {status['who'] or 'no truck named'}")
+    if status["says"]:
+        print(f"  {shown(status['says'])}")
+    if status["announced"]:
+        print(f"  announced: {', '.join(status['announced'])}")
+    for load in status["open"]:
+        left = ", left without its second weighing" if load["left"] else ""
+        print(f"  open: {load['truck']}, {load['kg']:g} kg since {load['since']}{left}")
+    return 0
+
+
+def _register(args: argparse.Namespace) -> Register:
+    from .agent import Files
+    from .register import Register
+
+    path = Files(args.data).register
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file, must be a bridge's register")
+    return Register.look(path)
+
+
+def _bridge_print(args: argparse.Namespace) -> int:
+    from .agent import sheet_of
+    from .ticket import write_pdf
+
+    register = _register(args)
+    ticket = register.ticket(args.number)
+    path = args.out or Path(f"{ticket.number}.pdf")
+    write_pdf(sheet_of(register, ticket, args.timezone, copy=True), path, args.lang)
+    print(path)
+    return 0
+
+
+def _bridge_export(args: argparse.Namespace) -> int:
+    from zoneinfo import ZoneInfo
+
+    from .agent import sheet_of
+    from .ticket import day_csv
+
+    zone = ZoneInfo(args.timezone)
+    since = datetime.combine(args.date, time(), zone).astimezone(UTC)
+    until = datetime.combine(args.date + timedelta(days=1), time(), zone).astimezone(UTC)
+    register = _register(args)
+    text = day_csv([sheet_of(register, ticket, args.timezone) for ticket in register.tickets(since, until)])
+    if args.out is None:
+        print(text, end="")
+    else:
+        args.out.write_text(text, encoding="utf-8")
+        print(args.out)
+    return 0
+
+
+def _bridge_drill(args: argparse.Namespace) -> int:
+    from onboard.clock import clock_from
+
+    from .indicator import indicator_of
+    from .simulator import Plate, PtyIndicator, SimulatedIndicator
+
+    clock = clock_from(args.clock)
+    plate = Plate(clock)
+    with PtyIndicator(SimulatedIndicator(indicator_of(args.protocol), plate, clock), args.baud) as pty:
+        print(f"{pty.port}  (on KG, off, drift KG; Ctrl-D ends)", flush=True)
+        with suppress(KeyboardInterrupt):
+            for line in sys.stdin:
+                match line.split():
+                    case ["on", kg]:
+                        plate.move(float(kg))
+                    case ["off"]:
+                        plate.empty()
+                    case ["drift", kg]:
+                        plate.drift_kg = float(kg)
+                    case _:
+                        print("on KG, off or drift KG")
+    return 0

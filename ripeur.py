@@ -1,4 +1,4 @@
-"""The command line: ``ripeur plan|check|area|drop-off-points|serve|demo``. Wiring, nothing else."""
+"""The command line: ``ripeur plan|check|area|drop-off-points|demo|drill|…``. Wiring, nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import io
 import os
 import resource
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -19,6 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+import depot_api.commands
+import onboard.commands
+import weighbridge.commands
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
@@ -111,12 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_area_show)
 
     _drop_off_parser(commands)
-
-    serve = commands.add_parser("serve", help="serve a plan's pages on this machine")
-    serve.add_argument("--plan", type=Path, required=True, help="a folder that `ripeur plan` wrote")
-    serve.add_argument("--port", type=_whole(0, 65_535), default=8000)
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.set_defaults(run=_serve)
+    for package in (onboard.commands, weighbridge.commands, depot_api.commands):
+        package.add_to(commands)
 
     demo = commands.add_parser("demo", help="plan the next working day of an area, then serve the result")
     demo.add_argument("area", type=Path, nargs="?", default=Path("data/monaco"))
@@ -124,7 +123,22 @@ def _parser() -> argparse.ArgumentParser:
     _search_options(demo, DEMO_BUDGET_S)
     demo.add_argument("--port", type=_whole(0, 65_535), default=8000)
     demo.add_argument("--no-serve", action="store_true")
+    demo.add_argument("--drive", action="store_true", help="then drive two hours of the plan in six minutes, and end")
     demo.set_defaults(run=_demo, host="127.0.0.1")
+    drill = commands.add_parser(
+        "drill", help="drive a window of a plan: simulated trucks, real boxes, bridges and depot"
+    )
+    drill.add_argument("plan", type=Path, metavar="PLAN", help="a folder that `ripeur plan` wrote")
+    drill.add_argument("--area", type=Path, required=True, help="the area's folder")
+    drill.add_argument("--minutes", type=float, default=6.0, metavar="M", help="how long it lasts (6)")
+    drill.add_argument("--speed", type=float, default=20.0, metavar="X", help="times as fast as real time (20)")
+    drill.add_argument("--seed", type=_whole(0), default=1, help="of the simulated trucks")
+    drill.add_argument("--trucks", type=_whole(1), help="at most so many (all that are out)")
+    drill.add_argument("--port", type=_whole(0, 65_535), default=8000, help="of the depot; any other where it is taken")
+    drill.add_argument("--prepare", type=float, default=30.0, metavar="S", help="to start everything, at least (30)")
+    drill.add_argument("--no-gpsd", action="store_true", help="boxes replay their sentences, though gpsd is here")
+    _language_option(drill, "of what is said (the area's language)")
+    drill.set_defaults(run=_drill)
     return parser
 
 
@@ -662,37 +676,35 @@ def _drop_off_show(args: argparse.Namespace) -> int:
     return GOOD
 
 
-# --- serve and demo ----------------------------------------------------------------------------------------------
-
-
-def _serve(args: argparse.Namespace) -> int:
-    import uvicorn
-
-    from depot_api.plan_page import plan_pages
-
-    app = plan_pages(args.plan)
-    with _listening(args.host, args.port) as door:
-        print(f"http://localhost:{door.getsockname()[1]}/plan (Ctrl-C ends)", flush=True)
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[door])
-    return GOOD
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise OSError(f"{host}, port {port}: cannot be served on ({error.strerror}); another --port?") from None
+# --- demo --------------------------------------------------------------------------------------------------------
 
 
 def _demo(args: argparse.Namespace) -> int:
     args.date, args.replace, args.what_if = None, True, None
-    if not args.no_serve:
-        _listening(args.host, args.port).close()  # said before the long work, not after
+    if not (args.no_serve or args.drive):
+        depot_api.commands.listening(args.host, args.port).close()  # said before the long work, not after
     code = _plan(args)
+    if code == GOOD and args.drive:  # in this process's place: a planner's memory is not needed any more
+        sys.stdout.flush()
+        lang = ["--lang", args.lang] if args.lang else []
+        drill = ["drill", str(args.out), "--area", str(args.area), "--port", str(args.port), *lang]
+        os.execv(sys.executable, [sys.executable, "-m", "ripeur", *drill])
     if code != GOOD or args.no_serve:
         return code
-    return _serve(argparse.Namespace(plan=args.out, port=args.port, host=args.host))
+    return depot_api.commands.serve_plan(args.out, args.host, args.port)
+
+
+def _drill(args: argparse.Namespace) -> int:
+    from depot_api.drill.run import Settings, run_drill
+    from optimizer.area import Area
+
+    lang = args.lang or Area.load(args.area).language
+    gpsd = not args.no_gpsd
+    return run_drill(
+        Settings(
+            args.plan, args.area, args.minutes, args.speed, args.seed, args.port, lang, args.trucks, gpsd, args.prepare
+        )
+    )
 
 
 if __name__ == "__main__":

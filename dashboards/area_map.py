@@ -19,8 +19,9 @@ from typing import Any
 
 from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, day, text
-from dashboards.map import Literal, OfflineMap, Page, _box, _data, _deltas, _head
+from dashboards.map import Literal, OfflineMap, Page, _data, _head
 from dashboards.palette import tour_colour
+from dashboards.streetmap import box, deltas
 from fleet import Plan
 
 Collection = Mapping[str, Any]
@@ -96,7 +97,7 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
         "texts": {key: found[lang] for key, found in TEXTS.items()},
         "sectors": _sectors(layers, lang),
         "streets": [
-            [p["sector_index"], p["name"], round(p["people"], 1), _whole_kg(p["kg_week"]), _deltas(line)]
+            [p["sector_index"], p["name"], round(p["people"], 1), _whole_kg(p["kg_week"]), deltas(line)]
             for p, line in streets
         ],
         "dropOffPoints": [
@@ -127,9 +128,9 @@ def _lived_in(streets: Sequence[tuple[float, Sequence[LonLat]]]) -> tuple[float,
         return west - FRAME * (east - west), east + FRAME * (east - west)
 
     points = [point for _, line in streets for point in line]
-    box = _box(points)
+    seen = box(points)
     (west, east), (south, north) = span(0), span(1)
-    return max(west, box[0]), max(south, box[1]), min(east, box[2]), min(north, box[3])
+    return max(west, seen[0]), max(south, seen[1]), min(east, seen[2]), min(north, seen[3])
 
 
 def _sectors(layers: Mapping[str, Collection], lang: str) -> list[dict[str, Any]]:

@@ -1,18 +1,15 @@
 """``map.html``: the day's tours on a folium map that opens offline.
 
-Folium's own page links to six content networks; this one holds Leaflet 1.9.4 itself (from ``django-js-lib-leaflet``),
-draws its base from the area's own roads and buildings, and forbids every request by its content security policy.
-Geometry travels as millionths of a degree, each point as the difference to the one before: a quarter of GeoJSON's size.
+Folium's own page links to six content networks; this one holds Leaflet itself, draws its base from the area's own roads
+and buildings (``streetmap.py``), and forbids every request by its content security policy.
 """
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +22,8 @@ from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, text, tour_name
 from dashboards.palette import UNSERVED_COLOUR, ink_on, tour_colour
 from dashboards.rows import Row, rows
+from dashboards.streetmap import box, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
 from fleet import Leg, Plan, Task, Tour
-
-#: Above this many buildings the smallest are left out: a file that a phone can open matters more.
-MAX_BUILDINGS = 120_000
-SCALE = 1_000_000
-
-#: How a class of road is drawn, 0 the widest. Absent: as the narrowest.
-ROAD_RANKS = {
-    "motorway": 0, "trunk": 0, "motorway_link": 1, "trunk_link": 1, "primary": 1, "primary_link": 1,
-    "secondary": 2, "secondary_link": 2, "tertiary": 3, "tertiary_link": 3, "unclassified": 4, "residential": 4,
-    "living_street": 4, "road": 4, "pedestrian": 5, "service": 5,
-}  # fmt: skip
-_NARROWEST = 6
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
@@ -108,24 +94,15 @@ def write_map(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: 
 
 def _head() -> dict[str, str]:
     here = Path(__file__).parent
-    leaflet = files("js_lib_leaflet") / "static" / "js_lib_leaflet"
-
-    def inlined(match: re.Match[str]) -> str:
-        image = (leaflet / "images" / match[1]).read_bytes()
-        return f"url(data:image/png;base64,{base64.b64encode(image).decode()})"
-
-    css = re.sub(r"url\(images/([\w.-]+)\)", inlined, (leaflet / "leaflet.css").read_text(encoding="utf-8"))
-    css = css.replace("behavior: url(#default#VML);", "")  # for Internet Explorer 8
-    # the source map is a file beside leaflet.js, which this page does not have
-    script = re.sub(r"//# sourceMappingURL=.*", "", (leaflet / "leaflet.js").read_text(encoding="utf-8"))
     ours = (here / "map.js").read_text(encoding="utf-8")
     return {
         "meta_policy": f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}" />',
         "meta_view": '<meta name="viewport" content="width=device-width, initial-scale=1" />',
         "icon": '<link rel="icon" href="data:," />',
-        "leaflet_css": f"<style>{css}</style>",
+        "leaflet_css": f"<style>{leaflet_css()}</style>",
         "ripeur_css": f"<style>{(here / 'map.css').read_text(encoding='utf-8')}</style>",
-        "leaflet_js": f"<script>{script}</script>",
+        "leaflet_js": f"<script>{leaflet_js()}</script>",
+        "streetmap_js": f"<script>{streetmap_js()}</script>",
         "ripeur_js": f"<script>{ours}</script>",
     }
 
@@ -133,55 +110,18 @@ def _head() -> dict[str, str]:
 # --- the data in the page ----------------------------------------------------------------------------------------
 
 
-def _deltas(line: Iterable[LonLat]) -> list[int]:
-    """lon, lat in millionths of a degree, then the differences; read again by ``undelta`` in ``map.js``."""
-    written: list[int] = []
-    x = y = 0
-    for lon, lat in line:
-        a, b = round(lon * SCALE), round(lat * SCALE)
-        written += (a - x, b - y)
-        x, y = a, b
-    return written
-
-
-def _box(points: Sequence[LonLat]) -> tuple[float, float, float, float]:
-    lons, lats = [p[0] for p in points], [p[1] for p in points]
-    return min(lons), min(lats), max(lons), max(lats)
-
-
-def _largest(buildings: Sequence[Sequence[LonLat]]) -> Sequence[Sequence[LonLat]]:
-    if len(buildings) <= MAX_BUILDINGS:
-        return buildings
-
-    def size(ring: Sequence[LonLat]) -> float:
-        west, south, east, north = _box(ring)
-        return (east - west) * (north - south)
-
-    return sorted(buildings, key=size, reverse=True)[:MAX_BUILDINGS]
-
-
 def _data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str) -> dict[str, Any]:
     on_tours = [basemap.place(node) for tour in plan.tours for leg in tour.legs for node in leg.osm_nodes]
     points = on_tours or [point for road in basemap.roads for point in road.points] or [(0.0, 0.0)]
-    names = list(dict.fromkeys(["", *(road.name for road in basemap.roads)]))
-    index = {name: i for i, name in enumerate(names)}
     tasks = plan.tasks_by_id
     return {
         "title": title, "lang": "fr" if lang == "fr" else "en-GB", "timezone": plan.timezone,
         "texts": {key: found[lang] for key, found in catalogue.TEXTS.items()},
-        "attribution": basemap.attribution, "unservedColour": UNSERVED_COLOUR, "bounds": _box(points),
+        "attribution": basemap.attribution, "unservedColour": UNSERVED_COLOUR, "bounds": box(points),
         "keepLeft": basemap.traffic_side == "left",
         "flux": [{"name": f.name, "label": f.label, "colour": f.bag_colour, "kgPerBag": f.kg_per_bag}
                  for f in words.flux],
-        "base": {
-            "names": names,
-            "roads": [[ROAD_RANKS.get(road.highway, _NARROWEST), index[road.name], _deltas(road.points)]
-                      for road in basemap.roads],
-            "buildings": [_deltas(ring) for ring in _largest(basemap.buildings)],
-            "water": [_deltas(ring) for ring in basemap.water],
-            "green": [_deltas(ring) for ring in basemap.green],
-            "labels": [[label.text, label.rank, *_deltas([label.at])] for label in basemap.labels],
-        },
+        "base": drawn_base(basemap),
         "places": [
             {"kind": kind, "label": place.label, "id": place.id, "at": basemap.place(place.osm_node)}
             for kind, found in (("depot", (words.depot,) if words.depot else ()), ("site", words.sites))
@@ -190,7 +130,7 @@ def _data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str)
         "tours": [_tour(plan, tour, i, basemap, words) for i, tour in enumerate(plan.tours)],
         "unserved": [
             {"name": task.name, "reason": lost.reason, "kind": task.kind, "kg": task.demand_kg, "side": task.side,
-             "dwellings": task.dwellings, "line": _deltas(basemap.line(task.osm_nodes))}
+             "dwellings": task.dwellings, "line": deltas(basemap.line(task.osm_nodes))}
             for lost in plan.unserved for task in (tasks[lost.task],)
         ],
     }  # fmt: skip
@@ -211,7 +151,7 @@ def _tour(plan: Plan, tour: Tour, index: int, basemap: Basemap, words: AreaWords
         "km": figures.get("km", sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000),
         "kg": sum(kg for leg in collected for kg in leg.kg.values()),
         "trips": sum(leg.kind == "unload" for leg in tour.legs),
-        "turnings": [[i, *_deltas([basemap.place(note.node)])] for i, row in enumerate(told) for note in row.notes
+        "turnings": [[i, *deltas([basemap.place(note.node)])] for i, row in enumerate(told) for note in row.notes
                      if note.node is not None],
         "rows": [_row(row, words) for row in told],
         "legs": [_leg(leg, row_of.get(i, -1), basemap, tasks) for i, leg in enumerate(tour.legs)],
@@ -235,7 +175,7 @@ def _leg(leg: Leg, row: int, basemap: Basemap, tasks: Mapping[str, Task]) -> lis
     task = tasks.get(leg.task or "")
     return [
         leg.kind, row, _s(leg.start_at.timestamp()), _s(leg.end_at.timestamp()), leg.side or "",
-        int(leg.mode == "foot"), _deltas(basemap.line(leg.osm_nodes)),
+        int(leg.mode == "foot"), deltas(basemap.line(leg.osm_nodes)),
         {flux: round(kg, 1) for flux, kg in leg.kg.items()}, task.dwellings if task else 0,
     ]  # fmt: skip
 

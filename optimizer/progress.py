@@ -70,7 +70,8 @@ def progress(
     over = ended_at is not None or now >= tour.end_at + OVER_AFTER
     pace = _pace(tour, states)
     reached = _reached(tour, states, at_sites)
-    last = max(reached, key=lambda k: reached[k][1], default=-1)
+    # by when they began: a street passed again hours later ends later, and is not where the tour is
+    last = max(reached, key=lambda k: reached[k][0], default=-1)
     if over:
         late = None if ended_at is None else (ended_at - tour.end_at).total_seconds()
         return Progress(len(tour.legs), late, pace, {}, (), ended_at or tour.end_at, len(own), done, True)
@@ -101,7 +102,7 @@ def _reached(
     """By leg that is done or going on: from when, until when, and whether it is an unloading that goes on."""
     found: dict[int, tuple[datetime, datetime, bool]] = {}
     served: list[datetime] = []  # ends of the services since the last unloading
-    visits = list(at_sites)
+    visits = [visit for visit in at_sites if not _at_work(visit, states)]
     for k, leg in enumerate(tour.legs):
         state = states.get(leg.task or "")
         if state is not None and state.status in ("done", "partly") and state.from_at and state.until_at:
@@ -115,6 +116,18 @@ def _reached(
                 found[k] = (visit.arrived_at, visit.left_at or visit.arrived_at, visit.left_at is None)
                 served = []
     return found
+
+
+def _at_work(visit: SiteVisit, states: Mapping[str, State]) -> bool:
+    """Whether the truck was near a site because it collected there: for more than half of that time."""
+    ends = [state.until_at for state in states.values() if state.until_at]
+    left_at = visit.left_at or max([visit.arrived_at, *ends])
+    worked_s = sum(
+        max(0.0, (min(left_at, state.until_at) - max(visit.arrived_at, state.from_at)).total_seconds())
+        for state in states.values()
+        if state.status in ("done", "partly") and state.from_at and state.until_at
+    )
+    return worked_s > (left_at - visit.arrived_at).total_seconds() / 2
 
 
 def _under_way(

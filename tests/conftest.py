@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from .services import db_url, postgres_cluster, postgres_url
 from .towns import boeblingen, heidelberg, monaco
 
-__all__ = ["boeblingen", "heidelberg", "monaco"]  # fixtures: real towns, each read once per session
+#: Fixtures: real towns, each read once per session; an empty database of each kind.
+__all__ = ["boeblingen", "db_url", "heidelberg", "monaco", "postgres_cluster", "postgres_url"]
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from dashboards import catalogue
 from dashboards.basemap import Basemap
-from dashboards.map import SCALE, _deltas, write_map
+from dashboards.map import write_map
 from dashboards.palette import TOUR_COLOURS, UNSERVED_COLOUR, ink_on, rgb
+from dashboards.streetmap import SCALE, deltas
 from fleet import UNSERVED_REASONS, Plan
 from tests.small_plan import small_basemap, small_plan, small_words
 
@@ -214,7 +215,7 @@ def test_a_node_that_the_basemap_lacks_is_named(tmp_path: Path) -> None:
 def test_packed_lines_unpack_to_a_millionth_of_a_degree(line: list[tuple[float, float]]) -> None:
     x = y = 0
     unpacked = []
-    packed = iter(_deltas(line))
+    packed = iter(deltas(line))
     for dx in packed:
         x, y = x + dx, y + next(packed)
         unpacked.append((x / SCALE, y / SCALE))

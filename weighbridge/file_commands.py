@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command line prints
 """The command line of other people's files: ``ripeur tickets import`` and ``ripeur sorting import``."""
 
 from __future__ import annotations

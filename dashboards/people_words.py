@@ -1,0 +1,148 @@
+"""The words of the pages about people: login, accounts, what is kept of whom, who looked."""
+
+from __future__ import annotations
+
+ROLES: dict[str, dict[str, str]] = {
+    "planner": {"fr": "Planificateur", "en": "Planner"},
+    "crew_leader": {"fr": "Chef d'équipe", "en": "Crew leader"},
+    "phone_agent": {"fr": "Agent d'accueil téléphonique", "en": "Phone agent"},
+    "town": {"fr": "Commune", "en": "Town"},
+    "sworn_agent": {"fr": "Agent assermenté", "en": "Sworn agent"},
+    "contractor": {"fr": "Prestataire", "en": "Contractor"},
+    "staff_representative": {"fr": "Représentant du personnel", "en": "Staff representative"},
+    "administrator": {"fr": "Administrateur", "en": "Administrator"},
+    "box": {"fr": "Boîtier de camion", "en": "Truck's box"},
+    "bridge": {"fr": "Pont-bascule", "en": "Weighbridge"},
+    "plant": {"fr": "Centre de tri", "en": "Sorting plant"},
+    "monitor": {"fr": "Supervision", "en": "Monitoring"},
+}
+
+TEXTS: dict[str, dict[str, str]] = {
+    # --- login ---
+    "login": {"fr": "Connexion", "en": "Log in"},
+    "name": {"fr": "Identifiant", "en": "Name"},
+    "password": {"fr": "Mot de passe", "en": "Password"},
+    "enter": {"fr": "Se connecter", "en": "Log in"},
+    "with_oidc": {"fr": "Se connecter avec {provider}", "en": "Log in with {provider}"},
+    "or_password": {"fr": "ou avec un mot de passe :", "en": "or with a password:"},
+    "wrong": {
+        "fr": "Identifiant ou mot de passe incorrect.",
+        "en": "The name or the password is wrong.",
+    },
+    "too_often": {
+        "fr": "Trop d'essais. Réessayez dans {minutes} minutes.",
+        "en": "Too many tries. Try again in {minutes} minutes.",
+    },
+    "no_oidc": {
+        "fr": "La connexion n'a pas abouti : {why}. Réessayez, ou utilisez un mot de passe.",
+        "en": "The login did not succeed: {why}. Try again, or use a password.",
+    },
+    "forgotten": {
+        "fr": "Mot de passe oublié ? L'administrateur du dépôt vous en donne un nouveau.",
+        "en": "Password forgotten? The depot's administrator gives you a new one.",
+    },
+    "what_is_kept": {"fr": "Données conservées", "en": "What is kept"},
+    "skip": {"fr": "Aller au contenu", "en": "Skip to the content"},
+    # --- account ---
+    "account": {"fr": "Mon compte", "en": "My account"},
+    "role": {"fr": "Rôle", "en": "Role"},
+    "bound_to": {"fr": "Camions ou commune", "en": "Trucks or town"},
+    "log_out": {"fr": "Se déconnecter", "en": "Log out"},
+    "new_password": {"fr": "Nouveau mot de passe", "en": "New password"},
+    "new_password_again": {"fr": "Le même, encore une fois", "en": "The same again"},
+    "old_password": {"fr": "Mot de passe actuel", "en": "Present password"},
+    "change_password": {"fr": "Changer le mot de passe", "en": "Change the password"},
+    "at_least": {"fr": "Au moins {n} caractères.", "en": "At least {n} characters."},
+    "not_the_same": {"fr": "Les deux mots de passe diffèrent.", "en": "The two passwords differ."},
+    "too_short": {
+        "fr": "Mot de passe trop court ou trop long.",
+        "en": "The password is too short or too long.",
+    },
+    "login_by_provider": {
+        "fr": "Ce compte se connecte par le fournisseur d'identité.",
+        "en": "This account logs in with the identity provider.",
+    },
+    # --- accounts ---
+    "people": {"fr": "Comptes", "en": "Accounts"},
+    "people_intro": {
+        "fr": "Qui peut se connecter, et avec quel rôle. Un compte se désactive ; il ne s'efface qu'un an après.",
+        "en": "Who may log in, and in what role. An account is disabled; it is deleted a year later.",
+    },
+    "add": {"fr": "Ajouter un compte", "en": "Add an account"},
+    "bound_hint": {
+        "fr": "Prestataire : ses camions ; commune : son nom. Séparés par des virgules.",
+        "en": "A contractor's trucks; a town's name. Separated by commas.",
+    },
+    "state": {"fr": "État", "en": "State"},
+    "in_force": {"fr": "actif", "en": "in force"},
+    "disabled": {"fr": "désactivé le {day}", "en": "disabled on {day}"},
+    "disable": {"fr": "Désactiver", "en": "Disable"},
+    "enable": {"fr": "Réactiver", "en": "Enable again"},
+    "save": {"fr": "Enregistrer", "en": "Save"},
+    "change": {"fr": "Modifier", "en": "Change"},
+    "give_password": {"fr": "Donner un nouveau mot de passe", "en": "Give a new password"},
+    "shown_once": {
+        "fr": "Mot de passe de {name}, affiché une seule fois : {password}",
+        "en": "The password of {name}, shown this once: {password}",
+    },
+    "done": {"fr": "C'est fait.", "en": "Done."},
+    "plain": {"fr": "{text}", "en": "{text}"},
+    "machines": {"fr": "Boîtiers, ponts et autres machines", "en": "Boxes, bridges and other machines"},
+    "kind": {"fr": "Genre", "en": "Kind"},
+    "made": {"fr": "Créé le", "en": "Made on"},
+    "revoked": {"fr": "révoqué le {day}", "en": "revoked on {day}"},
+    "revoke": {"fr": "Révoquer", "en": "Revoke"},
+    "token_hint": {
+        "fr": "Un jeton se crée au dépôt : ripeur token box T1 --db URL. Il n'est montré qu'une fois.",
+        "en": "A token is made at the depot: ripeur token box T1 --db URL. It is shown only once.",
+    },
+    # --- what is kept ---
+    "privacy": {"fr": "Données conservées", "en": "What is kept"},
+    "privacy_intro": {
+        "fr": "Voici ce que le dépôt conserve, pourquoi et combien de temps. Passé ce terme, la donnée est effacée la "
+        "nuit suivante. La position n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut "
+        "couper le relevé. Aucune page ne montre la vitesse d'un équipage ni ne compare des équipages.",
+        "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night. "
+        "Positions are recorded on duty only, never in breaks; the crew can switch the recording off. No page shows "
+        "a crew's speed or compares crews.",
+    },
+    "purpose": {"fr": "Finalité", "en": "Purpose"},
+    "kept": {"fr": "Ce qui est conservé", "en": "What is kept"},
+    "term": {"fr": "Durée", "en": "Term"},
+    "ground": {"fr": "Fondement", "en": "Ground"},
+    "source": {"fr": "Source", "en": "Source"},
+    "one_day": {"fr": "1 jour", "en": "1 day"},
+    "days": {"fr": "{n} jours", "en": "{n} days"},
+    "months": {"fr": "{n} mois", "en": "{n} months"},
+    "years": {"fr": "{n} ans", "en": "{n} years"},
+    "year": {"fr": "1 an", "en": "1 year"},
+    "oldest": {"fr": "Le plus ancien", "en": "The oldest"},
+    "last_run": {
+        "fr": "Dernier effacement : {when}, {n} enregistrements effacés.",
+        "en": "Last deletion: {when}, {n} records deleted.",
+    },
+    "no_run": {"fr": "Aucun effacement n'a encore eu lieu.", "en": "No deletion has taken place yet."},
+    "your_rights": {
+        "fr": "Vos droits (accès, rectification, effacement, limitation, opposition) s'exercent auprès du délégué à la "
+        "protection des données de la collectivité ; la CNIL reçoit les réclamations.",
+        "en": "Your rights (access, rectification, erasure, restriction, objection) are exercised with the authority's "
+        "data protection officer; complaints go to the CNIL.",
+    },
+    # --- who looked ---
+    "looks": {"fr": "Qui a consulté quoi", "en": "Who looked at what"},
+    "looks_intro": {
+        "fr": "Chaque consultation d'une journée passée et chaque export sont notés ici, avec le motif donné. "
+        "Conservé un an.",
+        "en": "Every look at a past day and every export is noted here, with the reason given. Kept one year.",
+    },
+    "when": {"fr": "Quand", "en": "When"},
+    "who": {"fr": "Qui", "en": "Who"},
+    "what": {"fr": "Quoi", "en": "What"},
+    "day": {"fr": "Journée", "en": "Day"},
+    "why": {"fr": "Motif", "en": "Reason"},
+    "nobody_looked": {"fr": "Personne n'a rien consulté.", "en": "Nobody has looked at anything."},
+    "older": {"fr": "Plus anciens", "en": "Older"},
+    "console": {"fr": "Console", "en": "Console"},
+    "contractor_sheet": {"fr": "Feuille du mois", "en": "Monthly sheet"},
+    "undone": {"fr": "Rues non faites", "en": "Streets not done"},
+}

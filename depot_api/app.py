@@ -1,0 +1,146 @@
+"""The depot as a web application: every router, what they share, and what a failing database is answered with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from sqlalchemy.exc import DBAPIError
+
+from depot_api import (
+    accounts,
+    console,
+    contractor,
+    intake,
+    live_api,
+    login,
+    looks,
+    messages,
+    metrics,
+    oidc,
+    phones,
+    photos,
+    publishing,
+    replay,
+)
+from depot_api.access import allow
+from depot_api.databases import said
+from depot_api.depot import Depot, Settings, depot_of, settings_of
+from depot_api.door import Door
+from depot_api.logs import RequestLog
+from depot_api.retention import every_night
+from depot_api.store import Store, StoreDown, StoreFull
+from onboard.clock import Clock, SystemClock
+
+#: Every part that has routes.
+PARTS = (
+    intake, photos, publishing, messages, phones, live_api, console, replay, contractor, login, oidc, accounts, looks,
+    metrics,
+)  # fmt: skip
+
+_WHY = {"application/json": {"schema": {"type": "object", "required": ["detail"]}}}
+#: What any endpoint may answer where it does not do what it was asked: ``{"detail": why}``.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"description": why, "content": _WHY}
+    for code, why in {
+        400: "what came cannot be read",
+        401: "a token or a login is needed",
+        403: "not for this role, this truck or this page",
+        404: "there is none",
+        410: "past its term: no longer kept",
+        413: "too much at once",
+        415: "not a type that is taken",
+        422: "what came breaks a rule",
+        503: "the store cannot be used just now: nothing was kept, send it again",
+        507: "the store's disk is full: nothing was kept, send it again",
+    }.items()
+}
+
+
+def depot_app(
+    store: Store,
+    area_folder: Path | None = None,
+    clock: Clock | None = None,
+    settings: Settings | None = None,
+) -> FastAPI:
+    """The depot's application over an open store (whoever opened it closes it).
+
+    ``area_folder``: the area, whose streets the live state is matched on. Raises ``ValueError`` where it is unusable.
+    """
+    town = None
+    if area_folder is not None:
+        from optimizer.town import Town  # the solver's tables: only a depot with an area loads them
+
+        town = Town.prepare(area_folder)
+    depot = Depot(store, town, clock or SystemClock(), None, settings or settings_of(area_folder))
+    app = FastAPI(
+        title="Ripeur depot", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan, responses=REFUSALS
+    )  # fmt: skip
+    app.state.depot = depot
+    app.add_middleware(Door)
+    app.add_middleware(RequestLog)  # around the door: what it turns away is counted too
+    for part in PARTS:
+        app.include_router(part.router)
+    app.add_api_route("/health", health, methods=["GET"], tags=["running"])
+    if depot.settings.plan_folder is not None:
+        _add_plan(app, depot.settings.plan_folder)
+    app.add_exception_handler(StoreDown, _store_down)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(RequestValidationError, _breaks_a_rule)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    nights = asyncio.create_task(every_night(app.state.depot))
+    yield
+    nights.cancel()
+
+
+def health(request: Request) -> JSONResponse:
+    """200 while facts can be stored, else 503 and why. Open to everybody: it tells nothing else."""
+    trouble = depot_of(request).store.trouble()
+    if trouble is None:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "trouble", "why": trouble}, 503)
+
+
+def _add_plan(app: FastAPI, folder: Path) -> None:
+    """A plan's map and files, for those who plan and lead."""
+    if not (folder / "map.html").is_file():
+        raise ValueError(f"{folder}: no map.html, must be a folder that `ripeur plan` wrote")
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    allowed = [Depends(allow("planner", "crew_leader"))]
+
+    @app.get("/plan", dependencies=allowed, include_in_schema=False)
+    def plan() -> FileResponse:
+        return FileResponse(folder / "map.html", media_type="text/html")
+
+    @app.get("/plan/files/{name}", dependencies=allowed, include_in_schema=False)
+    def file(name: str) -> FileResponse:
+        if name not in names:
+            raise HTTPException(404, "no such file")
+        return FileResponse(folder / name)
+
+
+async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:
+    """422 with what is wrong where; without the value, which may be one that no JSON can hold (NaN, half a pair)."""
+    assert isinstance(error, RequestValidationError)
+    return JSONResponse({"detail": [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]}, 422)
+
+
+async def _store_down(_: Request, error: Exception) -> JSONResponse:
+    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again."""
+    code = 507 if isinstance(error, StoreFull) else 503
+    return JSONResponse({"detail": str(error)}, code, {"Retry-After": "5"})
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    return await _store_down(request, said(error))

@@ -1,0 +1,229 @@
+"""The live state: two threads over the store's tail, and the board that pages and streams are read from.
+
+The first thread follows the tail and does what is cheap (where each truck is, incidents, tickets, messages); the second
+matches tours to the streets. A restart is a replay of today's facts: nothing is kept but in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from depot_api.board import Board, Sees
+from depot_api.live_day import TABLES, LiveDay, carried_from
+from depot_api.live_plan import AFTER, BEFORE, DayPlan, newest_versions, plan_versions
+from depot_api.live_tour import Carried, LiveTour
+from depot_api.store import Store, StoredFact, StoreDown, microseconds
+from depot_api.tables import facts, sources
+from fleet import instant_text
+from onboard.clock import Clock
+from optimizer.match_network import Network
+from optimizer.matching import Matcher
+
+if TYPE_CHECKING:
+    from optimizer.town import Town
+
+LOG = logging.getLogger("ripeur.live")
+#: Real seconds between two looks at the tail, and at the versions of the plans.
+TAIL_S, PLANS_S = 0.2, 3.0
+#: Kinds that are read whole when a day begins; positions are read by the tours themselves.
+_READ_WHOLE = ("duty", "health", "lift", "incident", "message", "weighing", "ticket")
+
+
+class Live:
+    """``start`` it once; ``stop`` it before the store is closed. Without a town trucks are shown, not matched."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        town: Town | None = None,
+        matcher: Matcher | None = None,
+        timezone: str = "UTC",
+    ) -> None:
+        self.store, self.clock, self.town = store, clock, town
+        self.timezone = town.area.timezone if town is not None else timezone
+        self.matcher = matcher
+        self.seq = 0
+        self.board = Board(TABLES, "0")
+        self.day: LiveDay | None = None
+        self.versions: dict[date, int] = {}
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Read today from the store, then follow it in the background."""
+        if self.town is not None and self.matcher is None:
+            self.matcher = Matcher(network_of(self.town))
+        self.renew()
+        self._threads = [
+            threading.Thread(target=self._run, args=(step, wait_s), name=f"live-{name}", daemon=True)
+            for name, step, wait_s in (("tail", self.follow, TAIL_S), ("tours", self.work, 0.1))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, step: Callable[[], bool], wait_s: float) -> None:
+        """A thread's main loop: what fails is written down, and tried again."""
+        if step == self.work and self.matcher is not None:
+            self.matcher.warm()
+        while not self._stop.is_set():
+            began_s = time.monotonic()
+            try:
+                busy = step()
+            except StoreDown as error:
+                LOG.warning("live state: %s", error)
+                busy = False
+                self._stop.wait(1.0)
+            except Exception:
+                LOG.exception("live state: a step failed")
+                busy = False
+                self._stop.wait(1.0)
+            # a third of one core at most: whoever takes facts in and sends news out must have his turn
+            took_s = time.monotonic() - began_s
+            pause_s = min(0.5, 2 * took_s) if step == self.work else 0.0
+            self._stop.wait(pause_s if busy else wait_s)
+
+    # --- the tail ------------------------------------------------------------------------------------------------
+
+    _plans_s = 0.0
+
+    def follow(self) -> bool:
+        """One look at the tail. True where more may be waiting."""
+        if time.monotonic() - self._plans_s >= PLANS_S:
+            self._plans_s = time.monotonic()
+            self.renew()
+        assert self.day is not None
+        rows = self.store.after(self.seq, 5_000)
+        if rows:
+            self.day.take(rows)
+            self.seq = rows[-1].seq
+        return len(rows) == 5_000
+
+    def renew(self) -> None:
+        """Begin another day at local midnight, and put new versions of plans in force."""
+        now = self.clock.now()
+        today = now.astimezone(ZoneInfo(self.timezone)).date()
+        versions = newest_versions(self.store, [today - timedelta(days=1), today])
+        new_day = self.day is None or self.day.today != today
+        if not new_day and versions == self.versions:
+            return
+        found = {day: plan_versions(self.store, day) for day in versions}
+        if self.town is None and found:
+            self.timezone = next(iter(found.values()))[-1].plan.timezone
+        days = [running(all_versions[-1], today, now) for all_versions in found.values()]
+        days = [day for day in days if day.plan.tours or day.plan.date == today]
+        if new_day:
+            self._begin(today, now, days, found)
+        else:
+            assert self.day is not None
+            self.day.plan(days)
+        self.versions = versions
+
+    def _begin(self, today: date, now: datetime, days: list[DayPlan], found: dict[date, list[DayPlan]]) -> None:
+        midnight = datetime.combine(today, datetime.min.time(), ZoneInfo(self.timezone))
+        since = min([midnight, *(t.start_at - BEFORE for day in days for t in day.plan.tours)])
+        board = Board(TABLES, f"{today:%Y%m%d}{time.time_ns() % 10**9:09d}")
+        carried: dict[str, Carried] = {}
+        for all_versions in found.values():
+            carried |= carried_from(self.store, all_versions, self.matcher)
+        day = LiveDay(board, today, since, days, self.matcher, carried)
+        seq = self.store.last_seq()
+        day.take(self._last_places(since, now))
+        day.take(self.store.facts(kind=_READ_WHOLE, since=since))
+        for slot in day.slots.values():
+            slot.waiting.clear()  # each tour reads itself whole
+        self.seq, self.board, self.day = seq, board, day
+
+    def _last_places(self, since: datetime, now: datetime) -> list[StoredFact]:
+        """Each truck's newest positions of the day: one look into an index per truck."""
+        found: list[StoredFact] = []
+        low, high = microseconds(since), microseconds(now + timedelta(minutes=2))
+        with self.store.read() as connection:
+            for who in connection.execute(select(sources.c.who).where(sources.c.kind == "position")).scalars().all():
+                query = (
+                    select(facts)
+                    .where(facts.c.who == who, facts.c.kind == "position", facts.c.at_us >= low, facts.c.at_us <= high)
+                    .order_by(facts.c.at_us.desc())
+                    .limit(20)
+                )
+                found += [StoredFact._make(row) for row in connection.execute(query)]
+        return found
+
+    def work(self) -> bool:
+        """One piece of matching. True where there was something to do."""
+        day = self.day
+        return day is not None and day.work(self.store, self.clock.now())
+
+    # --- what is asked of it -------------------------------------------------------------------------------------
+
+    def tour(self, id: str) -> LiveTour | None:
+        """A tour that is in view today."""
+        slot = self.day.slots.get(id) if self.day is not None else None
+        return None if slot is None else slot.live
+
+    def tour_of_task(self, task: str) -> LiveTour | None:
+        """The tour that a task is on today: the one that served it, where two days' plans name it."""
+        slots = () if self.day is None else tuple(self.day.slots.values())
+        tours = [slot.live for slot in slots if task in slot.live.tasks]
+        best_first = ("done", "partly", "missed", "pending")
+        return min(tours, key=lambda tour: best_first.index(tour.status(task)), default=None)
+
+    def snapshot(self, sees: Sees | None = None) -> dict[str, Any]:
+        """Everything that is to be seen now."""
+        board, now = self.board, self.clock.now()
+        tours = {line["tour"]: line for line in board.values("tours", sees)}
+        return {
+            "now": instant_text(now), "date": None if self.day is None else self.day.today.isoformat(),
+            "timezone": self.timezone,
+            "plans": board.values("plan"),
+            "trucks": [
+                line | {"age_s": _age_s(line["at"], now), "state": tours.get(line["tour"], {}).get("state")}
+                for line in board.values("trucks", sees)
+            ],
+            "tours": sorted(tours.values(), key=late_first),
+            **{table: board.values(table, sees) for table in ("incidents", "tickets", "weighings", "messages")},
+            "tasks": {task: value[:2] for task, value in board.since(0, sees)[1].get("tasks", {}).items()},
+        }  # fmt: skip
+
+
+#: The order in which a planner needs to see tours: what is late first, what is over last.
+ORDER: tuple[Literal["very_late", "late", "silent", "under_way", "on_time", "not_started", "done"], ...] = (
+    "very_late", "late", "silent", "under_way", "on_time", "not_started", "done",
+)  # fmt: skip
+
+
+def late_first(line: dict[str, Any]) -> tuple[int, float, str]:
+    """What needs somebody first; tours that run or ran as they should stand by their time, never by result."""
+    wanting = line["state"] in ORDER[:3]
+    return ORDER.index(line["state"]), -(line["late_s"] or 0) if wanting else 0, line["starts_at"] or ""
+
+
+def running(day: DayPlan, today: date, now: datetime) -> DayPlan:
+    """A day's plan with the tours that still count: all of today's, of yesterday's those that may still be out."""
+    if day.plan.date == today:
+        return day
+    tours = tuple(tour for tour in day.plan.tours if tour.end_at + AFTER > now)
+    return replace(day, plan=replace(day.plan, tours=tours))
+
+
+def network_of(town: Town) -> Network:
+    """The streets that a town's trucks are matched to."""
+    return Network.of(town.streets, town.extract.lonlat, next(iter(town.roads.values())).turns)
+
+
+def _age_s(at: str | None, now: datetime) -> int | None:
+    return None if at is None else max(0, round((now - datetime.fromisoformat(at)).total_seconds()))

@@ -1,0 +1,104 @@
+"""The plans that are being driven: read from the store, newest version of each day, with the places of their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+
+import orjson
+from sqlalchemy import func, select
+
+from depot_api.store import Store, instant_of
+from depot_api.tables import plans
+from fleet import Plan, Task, Tour
+
+#: A truck's facts belong to its tour from this long before its planned start until this long after its end.
+BEFORE = timedelta(hours=2)
+AFTER = timedelta(hours=4)
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """One version of a day's plan. ``nodes``: (lon, lat) in degrees of every OSM node that it names."""
+
+    version: int
+    published_at: datetime
+    plan: Plan
+    nodes: Mapping[int, tuple[float, float]]
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        return self.plan.tasks_by_id
+
+    def tasks_of(self, tour: Tour) -> dict[str, Task]:
+        """The tasks that a tour's legs name."""
+        return {leg.task: self.tasks[leg.task] for leg in tour.legs if leg.task is not None}
+
+    def line(self, osm_nodes: Iterable[int]) -> list[tuple[float, float]]:
+        """(lon, lat) along nodes; those whose place did not come with the plan are passed over."""
+        return [self.nodes[n] for n in osm_nodes if n in self.nodes]
+
+
+def newest_versions(store: Store, days: Sequence[date]) -> dict[date, int]:
+    """Which version of each of these days is in force; days without a plan are absent."""
+    query = (
+        select(plans.c.date, func.max(plans.c.version))
+        .where(plans.c.date.in_([day.isoformat() for day in days]))
+        .group_by(plans.c.date)
+    )
+    with store.read() as connection:
+        return {date.fromisoformat(day): int(version) for day, version in connection.execute(query)}
+
+
+def plan_versions(store: Store, day: date) -> list[DayPlan]:
+    """Every version of a day's plan, oldest first."""
+    with store.read() as connection:
+        rows = connection.execute(
+            select(plans).where(plans.c.date == day.isoformat()).order_by(plans.c.version)
+        ).all()  # fmt: skip
+    return [
+        DayPlan(
+            row.version, instant_of(row.published_us), Plan.from_json(orjson.loads(row.body)),
+            {int(node): (at[0], at[1]) for node, at in orjson.loads(row.nodes).items()},
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def plan_in_force(store: Store, day: date) -> DayPlan | None:
+    """The newest version of a day's plan; None where none was published."""
+    found = plan_versions(store, day)
+    return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A tour in its truck's time: facts ``since`` ≤ at < ``until`` are of this tour."""
+
+    day: DayPlan
+    tour: Tour
+    since: datetime
+    until: datetime
+
+
+def turns_of(days: Iterable[DayPlan]) -> dict[str, list[Turn]]:
+    """Each truck's tours in the order of time; between two of them the middle of the pause divides the facts."""
+    found: dict[str, list[tuple[DayPlan, Tour]]] = {}
+    for day in days:
+        for tour in day.plan.tours:
+            found.setdefault(tour.truck, []).append((day, tour))
+    turns: dict[str, list[Turn]] = {}
+    for truck, own in found.items():
+        own.sort(key=lambda pair: (pair[1].start_at, pair[1].id))
+        edges = [own[0][1].start_at - BEFORE]
+        for (_, a), (_, b) in pairwise(own):
+            edges.append(max(edges[-1], a.end_at + (b.start_at - a.end_at) / 2))
+        edges.append(max(edges[-1], own[-1][1].end_at + AFTER))
+        turns[truck] = [
+            Turn(day, tour, max(edges[i], tour.start_at - BEFORE), min(edges[i + 1], tour.end_at + AFTER))
+            for i, (day, tour) in enumerate(own)
+        ]
+    return turns

@@ -1,0 +1,39 @@
+"""The depot as a process: the store opened, the application served on a socket until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from depot_api.app import depot_app
+from depot_api.depot import settings_of
+from depot_api.depot_file import read_depot_file
+from depot_api.logs import log_as_json
+from depot_api.store import Store
+from onboard.clock import clock_from
+
+#: What a console's open streams and a batch on its way to the disk get after SIGTERM.
+LEAVE_S = 5
+
+
+def serve_depot(
+    url: str, door: socket.socket, area: Path | None, clock_text: str | None, plan: Path | None, settings: Path | None
+) -> int:
+    """Serve until SIGTERM or Ctrl-C. Raises ``ValueError`` or ``OSError`` for what cannot be used, before it serves."""
+    given = read_depot_file(settings) if settings is not None else {}
+    clock = clock_from(clock_text)
+    with Store(url) as store:
+        app = depot_app(store, area, clock, settings_of(area, plan_folder=plan, **given))
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=LEAVE_S)
+        log_as_json()
+        # uvicorn ends on SIGTERM, then hands it on: as Ctrl-C it lets the store close behind it
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        print(f"http://localhost:{door.getsockname()[1]}/ (Ctrl-C ends)", flush=True)  # noqa: T201
+        with suppress(KeyboardInterrupt):
+            asyncio.run(uvicorn.Server(config).serve(sockets=[door]))
+    return 0

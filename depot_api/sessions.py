@@ -1,0 +1,109 @@
+"""Sessions of people who logged in: kept at the depot, ended by it; the cookie is only a random key to them.
+
+Kept: the SHA-256 of the cookie, who, when it began and was last used. A session ends after ``IDLE`` without use and
+after ``LONGEST`` in any case; with the log-out, the account's end, a new password or another role it ends at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from depot_api.roles import Caller
+from depot_api.store import microseconds
+from depot_api.tables import sessions, users
+from depot_api.tokens import digest
+
+if TYPE_CHECKING:
+    from fastapi import Request, Response
+    from sqlalchemy import Connection
+
+    from depot_api.depot import Depot
+    from depot_api.store import Store
+
+COOKIE = "ripeur_session"
+IDLE = timedelta(hours=4)
+LONGEST = timedelta(hours=12)  # one working day and its overtime
+#: The last use is written down this often at most: a console asks every second.
+TOUCH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``csrf`` must come with every change that the cookie asks for."""
+
+    csrf: str
+    caller: Caller
+
+
+def begin(depot: Depot, user: str) -> str:
+    """A new session of this account: the cookie's value."""
+    cookie = secrets.token_urlsafe(32)
+    now = depot.clock.now()
+    row = {
+        "sha256": digest(cookie),
+        "user": user,
+        "csrf": secrets.token_urlsafe(32),
+        "created_us": microseconds(now),
+        "seen_us": microseconds(now),
+        "expires_us": microseconds(now + LONGEST),
+    }
+    depot.store.write(lambda connection: connection.execute(insert(sessions).values(row)))
+    return cookie
+
+
+def find(depot: Depot, cookie: str) -> Session | None:
+    """The session of this cookie, if it has not ended and its account is in force; its use is noted."""
+    sha256 = digest(cookie)
+    now = depot.clock.now()
+    with depot.store.read() as connection:
+        row = connection.execute(
+            select(sessions, users.c.role, users.c.bound_to)
+            .join(users, users.c.name == sessions.c.user)
+            .where(
+                sessions.c.sha256 == sha256,
+                sessions.c.expires_us > microseconds(now),
+                sessions.c.seen_us > microseconds(now - IDLE),
+                users.c.disabled_us.is_(None),
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.seen_us < microseconds(now - TOUCH):
+        used = update(sessions).where(sessions.c.sha256 == sha256).values(seen_us=microseconds(now))
+        depot.store.write(lambda connection: connection.execute(used))
+    holder = Caller(row.role, row.user, tuple((row.bound_to or "").splitlines()))
+    return Session(row.csrf, holder)
+
+
+def end(store: Store, cookie: str) -> None:
+    """Log out."""
+    gone = delete(sessions).where(sessions.c.sha256 == digest(cookie))
+    store.write(lambda connection: connection.execute(gone))
+
+
+def end_all_of(connection: Connection, user: str) -> None:
+    """End every session of an account: its role, its password or itself has changed."""
+    connection.execute(delete(sessions).where(sessions.c.user == user))
+
+
+def give_cookie(request: Request, response: Response, cookie: str) -> None:
+    """Set the cookie: no script reads it, no other site's page sends it, no plain HTTP carries it where TLS is used."""
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(LONGEST.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def take_cookie(request: Request, response: Response) -> None:
+    """Have the browser forget it."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https")

@@ -1,0 +1,330 @@
+"""The depot's memory: SQLite (the default) or PostgreSQL, one writer thread, everything durable before it is said.
+
+Whatever is written goes through one thread: facts that arrive while it commits wait together and share the next
+commit (group commit), small batches before large ones, so that a live fix never waits behind a truck's backlog.
+``add`` and ``write`` return when the disk has it, or raise ``StoreDown``: then nothing is known to be stored, and
+sending again is safe, since a known id is not stored twice and the first content stays.
+
+Readers follow ``seq`` with ``after``: no row ever becomes visible behind one that was already seen. SQLite has one
+writer at a time; on PostgreSQL every writer holds an advisory lock until its commit is visible.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoneFree
+
+from depot_api.databases import Databases, StoreDown, StoreFull, opened, said
+from depot_api.tables import facts, sources
+from fleet import Fact, fact_from_json
+
+__all__ = ["NewFact", "Store", "StoreDown", "StoreFull", "StoredFact", "instant_of", "microseconds"]
+
+T = TypeVar("T")
+
+#: Rows in one commit: some 0.2 s of writing, the longest that a live fix waits for its turn.
+GROUP_ROWS = 10_000
+#: A batch of no more rows is live: it goes before backlogs.
+LIVE_ROWS = 500
+#: Rows that may wait for the writer (some 200 MB); more are turned away until it has caught up.
+MOST_WAITING_ROWS = 400_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(at: datetime) -> int:
+    """An aware instant as the tables keep it."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant_of(us: int) -> datetime:
+    """The aware UTC instant of a table's ``…_us``."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+class NewFact(NamedTuple):
+    """A judged fact on its way into the store. ``id``: the UUID's 16 bytes; ``body``: its JSON."""
+
+    id: bytes
+    kind: str
+    who: str
+    at_us: int
+    received_us: int
+    body: str
+
+
+class StoredFact(NamedTuple):
+    """A fact as the store has it: ``who`` is its truck or site, ``received_us`` the depot's clock when it came."""
+
+    seq: int
+    id: bytes
+    kind: str
+    who: str
+    at_us: int
+    received_us: int
+    body: str
+
+    @property
+    def at(self) -> datetime:
+        return instant_of(self.at_us)
+
+    def json(self) -> dict[str, Any]:
+        """The wire form, as it was sent (fields that its kind does not know left out)."""
+        return dict(orjson.loads(self.body))
+
+    def fact(self) -> Fact:
+        return fact_from_json(orjson.loads(self.body))
+
+
+def new_fact(fact: Fact, received_at: datetime) -> NewFact:
+    """A fact made at the depot itself (a planner's message, an ordinary phone's position), ready for ``Store.add``."""
+    j = fact.to_json()
+    who = j.get("truck") if "site" not in j else j["site"]
+    return NewFact(
+        bytes.fromhex(fact.id.replace("-", "")), fact.kind, str(who or ""), microseconds(fact.at),
+        microseconds(received_at), orjson.dumps(j).decode(),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Job:
+    """Rows to add, or another piece of writing (``task``), and who waits for it."""
+
+    rows: Sequence[NewFact]
+    task: Callable[[Connection], Any] | None
+    done: Future[Any] = field(default_factory=Future)
+
+
+class _Group:
+    """Batches of facts that share a commit."""
+
+    def __init__(self, store: Store, jobs: list[_Job]) -> None:
+        self._store = store
+        self._rows = jobs[0].rows if len(jobs) == 1 else [row for job in jobs for row in job.rows]
+        self._sources = {(row[2], row[1]) for row in self._rows} - store.known_sources
+        self._new = 0
+
+    def __call__(self, connection: Connection) -> None:
+        if self._rows:
+            self._new = self._store.databases.insert_facts(connection, self._rows)
+        if self._sources:
+            self._store.databases.insert_sources(connection, sorted(self._sources))
+
+    def landed(self) -> None:
+        """Remembered and counted only once they are on disk."""
+        self._store.known_sources |= self._sources
+        self._store.new_facts += self._new
+        self._store.known_facts += len(self._rows) - self._new
+
+
+class Store:
+    """``url``: ``sqlite:///depot.db``, a bare path, or ``postgresql://user:password@host/name``.
+
+    Opening makes the tables or brings them up to date; with ``make=False`` the database must be there already. Raises
+    ``ValueError`` for a URL that is none, ``FileNotFoundError``, ``StoreDown`` where it cannot be opened.
+    """
+
+    def __init__(self, url: str, make: bool = True) -> None:
+        self.databases: Databases = opened(url, make)
+        self.url = self.databases.shown
+        self._turn = threading.Condition()
+        self._live: deque[_Job] = deque()
+        self._backlog: deque[_Job] = deque()
+        self._waiting_rows = 0
+        self._closing = False
+        self.known_sources: set[tuple[str, str]] = set()
+        self._trouble: str | None = None
+        self.new_facts = 0  # since the store was opened
+        self.known_facts = 0  # sent again
+        self._writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
+        self._writer.start()
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.databases.is_postgres
+
+    @property
+    def engine(self) -> Engine:
+        """The database for everything but facts: reading, and single statements of writing (longer: ``write``)."""
+        return self.databases.reader
+
+    def close(self) -> None:
+        """Write what waits, then let go of the database."""
+        with self._turn:
+            self._closing = True
+            self._turn.notify()
+        self._writer.join()
+        self.databases.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def submit(self, rows: Sequence[NewFact]) -> Future[None]:
+        """Queue facts; done when they are on disk, or holding a ``StoreDown``. Raises that where too many wait."""
+        return self._queued(_Job(rows, None))
+
+    def add(self, rows: Sequence[NewFact]) -> None:
+        """Facts, on disk when this returns. An id that is known stays as it was. Raises ``StoreDown``."""
+        self.submit(rows).result()
+
+    def write(self, task: Callable[[Connection], T]) -> T:
+        """Run another piece of writing on the writer's connection, in its own transaction, committed on return.
+
+        Raises ``StoreDown``, or what ``task`` raises (then nothing of it is kept).
+        """
+        result: T = self._queued(_Job((), task)).result()
+        return result
+
+    def _queued(self, job: _Job) -> Future[Any]:
+        with self._turn:
+            if self._closing:
+                raise StoreDown("the store is closing")
+            if job.rows and self._waiting_rows + len(job.rows) > MOST_WAITING_ROWS and self._waiting_rows:
+                raise StoreDown(f"{self._waiting_rows} facts wait to be written, try again later")
+            self._waiting_rows += len(job.rows)
+            (self._live if len(job.rows) <= LIVE_ROWS else self._backlog).append(job)
+            self._turn.notify()
+        return job.done
+
+    def _write_on(self) -> None:
+        """The writer thread: one group after the other, until the store is closed and nothing waits."""
+        while taken := self._next_jobs():
+            jobs = [job for job in taken if job.done.set_running_or_notify_cancel()]
+            if jobs:
+                self._settle(jobs, jobs[0].task or _Group(self, jobs))
+
+    def _next_jobs(self) -> list[_Job]:
+        """What goes into the next transaction: one task alone, or batches of facts together, live ones first."""
+        with self._turn:
+            while not self._live and not self._backlog:
+                if self._closing:
+                    return []
+                self._turn.wait()
+            jobs: list[_Job] = []
+            rows = 0
+            for queue, most_rows in ((self._live, GROUP_ROWS), (self._backlog, 2 * GROUP_ROWS)):  # each gets its part
+                while queue and rows < most_rows and not (jobs and (jobs[0].task or queue[0].task)):
+                    jobs.append(queue.popleft())
+                    rows += len(jobs[-1].rows)
+            self._waiting_rows -= rows
+            return jobs
+
+    def _settle(self, jobs: list[_Job], task: Callable[[Connection], Any]) -> None:
+        try:
+            with self.databases.writing() as connection:
+                result = task(connection)
+        except DBAPIError as error:  # the database's, not ours: full, locked, gone, restarting
+            down = said(error)
+            self._trouble = str(down)
+            for job in jobs:
+                job.done.set_exception(down)
+        except BaseException as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
+            for job in jobs:
+                job.done.set_exception(error)
+        else:
+            self._trouble = None
+            if isinstance(task, _Group):
+                task.landed()
+            for job in jobs:
+                job.done.set_result(result)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with. Raises ``StoreDown``."""
+        try:
+            with self.databases.reading() as connection:
+                yield connection
+        except (DBAPIError, NoneFree) as error:  # none free: every connection is taken by another reader
+            raise said(error) from None
+
+    def after(self, seq: int, limit: int = 10_000) -> list[StoredFact]:
+        """The next facts behind ``seq`` in the order in which they were stored, ``limit`` at most: the tail."""
+        with self.read() as connection:
+            found = connection.exec_driver_sql(self.databases.tail_sql, (seq, limit))
+            return [StoredFact(*row) for row in found]
+
+    def last_seq(self) -> int:
+        """The ``seq`` of the newest fact; 0 in an empty store."""
+        with self.read() as connection:
+            return int(connection.execute(text("SELECT coalesce(max(seq), 0) FROM facts")).scalar_one())
+
+    def known(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Those of the ids that the store has."""
+        wanted = list(ids)
+        found: set[bytes] = set()
+        with self.read() as connection:
+            for i in range(0, len(wanted), 500):
+                rows = connection.execute(select(facts.c.id).where(facts.c.id.in_(wanted[i : i + 500])))
+                found.update(bytes(row[0]) for row in rows)
+        return found
+
+    def facts(
+        self,
+        kind: str | Sequence[str] | None = None,
+        who: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        received_since: datetime | None = None,
+    ) -> Iterator[StoredFact]:
+        """Facts in the order of ``at`` (then of arrival), ``since`` included, ``until`` not; read as they are taken."""
+        narrowed = any(bound is not None for bound in (kind, who, since, until))
+        senders = select(sources.c.who, sources.c.kind)
+        if kind is not None:
+            senders = senders.where(sources.c.kind.in_([kind] if isinstance(kind, str) else list(kind)))
+        if who is not None:
+            senders = senders.where(sources.c.who == who)
+        query = select(facts).order_by(facts.c.at_us, facts.c.seq)
+        if since is not None:
+            query = query.where(facts.c.at_us >= microseconds(since))
+        if until is not None:
+            query = query.where(facts.c.at_us < microseconds(until))
+        if received_since is not None:
+            query = query.where(facts.c.received_us >= microseconds(received_since))
+        with self.read() as connection:
+            if narrowed:  # by names that there are: the index is then entered at each sender's own start
+                pairs = connection.execute(senders).all()
+                query = query.where(facts.c.who.in_({who for who, _ in pairs}))
+                query = query.where(facts.c.kind.in_({kind for _, kind in pairs}))
+            found = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
+            for row in found:
+                yield StoredFact._make(row)
+
+    def count(self) -> int:
+        """How many facts there are (reads an index whole: for tests and reports)."""
+        with self.read() as connection:
+            return int(connection.execute(text("SELECT count(*) FROM facts")).scalar_one())
+
+    # --- health --------------------------------------------------------------------------------------------------
+
+    def trouble(self) -> str | None:
+        """Why nothing can be stored just now, or None: what the last write met, or what reading meets."""
+        try:
+            with self.databases.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return str(said(error))
+        return self._trouble
+
+    @property
+    def waiting_rows(self) -> int:
+        """Facts that wait to be written."""
+        return self._waiting_rows

@@ -79,6 +79,8 @@ class Live:
     def _run(self, step: Callable[[], bool], wait_s: float) -> None:
         """A thread's main loop: what fails is written down, and tried again."""
         if step == self.work and self.matcher is not None:
+            if self.day is not None:  # the first time on a machine, warming takes half a minute
+                self.day.pin_planned(self.clock.now())
             self.matcher.warm()
         while not self._stop.is_set():
             began_s = time.monotonic()

@@ -262,6 +262,15 @@ class LiveDay:
         while slot.waiting:
             rows.append(slot.waiting.popleft())
         slot.live.add_all(row.fact() for row in rows)
+        self._pin(slot, now)
+        slot.cost_s = slot.judged_s - began_s
+
+    def pin_planned(self, now: datetime) -> None:
+        """Hang up every tour as its plan has it, before the first position is matched."""
+        for slot in self.slots.values():
+            self._pin(slot, now)
+
+    def _pin(self, slot: _Slot, now: datetime) -> None:
         truck = self.trucks.get(slot.live.tour.truck) or _Truck()
         turn = slot.live.turn
         low, high = microseconds(turn.since), microseconds(turn.until)
@@ -269,7 +278,6 @@ class LiveDay:
         slot.live.judge(now, heard_at)
         lifts = sum(low <= at < high for at in truck.lifts_us)
         slot.judged_s = time.monotonic()
-        slot.cost_s = slot.judged_s - began_s
         self._pin_tasks(slot)
         line = slot.live.line(now, heard_at, lifts, slot.behind_s is not None)
         self.board.put("tours", slot.live.tour.id, line, slot.live.tour.truck)

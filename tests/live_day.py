@@ -59,7 +59,9 @@ def matcher() -> Matcher:
             if n in ends or uses[n] > 1:
                 lines.append(Line(tuple(part), 1 if road.oneway else 0))
                 part = [n]
-    return Matcher(Network.of_lines(lines, base.places))
+    found = Matcher(Network.of_lines(lines, base.places))
+    found.warm()  # on a new machine the kernels are compiled first: no test should wait for that in the middle
+    return found
 
 
 @cache

@@ -236,7 +236,7 @@ def test_twenty_five_boxes_and_their_depot_killed_at_random_moments_lose_and_dou
         assert bool(missing) == (truck.quota_mb == 1), "thinned where the disk was full, and nowhere else"
     assert min(truck.killed for truck in trucks) >= 2
     assert depot.killed == 3
-    assert proxies.cut["answer"] > 20
+    assert proxies.cut["answer"] > 0, "answers were lost on the way"
     assert sum(len(truck.acknowledged) for truck in trucks) > 50
 
 

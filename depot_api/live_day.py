@@ -266,9 +266,11 @@ class LiveDay:
         slot.cost_s = slot.judged_s - began_s
 
     def pin_planned(self, now: datetime) -> None:
-        """Hang up every tour as its plan has it, before the first position is matched."""
+        """Hang up the tours whose trucks have not been heard of: what is said of them needs no matching."""
         for slot in self.slots.values():
-            self._pin(slot, now)
+            truck = self.trucks.get(slot.live.tour.truck)
+            if truck is None or truck.heard_us < microseconds(slot.live.turn.since):
+                self._pin(slot, now)
 
     def _pin(self, slot: _Slot, now: datetime) -> None:
         truck = self.trucks.get(slot.live.tour.truck) or _Truck()

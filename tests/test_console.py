@@ -41,6 +41,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20 in Monaco, on a socket; T1 has driven, T2 is an hour late and never left."""
+    matcher()  # compiled before the page waits for it
     monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
     clock = Watch(NOW)
     with Store(str(tmp_path / "depot.db")) as store:

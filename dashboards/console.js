@@ -18,6 +18,12 @@
   formats();
   const clock = (at) => (at ? clockFormat.format(new Date(at)) : "–");
   const number = (value, digits) => value.toLocaleString(given.lang, { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 });
+  /** How much of a piece of evidence, with its unit (contractor_sheet.py writes the same). */
+  const measured = ({ amount, unit }) => {
+    if (unit === "share") return number(100 * amount) + "\u00a0%";
+    if (unit === "s") return amount ? (amount < 120 ? number(amount) + "\u00a0s" : number(amount / 60) + "\u00a0min") : T("for_a_while");
+    return number(amount) + (unit === "m" || unit === "kg" ? "\u00a0" + unit : "");
+  };
   const mass = (kg) => (Math.abs(Math.round(kg)) < 1000 ? number(kg) + "\u00a0kg" : number(kg / 1000, 1) + "\u00a0t");
   const make = (tag, attributes, ...children) => {
     const made = document.createElement(tag);
@@ -57,8 +63,9 @@
   let open = null; // the tour that is looked at
   let touched = 0; // when somebody last moved in the list: rows must not slip away under a pointer
   const trouble = (tour) => (["very_late", "late", "silent"].includes(tour.state) ? tour.late_s || 0 : 0); // else by time: no ranking
+  const { compare } = new Intl.Collator(given.lang, { numeric: true });
   const order = (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || trouble(b) - trouble(a) ||
-    (a.starts_at || "").localeCompare(b.starts_at || "") || a.name.localeCompare(b.name, given.lang, { numeric: true });
+    (Date.parse(a.starts_at) || 0) - (Date.parse(b.starts_at) || 0) || compare(a.name, b.name);
   const lateWords = (tour) => {
     if (tour.state === "done") return "";
     if (tour.late_s === null || tour.state === "not_started") return "";
@@ -108,9 +115,16 @@
     row.setAttribute("aria-current", String(open === tour.tour));
   };
   const shown = () => Object.values(tables.tours).filter((tour) => only === "all" || tour.state === only).sort(order);
-  const listTours = (changed) => {
+  const LIST_MS = 1000; // between two drawings of the list, which nobody reads faster
+  const toList = new Set(); // tours with news since it was drawn
+  let listing = 0;
+  let listed = 0;
+  const listTours = () => {
     const list = by("tour-list");
-    for (const id of changed) {
+    clearTimeout(listing);
+    listing = 0;
+    listed = performance.now();
+    for (const id of toList) {
       const tour = tables.tours[id];
       if (!tour) {
         if (rows.has(id)) rows.get(id).remove();
@@ -124,9 +138,11 @@
       }
       fillRow(rows.get(id).firstChild, tour);
     }
+    toList.clear();
     const wanted = shown();
     const busy = performance.now() - touched < 8000 && list.childElementCount;
-    const same = wanted.length === list.childElementCount && wanted.every((tour, i) => list.children[i] === rows.get(tour.tour));
+    const hung = [...list.children];
+    const same = wanted.length === hung.length && wanted.every((tour, i) => hung[i] === rows.get(tour.tour));
     if (!same && !(busy && wanted.length === list.childElementCount)) {
       const focused = document.activeElement && document.activeElement.dataset.tour;
       const scroll = list.scrollTop;
@@ -136,7 +152,9 @@
     }
     const buttons = [...list.querySelectorAll("button")];
     // nobody is inside: the Tab key leads to the first row, which is the latest tour
-    if (!buttons.includes(document.activeElement)) buttons.forEach((button, i) => { button.tabIndex = i ? -1 : 0; });
+    if (!buttons.includes(document.activeElement)) {
+      for (const [i, button] of buttons.entries()) if (button.tabIndex !== (i ? -1 : 0)) button.tabIndex = i ? -1 : 0;
+    }
     const empty = Object.keys(tables.tours).length === 0;
     by("no-tours").hidden = wanted.length > 0;
     by("no-tours").textContent = empty ? T("no_plan") : T("none_such");
@@ -158,7 +176,7 @@
             only = state;
             for (const other of box.children) other.setAttribute("aria-pressed", String(other === button));
             touched = 0;
-            listTours([]);
+            listTours();
           },
         }, make("b", {}), T(state === "all" ? "all" : "s_" + state));
         button.dataset.state = state;
@@ -277,7 +295,8 @@
     by("all-tours").hidden = false;
     if (view) view.pick(null);
     for (const [id, row] of rows) row.firstChild.tabIndex = id === was ? 0 : -1;
-    listTours([was]);
+    toList.add(was);
+    listTours();
     if (rows.has(was)) rows.get(was).firstChild.focus();
   };
   by("back").addEventListener("click", closeTour);
@@ -304,8 +323,7 @@
     } else {
       const evidence = make("ul", {});
       for (const piece of street.evidence) {
-        const amount = number(piece.amount, piece.amount % 1 && piece.amount < 10 ? 1 : 0);
-        const what = T("e_" + piece.what, { amount }) + (piece.note ? " : " + piece.note : "");
+        const what = piece.what === "crew" ? T("why_crew_" + piece.note) : T("e_" + piece.what, { amount: measured(piece) });
         const until = piece.until_at && clock(piece.until_at) !== clock(piece.from_at) ? "–" + clock(piece.until_at) : "";
         evidence.append(make("li", {}, make("span", {}, what), make("span", {}, clock(piece.from_at) + until)));
       }
@@ -371,14 +389,14 @@
       make("span", {}, message.sender === "planner" ? T("planner") + " → " + message.truck : message.truck + " · " + T("crew")),
       make("span", { class: "text" }, message.text))));
     document.querySelector("#tab-messages b").textContent = found.filter((m) => m.sender === "crew").length || "";
-    const trucks = [...new Set([...Object.values(tables.tours).map((tour) => tour.truck), ...Object.keys(tables.trucks)])]
-      .sort((a, b) => a.localeCompare(b, given.lang, { numeric: true }));
+  };
+  const listTrucks = () => {
+    const trucks = new Set([...Object.values(tables.tours).map((tour) => tour.truck), ...Object.keys(tables.trucks)]);
     const select = by("write-to");
-    if ([...select.options].map((option) => option.value).join() !== trucks.join()) {
-      const was = select.value;
-      select.replaceChildren(...trucks.map((truck) => make("option", { value: truck }, truck)));
-      if (trucks.includes(was)) select.value = was;
-    }
+    if (select.options.length === trucks.size && [...select.options].every((option) => trucks.has(option.value))) return;
+    const was = select.value;
+    select.replaceChildren(...[...trucks].sort(compare).map((truck) => make("option", { value: truck }, truck)));
+    if (trucks.has(was)) select.value = was;
   };
   const listTickets = () => {
     const found = newestFirst(Object.values(tables.tickets));
@@ -457,12 +475,15 @@
       }
     }
     if (news.plan) readPlan();
-    draw(news);
-    if (news.tours || first) listTours(Object.keys(news.tours || {}));
+    draw(news); // trucks move first, lists follow
+    for (const id in news.tours || {}) toList.add(id);
+    if (first) listTours();
+    else if (toList.size && !listing) listing = setTimeout(listTours, Math.max(0, LIST_MS - (performance.now() - listed)));
     if (open && news.tours && news.tours[open]) headTour();
     if (open && performance.now() - asked > 3000 && ((news.tours && news.tours[open]) || Object.values(news.tasks || {}).some((task) => task && task[2] === open))) readTour();
     if (news.incidents || first) listIncidents();
-    if (news.messages || news.tours || news.trucks || first) listMessages();
+    if (news.messages || first) listMessages();
+    if (news.tours || news.trucks || first) listTrucks();
     if (news.tickets || news.weighings || first) listTickets();
     if (!first) announce(news, old);
   };

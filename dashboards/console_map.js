@@ -39,7 +39,10 @@ function consoleMap(sheet, on) {
   S.places(sheet.places);
   map.on("zoomstart", () => map.getContainer().classList.add("zooming"));
   map.on("zoomend", () => setTimeout(() => map.getContainer().classList.remove("zooming"), 120));
-  const few = () => map.getContainer().classList.toggle("few", map.getZoom() < 13 && trucks.size > 12);
+  const few = () => {
+    map.getContainer().classList.toggle("few", map.getZoom() < 13 && trucks.size > 12);
+    map.getContainer().classList.toggle("many", trucks.size > 60); // so many that glide at once make a small computer stutter
+  };
   map.on("zoomend", few);
 
   // --- streets -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from dashboards.catalogue import number
+from dashboards.console_words import console_text
 from dashboards.people import POLICY, Frame, table
 from fleet import instant_text
 
@@ -127,39 +129,6 @@ STATES = {
     "pending": {"fr": "indéterminé", "en": "not known"},
     "done": {"fr": "fait", "en": "done"},
 }
-SIDES = {
-    "left": {"fr": "côté gauche", "en": "left side"},
-    "right": {"fr": "côté droit", "en": "right side"},
-    "both": {"fr": "deux côtés", "en": "both sides"},
-}
-#: Why a task is in its state: the keys are the evidence's.
-REASONS = {
-    "collected": {"fr": "collecté", "en": "collected"},
-    "part_of_length": {"fr": "collecté sur une partie de la longueur", "en": "collected along a part of it"},
-    "driven_by": {"fr": "passé sans collecter", "en": "driven by, not collected"},
-    "not_visited": {"fr": "le camion, suivi tout le temps, n'y est pas passé", "en": "the truck, tracked, never came"},
-    "not_tracked": {"fr": "pas de relevé : ni fait ni non fait", "en": "no track: neither done nor missed"},
-    "not_on_map": {"fr": "rue absente de la carte : rien à en dire", "en": "not on the map: nothing can be said"},
-    "not_yet": {"fr": "pas encore son tour", "en": "its turn had not come"},
-    "crew_done": {"fr": "l'équipage l'a dit fait", "en": "the crew says done"},
-    "crew_partly": {"fr": "l'équipage l'a dit fait en partie", "en": "the crew says in part"},
-    "crew_not_presented": {"fr": "rien n'était présenté", "en": "nothing was put out"},
-    "crew_refused": {"fr": "contenu refusé", "en": "content refused"},
-    "crew_blocked": {"fr": "rue bloquée", "en": "street blocked"},
-    "crew_not_done": {"fr": "l'équipage l'a dit non fait", "en": "the crew says not done"},
-    "crew_and_track_disagree": {"fr": "l'équipage et le relevé se contredisent", "en": "crew and track disagree"},
-}
-WHAT = {
-    "collected": {"fr": "collecté", "en": "collected"},
-    "driven_by": {"fr": "parcouru", "en": "driven along"},
-    "stops": {"fr": "arrêts", "en": "stops"},
-    "lifts": {"fr": "bacs levés", "en": "bins lifted"},
-    "tags": {"fr": "puces lues", "en": "tags read"},
-    "pto": {"fr": "prise de force", "en": "power take-off"},
-    "weight": {"fr": "poids", "en": "weight"},
-    "crew": {"fr": "équipage", "en": "crew"},
-    "no_track": {"fr": "sans relevé", "en": "no track"},
-}
 
 
 def said(key: str, lang: str, **values: object) -> str:
@@ -171,19 +140,29 @@ def _word(words: Mapping[str, Mapping[str, str]], key: object, lang: str) -> str
     return words.get(str(key), {}).get(lang, str(key or ""))
 
 
+def _measured(amount: float, unit: str, lang: str) -> str:
+    """How much of a piece of evidence, with its unit (console.js writes the same)."""
+    if unit == "share":
+        return f"{number(100 * amount, lang)} %"
+    if unit == "s" and not amount:
+        return console_text("for_a_while", lang)
+    if unit == "s":
+        return f"{number(amount, lang)} s" if amount < 120 else f"{number(amount / 60, lang)} min"
+    return f"{number(amount, lang)}{f' {unit}' if unit in ('m', 'kg') else ''}"
+
+
 def evidence_text(told: Mapping[str, Any], zone: tzinfo, lang: str) -> str:
-    """What a state rests on, in one line of plain text: how much of what, from when until when (local time)."""
+    """What a state rests on, in the console's words, in one line: how much of what, from when until when (local)."""
     parts = []
     for piece in told.get("evidence", ()):
-        amount, unit = float(piece["amount"]), piece["unit"]
-        much = (
-            f"{amount * 100:.0f} %"
-            if unit == "share"
-            else f"{amount:g}{f' {unit}' if unit in ('m', 'kg', 's') else ''}"
-        )
+        if piece["what"] == "crew":
+            what = console_text(f"why_crew_{piece['note']}", lang)
+        else:
+            what = console_text(
+                f"e_{piece['what']}", lang, amount=_measured(float(piece["amount"]), piece["unit"], lang)
+            )
         times = "–".join(dict.fromkeys(filter(None, (_clock(piece[key], zone) for key in ("from_at", "until_at")))))
-        what = _word(WHAT, piece["what"], lang)
-        parts.append(" ".join(filter(None, (what, much if unit else "", times, piece.get("note") or ""))))
+        parts.append(" ".join(filter(None, (what, times))))
     return "; ".join(parts)
 
 
@@ -264,11 +243,12 @@ def _table(frame: Frame, sheet: Sheet, zone: tzinfo) -> str:
 
 def _row(frame: Frame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> list[str]:
     lang, told = frame.lang, line.told
-    side = _word(SIDES, told.get("side"), lang) if told.get("kind") == "street" else ""
+    side = console_text(told["side"], lang) if told.get("kind") == "street" and told.get("side") else ""
     crew = told.get("crew") or {}
     crew_note = f"<br>{said('crew', lang, note=crew['note'])}" if crew.get("note") else ""
     share = f" ({float(told.get('share') or 0) * 100:.0f} %)" if told.get("status") == "partly" else ""
-    state, reason = _word(STATES, told.get("status"), lang), _word(REASONS, told.get("reason"), lang)
+    state = _word(STATES, told.get("status"), lang)
+    reason = console_text(f"why_{told['reason']}", lang) if told.get("reason") else ""
     return [
         escape(line.date),
         f"{escape(line.tour)}<br><span class=soft>{escape(line.truck)}</span>",

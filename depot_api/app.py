@@ -30,12 +30,12 @@ from depot_api import (
     replay,
 )
 from depot_api.access import allow
-from depot_api.databases import said
 from depot_api.depot import Depot, Settings, depot_of, settings_of
 from depot_api.door import Door
+from depot_api.lane import FactsLane
 from depot_api.logs import RequestLog
 from depot_api.retention import every_night
-from depot_api.store import Store, StoreDown, StoreFull
+from depot_api.store import Store, StoreDown
 from onboard.clock import Clock, SystemClock
 
 #: Every part that has routes.
@@ -80,10 +80,12 @@ def depot_app(
         town = Town.prepare(area_folder)
     depot = Depot(store, town, clock or SystemClock(), None, settings or settings_of(area_folder))
     app = FastAPI(
-        title="Ripeur depot", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan, responses=REFUSALS
+        title="Ripeur depot", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan, responses=REFUSALS,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for at every request otherwise
     )  # fmt: skip
     app.state.depot = depot
-    app.add_middleware(Door)
+    app.add_middleware(FactsLane)
+    app.add_middleware(Door)  # around the lane
     app.add_middleware(RequestLog)  # around the door: what it turns away is counted too
     for part in PARTS:
         app.include_router(part.router)
@@ -91,7 +93,7 @@ def depot_app(
     if depot.settings.plan_folder is not None:
         _add_plan(app, depot.settings.plan_folder)
     app.add_exception_handler(StoreDown, _store_down)
-    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(DBAPIError, _store_down)
     app.add_exception_handler(RequestValidationError, _breaks_a_rule)
     return app
 
@@ -136,11 +138,4 @@ async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _store_down(_: Request, error: Exception) -> JSONResponse:
-    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again."""
-    code = 507 if isinstance(error, StoreFull) else 503
-    return JSONResponse({"detail": str(error)}, code, {"Retry-After": "5"})
-
-
-async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DBAPIError)
-    return await _store_down(request, said(error))
+    return intake.store_down(error)

@@ -91,7 +91,7 @@ def _bodies(area: Area | None) -> dict[str, tuple[str, float]]:
 
 def _balance(args: argparse.Namespace) -> int:
     from depot_api.balance_words import day_lines, torn_lines
-    from depot_api.publishing import plan_in_force
+    from depot_api.live_plan import plan_in_force
     from depot_api.store import Store
     from weighbridge.balance import close_day, sampled_loads, spread
     from weighbridge.torn_bags import samples_of, torn_bags
@@ -190,7 +190,7 @@ class _Evidence:
             self._factor = {(one.sector, one.flux): one.factor for one in known}
 
     def add(self, store: Store, day: date) -> None:
-        from depot_api.publishing import plan_in_force
+        from depot_api.live_plan import plan_in_force
         from optimizer.learning import Weighed
         from weighbridge.balance import close_day
         from weighbridge.trips import matched, trips_of

@@ -13,12 +13,15 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 
 from depot_api.access import allow
+from depot_api.databases import said
 from depot_api.depot import depot_of
 from depot_api.fact_schema import facts_body
 from depot_api.roles import REPORTS, Caller
-from depot_api.store import NewFact, StoreDown, microseconds
+from depot_api.store import NewFact, StoreDown, StoreFull, microseconds
 from fleet import Fact, fact_from_json, fields_of
 
 router = APIRouter(tags=["facts"])
@@ -178,3 +181,9 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
 def too_long(most_bytes: int) -> HTTPException:
     return HTTPException(413, f"the body is longer than {most_bytes} bytes unpacked, send less at once")
+
+
+def store_down(error: Exception) -> JSONResponse:
+    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again."""
+    down = said(error) if isinstance(error, DBAPIError) else error
+    return JSONResponse({"detail": str(down)}, 507 if isinstance(down, StoreFull) else 503, {"Retry-After": "5"})

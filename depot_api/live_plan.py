@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 
 from depot_api.store import Store, instant_of
 from depot_api.tables import plans
@@ -56,22 +57,25 @@ def newest_versions(store: Store, days: Sequence[date]) -> dict[date, int]:
 def plan_versions(store: Store, day: date) -> list[DayPlan]:
     """Every version of a day's plan, oldest first."""
     with store.read() as connection:
-        rows = connection.execute(
-            select(plans).where(plans.c.date == day.isoformat()).order_by(plans.c.version)
-        ).all()  # fmt: skip
-    return [
-        DayPlan(
-            row.version, instant_of(row.published_us), Plan.from_json(orjson.loads(row.body)),
-            {int(node): (at[0], at[1]) for node, at in orjson.loads(row.nodes).items()},
-        )
-        for row in rows
-    ]  # fmt: skip
+        return [_day_plan(row) for row in connection.execute(_versions(day).order_by(plans.c.version))]
 
 
 def plan_in_force(store: Store, day: date) -> DayPlan | None:
-    """The newest version of a day's plan; None where none was published."""
-    found = plan_versions(store, day)
-    return found[-1] if found else None
+    """The newest version of a day's plan, the only one that is read; None where none was published."""
+    with store.read() as connection:
+        row = connection.execute(_versions(day).order_by(plans.c.version.desc()).limit(1)).one_or_none()
+    return None if row is None else _day_plan(row)
+
+
+def _versions(day: date) -> Select[Any]:
+    return select(plans).where(plans.c.date == day.isoformat())
+
+
+def _day_plan(row: Row[Any]) -> DayPlan:
+    return DayPlan(
+        row.version, instant_of(row.published_us), Plan.from_json(orjson.loads(row.body)),
+        {int(node): (at[0], at[1]) for node, at in orjson.loads(row.nodes).items()},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import datetime as dt
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -35,22 +34,6 @@ MOST_FAULTS = 20
 LONGEST_WHY = 500
 
 Nodes = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class InForce:
-    """The plan in force on a day, and which version it is."""
-
-    version: int
-    plan: Plan
-
-
-def plan_in_force(store: Store, date: dt.date) -> InForce | None:
-    """The newest version of a day's plan; None where none was published."""
-    query = select(plans.c.version, plans.c.body).where(plans.c.date == date.isoformat())
-    with store.read() as connection:
-        row = connection.execute(query.order_by(plans.c.version.desc()).limit(1)).one_or_none()
-    return None if row is None else InForce(row.version, Plan.from_json(orjson.loads(row.body)))
 
 
 def _newest(connection: Connection, date: str) -> int:

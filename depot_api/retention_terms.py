@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 #: Texts are French and English.
 Words = Mapping[str, str]
-MONTH, YEAR = 30, 365
 
 _CNIL = {"fr": "CNIL, délibération 2015-165, art. 5", "en": "CNIL, deliberation 2015-165, art. 5"}
 _TASK = {"fr": "Mission d'intérêt public (RGPD 6.1.e)", "en": "Task in the public interest (GDPR 6.1.e)"}

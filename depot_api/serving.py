@@ -34,6 +34,6 @@ def serve_depot(
         # uvicorn ends on SIGTERM, then hands it on: as Ctrl-C it lets the store close behind it
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(f"http://localhost:{door.getsockname()[1]}/ (Ctrl-C ends)", flush=True)  # noqa: T201
-        with suppress(KeyboardInterrupt):
-            asyncio.run(uvicorn.Server(config).serve(sockets=[door]))
+        with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(uvicorn.Server(config).serve(sockets=[door]))
     return 0

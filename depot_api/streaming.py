@@ -1,4 +1,4 @@
-"""The board as server-sent events: at most one a second, only what changed, no queue for anybody.
+"""The board as server-sent events: at most two a second, only what changed, no queue for anybody.
 
 A reader is given what changed since the number that he has seen; while his line is slow nothing piles up for him, and
 after ``SLOW_S`` in which not one event went out he is dropped. Whoever comes back with ``Last-Event-ID`` is given what
@@ -20,7 +20,7 @@ from depot_api.board import Board, Sees
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds: between two events, between two looks for news, between signs of life, until a slow reader is dropped.
-EVERY_S, LOOK_S, HEARTBEAT_S, SLOW_S = 1.0, 0.1, 10.0, 20.0
+EVERY_S, LOOK_S, HEARTBEAT_S, SLOW_S = 0.5, 0.1, 10.0, 20.0
 #: How often it is asked whether the reader may still read.
 RIGHTS_S = 60.0
 #: Open streams at once. More are turned away: each costs some memory and a look for news ten times a second.

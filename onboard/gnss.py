@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from random import Random
 
 from .course import EARTH_M
@@ -107,12 +106,3 @@ class _Noise:
             self.drift[0] * widening + self.reflection[0] + self.random.gauss(0, white),
             self.drift[1] * widening + self.reflection[1] + self.random.gauss(0, white),
         )
-
-
-def subsampled(fixes: Iterable[Fix], every_s: int) -> Iterator[Fix]:
-    """Only the fixes whose second is a multiple of ``every_s`` since midnight: a box that reports less often."""
-    for fix in fixes:
-        if fix.at is not None and (fix.at - fix.at.replace(hour=0, minute=0, second=0)) % timedelta(
-            seconds=every_s
-        ) < timedelta(seconds=1):
-            yield fix

@@ -31,7 +31,6 @@ FORBIDDEN_TURN = 5.0  # crews know which signs do not bind them, and maps err
 AGAINST_ONE_WAY = 5.0  # on entering it
 U_TURN = 6.0  # where other ways lead on
 U_TURN_AT_END = 1.0  # at a dead end or a turning place, where it is the way to leave
-TURNING_PLACES = ("turning_circle", "turning_loop")
 SERVICE_ROAD = 0.7  # aisles of car parks and drives, beside the street they leave
 
 

@@ -20,7 +20,7 @@ from depot_api.app import depot_app
 from depot_api.live import ORDER, Live
 from depot_api.live_tour import TOUR_STATES
 from depot_api.store import Store
-from fleet import INCIDENTS, Incident, Message, new_id
+from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
 from optimizer.evidence import REASONS, WHAT
 from tests.asking import Asking
 from tests.chromium import Chromium
@@ -220,7 +220,8 @@ def test_every_word_is_there_in_both_languages_and_every_state_has_one() -> None
         assert fields[0] == fields[1], key
     assert set(ORDER) == set(TOUR_STATES)
     wanted = {f"s_{s}" for s in TOUR_STATES} | {f"i_{i}" for i in INCIDENTS} | {f"why_{r}" for r in REASONS}
-    wanted |= {f"e_{what}" for what in WHAT} | {f"t_{s}" for s in ("done", "partly", "missed", "pending")}
+    wanted |= {f"e_{what}" for what in WHAT if what != "crew"} | {f"why_crew_{said}" for said in OUTCOMES}
+    wanted |= {f"t_{s}" for s in ("done", "partly", "missed", "pending")}
     assert wanted <= set(TEXTS)
     used = set()
     for name in ("console.js", "console_map.js", "streetmap.js"):

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from dashboards.contractor_sheet import COLUMNS, REASONS, SIDES, STATES, WHAT, Sheet, UndoneLine, sheet_csv
+from dashboards.contractor_sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
 from depot_api import contractor, people, sessions
 from depot_api.app import depot_app
 from depot_api.contractor import Refused, rows_of
@@ -30,7 +30,6 @@ from depot_api.store import NewFact, Store, StoreDown
 from depot_api.tables import services
 from depot_api.tokens import make_token
 from onboard.clock import DrillClock
-from optimizer import evidence
 
 from .asking import Asking
 from .chromium import Chromium
@@ -307,7 +306,7 @@ def test_the_csv_holds_the_same_lines_and_no_formula(depot: Depot) -> None:
         ("2026-11-20", "w1", "missed", "crew_blocked"),
         ("2026-11-21", "w1", "partly", "part_of_length"),
     ]
-    assert rows[0]["evidence"] == "driven along 120 m 06:12–06:13; bins lifted 0 06:12"
+    assert rows[0]["evidence"] == "Driven by: 120 m 06:12–06:13; Bins lifted: 0 06:12"
     assert rows[0]["crew_note"] == "'=SUM(A1) van"
 
 
@@ -356,11 +355,30 @@ def test_in_a_browser_a_file_is_sent_and_each_refused_row_named(depot: Depot, tm
     assert len(list(depot.store.facts("position"))) == 1
 
 
-def test_every_state_and_piece_of_evidence_has_its_words() -> None:
-    assert set(REASONS) == set(evidence.REASONS)
-    assert set(WHAT) == set(evidence.WHAT)
-    for words in (REASONS, WHAT, STATES, SIDES):
-        assert all(set(each) == {"fr", "en"} for each in words.values())
+def test_every_state_has_its_words() -> None:
+    assert set(STATES) == {"done", "partly", "missed", "pending"}
+    assert all(set(each) == {"fr", "en"} for each in STATES.values())
+
+
+def piece(what: str, amount: float, unit: str, note: str = "") -> dict[str, Any]:
+    at = "2026-11-20T06:00:00Z"
+    return {"what": what, "amount": amount, "unit": unit, "from_at": at, "until_at": at, "note": note}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (piece("collected", 52, "m"), "Collected: 52 m"),
+        (piece("collected", 45, "s"), "Collected: 45 s"),
+        (piece("pto", 0.8, "share"), "Power take-off on: 80 % of the time"),
+        (piece("lifts", 3, "lifts"), "Bins lifted: 3"),
+        (piece("no_track", 0, "s"), "No position: for an unknown time"),
+        (piece("no_track", 600, "s"), "No position: 10 min"),
+        (piece("crew", 1, "", "not_presented"), "The crew: nothing was put out"),
+    ],
+)
+def test_a_piece_of_evidence_is_told_with_its_unit_in_the_console_s_words(told: dict[str, Any], words: str) -> None:
+    assert evidence_text({"evidence": [told]}, UTC, "en") == f"{words} 06:00"
 
 
 def test_a_line_of_little_known_is_still_a_line() -> None:

@@ -277,11 +277,16 @@ class AreaWords:
         return -int(-kg // flux.kg_per_bag)
 
 
-def text(key: str, lang: str, **values: object) -> str:
-    """The text of a key; ``ValueError`` for a language that the catalogue does not have, ``KeyError`` for a key."""
+def worded(texts: Mapping[str, Mapping[str, str]], key: str, lang: str, /, **values: object) -> str:
+    """The text of a key in a table; ``ValueError`` for a language that there is not, ``KeyError`` for a key."""
     if lang not in LANGUAGES:
-        raise ValueError(f"catalogue: lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
-    return TEXTS[key][lang].format(**values)
+        raise ValueError(f"lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
+    return texts[key][lang].format(**values)
+
+
+def text(key: str, lang: str, **values: object) -> str:
+    """A text of this catalogue."""
+    return worded(TEXTS, key, lang, **values)
 
 
 def street(name: str, lang: str) -> str:

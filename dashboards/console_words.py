@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue import LANGUAGES
+from dashboards.catalogue import worded
 
 TEXTS: dict[str, dict[str, str]] = {
     # --- frame ---
@@ -193,7 +193,5 @@ SHARED = ("zoom_in", "zoom_out", "key_depot", "key_site", "dwellings")
 
 
 def console_text(key: str, lang: str, **values: object) -> str:
-    """A word of the console; ``ValueError`` for a language that it does not have, ``KeyError`` for a key."""
-    if lang not in LANGUAGES:
-        raise ValueError(f"console: lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
-    return TEXTS[key][lang].format(**values)
+    """A word of the console."""
+    return worded(TEXTS, key, lang, **values)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards.catalogue import number
+from dashboards.catalogue import number, worded
 from dashboards.console_words import console_text
 from dashboards.people import POLICY, Frame, table
 from fleet import instant_text
@@ -133,7 +133,7 @@ STATES = {
 
 def said(key: str, lang: str, **values: object) -> str:
     """A text of the sheet, escaped for HTML, values too."""
-    return escape(TEXTS[key][lang].format(**values))
+    return escape(worded(TEXTS, key, lang, **values))
 
 
 def _word(words: Mapping[str, Mapping[str, str]], key: object, lang: str) -> str:

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from dashboards.catalogue import worded
 from dashboards.people_words import ROLES, TEXTS
 
 STYLE = (Path(__file__).parent / "people.css").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ POLICY = (
 
 def word(key: str, lang: str, **values: object) -> str:
     """A text of these pages, escaped for HTML, values too."""
-    return escape(TEXTS[key][lang].format(**values))
+    return escape(worded(TEXTS, key, lang, **values))
 
 
 def role_word(role: str, lang: str) -> str:

@@ -1,10 +1,9 @@
-"""The day's report worked out from the store: each tour of the plan in force read again, whole, with its tickets."""
+"""The day's report: each tour of the plan in force, as it is followed live or read again whole, with its tickets."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,19 +13,19 @@ from fastapi import APIRouter, Depends, Request
 from dashboards.day_report import DayReport, TourReport
 from depot_api.access import allow
 from depot_api.depot import depot_of
-from depot_api.live_day import carried_from, facts_of_turn
-from depot_api.live_plan import Turn, plan_versions, turns_of
+from depot_api.live import Live, network_of
+from depot_api.live_day import FUTURE_US, carried_from, facts_of_turn
+from depot_api.live_plan import Turn, plan_in_force, plan_versions, turns_of
 from depot_api.live_tour import Carried, LiveTour
 from depot_api.roles import Caller
-from depot_api.store import Store
-from fleet import Lift, Position
+from depot_api.store import Store, StoredFact
+from onboard.ground import Spot, metres
 from optimizer.matching import Matcher
 
 if TYPE_CHECKING:
     from optimizer.town import Town
 
 router = APIRouter(tags=["live"])
-EARTH_M = 6_371_008.8
 
 
 @router.get("/days/{date}/report")
@@ -35,8 +34,8 @@ def get_report(
 ) -> dict[str, Any]:
     """Planned against driven, per tour in the plan's order, and kilos by flux. A contractor: his own trucks."""
     depot = depot_of(request)
-    matcher = getattr(depot.live, "matcher", None)
-    report = day_report(depot.store, depot.town, date, depot.clock.now(), matcher)
+    live = depot.live if isinstance(depot.live, Live) else None
+    report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live)
     told = report.json()
     told["tours"] = [tour for tour in told["tours"] if who.is_for(tour["truck"])]
     if who.role == "contractor":
@@ -45,26 +44,38 @@ def get_report(
 
 
 def day_report(
-    store: Store, town: Town | None, date: date, now: datetime | None = None, matcher: Matcher | None = None
+    store: Store,
+    town: Town | None,
+    date: date,
+    now: datetime | None = None,
+    matcher: Matcher | None = None,
+    live: Live | None = None,
 ) -> DayReport:
-    """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready."""
-    versions = plan_versions(store, date)
-    flux = {f.name: f.label for f in town.area.flux} if town is not None else {}
-    if not versions:
-        return DayReport(date, "UTC", 0, (), {}, flux)
-    if matcher is None and town is not None:
-        from depot_api.live import network_of
+    """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready; ``live``: likewise.
 
-        matcher = Matcher(network_of(town))
-    day, until = versions[-1], now or datetime.now(UTC)
-    carried = carried_from(store, versions, matcher)
-    turns = turns_of([day])
-    tours = tuple(
-        _reported(store, next(turn for turn in turns[tour.truck] if turn.tour.id == tour.id), matcher, until, carried)
-        for tour in day.plan.tours
+    What is matched already is not matched again: only tours that the live state does not hold are read from the store.
+    """
+    day, until = plan_in_force(store, date), now or datetime.now(UTC)
+    flux = {f.name: f.label for f in town.area.flux} if town is not None else {}
+    if day is None:
+        return DayReport(date, "UTC", 0, (), {}, flux)
+    turns = {turn.tour.id: turn for own in turns_of([day]).values() for turn in own}
+    held = {id: tour for id, turn in turns.items() if live is not None and (tour := live.matched(turn)) is not None}
+    carried: dict[str, Carried] = {}
+    if len(held) < len(turns):
+        matcher = matcher or (live.matcher if live is not None else None)
+        if matcher is None and town is not None:
+            matcher = Matcher(network_of(town))
+        carried = carried_from(store, plan_versions(store, date), matcher)
+
+    def followed(turn: Turn) -> LiveTour:
+        return held.get(turn.tour.id) or read_tour(store, turn, matcher, min(until, turn.until), carried)
+
+    tours = tuple(_reported(store, followed(turns[tour.id])) for tour in day.plan.tours)
+    span = (
+        min((t.since for t in turns.values()), default=until),
+        max((t.until for t in turns.values()), default=until),
     )
-    own = [turn for found in turns.values() for turn in found]
-    span = (min((t.since for t in own), default=until), max((t.until for t in own), default=until))
     incidents = Counter(row.json()["category"] for row in store.facts("incident", None, *span))
     return DayReport(date, day.plan.timezone, day.version, tours, dict(sorted(incidents.items())), flux)
 
@@ -80,23 +91,8 @@ def read_tour(
     return tour
 
 
-def _reported(
-    store: Store, turn: Turn, matcher: Matcher | None, now: datetime, carried: dict[str, Carried]
-) -> TourReport:
-    """One tour: its facts are read once, in slices."""
-    live, tour = LiveTour(turn, matcher, carried), turn.tour
-    places: list[tuple[float, float]] = []
-    lifts = 0
-    for part in facts_of_turn(store, turn):
-        live.add_all(part)
-        lifts += sum(isinstance(fact, Lift) for fact in part)
-        if matcher is None:
-            places += [(f.lon_deg, f.lat_deg) for f in part
-                       if isinstance(f, Position) and f.lon_deg is not None and f.lat_deg is not None]  # fmt: skip
-    live.judge(min(now, turn.until), None)
-    lines: Sequence[Sequence[tuple[float, float]]] = (
-        live.followed.way() if live.followed is not None else [thin(places)]
-    )
+def _reported(store: Store, live: LiveTour) -> TourReport:
+    turn, tour = live.turn, live.tour
     count = Counter(state.status for state in live.states.values())
     tickets = tickets_of(store, turn)
     weighed: dict[str, float] = {}
@@ -106,13 +102,13 @@ def _reported(
     for leg in tour.legs:
         for flux, kg in leg.kg.items() if leg.kind == "collect" else ():
             planned[flux] = planned.get(flux, 0.0) + kg
-    metres = sum(length_m(line) for line in lines)
+    driven_m = _driven_m(store, live)
     return TourReport(
         tour.id, tour.shift or tour.id, tour.truck, len(live.tasks), count["done"], count["partly"], count["missed"],
         round(sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000, 3),
-        round(metres / 1000, 3) if metres else None, tour.start_at, tour.end_at, live.began_at, live.ended_at,
+        round(driven_m / 1000, 3) if driven_m else None, tour.start_at, tour.end_at, live.began_at, live.ended_at,
         {name: round(kg, 1) for name, kg in planned.items()}, {name: round(kg, 1) for name, kg in weighed.items()},
-        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), lifts,
+        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), sum(1 for _ in _rows(store, "lift", turn)),
     )  # fmt: skip
 
 
@@ -123,19 +119,25 @@ def tickets_of(store: Store, turn: Turn) -> list[dict[str, Any]]:
     return [j for j in found if j.get("truck") == turn.tour.truck and j["id"] not in replaced]
 
 
-def thin(places: Iterable[tuple[float, float]], step_m: float = 20.0) -> list[tuple[float, float]]:
+def _driven_m(store: Store, live: LiveTour) -> float:
+    """Along the matched way; without streets, from place to place."""
+    if live.followed is not None:
+        return sum(step.length_m for step in live.followed.steps() if step.length_m > 0)
+    told = (row.json() for row in _rows(store, "position", live.turn))
+    places = (Spot(j["lat_deg"], j["lon_deg"]) for j in told if j.get("lat_deg") is not None)
+    return sum(metres(a, b) for a, b in pairwise(thin(places)))
+
+
+def _rows(store: Store, kind: str, turn: Turn) -> Iterator[StoredFact]:
+    """What a tour's truck reported; what a wrong clock dated in the future is left out, as everywhere."""
+    rows = store.facts(kind, turn.tour.truck, turn.since, turn.until)
+    return (row for row in rows if row.at_us <= row.received_us + FUTURE_US)
+
+
+def thin(places: Iterable[Spot], step_m: float = 20.0) -> list[Spot]:
     """A track without the trembling of a receiver that stands still: points at least so far apart."""
-    kept: list[tuple[float, float]] = []
+    kept: list[Spot] = []
     for at in places:
-        if not kept or length_m([kept[-1], at]) >= step_m:
+        if not kept or metres(kept[-1], at) >= step_m:
             kept.append(at)
     return kept
-
-
-def length_m(line: Sequence[tuple[float, float]]) -> float:
-    """Length along (lon, lat) in degrees, on the sphere."""
-    total = 0.0
-    for (a, b), (c, d) in pairwise(line):
-        east = math.radians(c - a) * math.cos(math.radians((b + d) / 2))
-        total += EARTH_M * math.hypot(east, math.radians(d - b))
-    return total

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from depot_api.board import Board, Sees
 from depot_api.live_day import TABLES, LiveDay, carried_from
-from depot_api.live_plan import AFTER, BEFORE, DayPlan, newest_versions, plan_versions
+from depot_api.live_plan import AFTER, BEFORE, DayPlan, Turn, newest_versions, plan_versions
 from depot_api.live_tour import Carried, LiveTour
 from depot_api.store import Store, StoredFact, StoreDown, microseconds
 from depot_api.tables import facts, sources
@@ -176,6 +176,13 @@ class Live:
         """A tour that is in view today."""
         slot = self.day.slots.get(id) if self.day is not None else None
         return None if slot is None else slot.live
+
+    def matched(self, turn: Turn) -> LiveTour | None:
+        """A tour that is in view today, as it is matched already; None where something of it must still be read."""
+        slot = self.day.slots.get(turn.tour.id) if self.day is not None else None
+        if slot is None or slot.behind_s is not None or slot.live.progress is None or not slot.live.is_as(turn):
+            return None
+        return slot.live
 
     def tour_of_task(self, task: str) -> LiveTour | None:
         """The tour that a task is on today: the one that served it, where two days' plans name it."""

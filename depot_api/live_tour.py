@@ -60,7 +60,7 @@ class LiveTour:
         self.states: dict[str, State] = {}
         self.progress: Progress | None = None
         self.state = "not_started"
-        self._duties: dict[str, Duty] = {}
+        self._duties: dict[str, Duty] = {}  # copied before it is gone through: another thread may put one in
         self._outcomes: dict[str, Outcome] = {}  # by task, the last by its own time
         self._scale: Load | None = None
 
@@ -111,18 +111,18 @@ class LiveTour:
     @property
     def began_at(self) -> datetime | None:
         """Start of service: as the crew said it, else the first fix on the streets."""
-        said = min((d.at for d in self._duties.values() if d.state == "start"), default=None)
+        said = min((d.at for d in tuple(self._duties.values()) if d.state == "start"), default=None)
         return said if said is not None or self.followed is None else self.followed.began_at
 
     @property
     def ended_at(self) -> datetime | None:
         """End of service as the crew said it; None while it goes on, or goes on again."""
-        last = max((d for d in self._duties.values() if d.state in ("start", "end")), key=_when, default=None)
+        last = max((d for d in tuple(self._duties.values()) if d.state in ("start", "end")), key=_when, default=None)
         return last.at if last is not None and last.state == "end" else None
 
     def duty(self) -> str:
         """``none``, ``on``, ``break``, ``off`` (tracking switched off) or ``ended``: the last that was said."""
-        last = max(self._duties.values(), key=_when, default=None)
+        last = max(tuple(self._duties.values()), key=_when, default=None)
         if last is None:
             return "none"
         return {"break_start": "break", "tracking_off": "off", "end": "ended"}.get(last.state, "on")

@@ -1,7 +1,7 @@
 """The retention run: every night, what is past its term is deleted, in small batches that intake hardly notices.
 
 A term counts from when a fact was observed. A fact cannot be observed after it came, nor before there was Ripeur: where
-the clock of a box says so, the term counts from the arrival. The depot refuses no fact for its age: one that comes past
+the clock of a box said so, the term counts from the arrival. The depot refuses no fact for its age: one that comes past
 its term is stored, and goes with the next run.
 """
 
@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 from anyio import to_thread
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select
 
 from depot_api.depot import Depot
 from depot_api.retention_terms import PURPOSES, Purpose
@@ -97,7 +97,7 @@ def run(
     """Delete what is past its term (``dry``: only count it): records by purpose, those with none left out."""
     gone: dict[str, int] = {}
     for purpose in PURPOSES:
-        parts = _fact_parts(store, purpose, kept_from(purpose, terms, now), now)
+        parts = _fact_parts(store, purpose, kept_from(purpose, terms, now))
         if purpose.table is not None:
             parts += _TABLES[purpose.table](kept_from(purpose, terms, now))
         count = sum(_count(store, *part) if dry else _delete(store, *part, pause) for part in parts)
@@ -110,21 +110,19 @@ def run(
     return gone
 
 
-def _fact_parts(
-    store: Store, purpose: Purpose, since: datetime, now: datetime
-) -> list[tuple[Table, ColumnElement[bool]]]:
+def _fact_parts(store: Store, purpose: Purpose, since: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
     """Per source (so that an index finds them): facts observed before ``since``; those of untrue clocks by arrival."""
     if not purpose.kinds:
         return []
     with store.read() as connection:
         found = connection.execute(select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(purpose.kinds))).all()
-    past, first, present = microseconds(since), microseconds(FIRST), microseconds(now)
+    at, received, past, first = facts.c.at_us, facts.c.received_us, microseconds(since), microseconds(FIRST)
     parts: list[tuple[Table, ColumnElement[bool]]] = []
     for who, kind in found:
         of = and_(facts.c.who == who, facts.c.kind == kind)
-        untrue = or_(facts.c.at_us < first, facts.c.at_us > present)
-        parts.append((facts, and_(of, facts.c.at_us >= first, facts.c.at_us < past)))
-        parts.append((facts, and_(of, untrue, facts.c.received_us < past)))
+        parts.append((facts, and_(of, at >= first, at < past, at <= received)))
+        parts.append((facts, and_(of, at < first, received < past)))
+        parts.append((facts, and_(of, at > received, received < past)))
     return parts
 
 

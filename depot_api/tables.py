@@ -5,12 +5,15 @@ Instants are whole microseconds since 1970 UTC (``…_us``): both databases orde
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 metadata = MetaData()
 
 #: SQLite's own row number; a bigint elsewhere.
 _Seq = BigInteger().with_variant(Integer, "sqlite")
+
+#: A clock ran ahead when this was observed: retention finds such facts by their arrival.
+_AHEAD = text("at_us > received_us")
 
 #: Everything observed, as it came. ``seq`` grows with every commit and is never used twice: readers follow it.
 #: ``who``: the truck or the site that a fact is of: an id is known for it alone, so that no box can take another's
@@ -27,6 +30,7 @@ facts = Table(
     Column("body", Text, nullable=False),
     Index("facts_by_id", "id", "who", unique=True),
     Index("facts_by_who", "who", "kind", "at_us"),
+    Index("facts_ahead", "who", "kind", "received_us", sqlite_where=_AHEAD, postgresql_where=_AHEAD),
     sqlite_autoincrement=True,
 )
 
@@ -110,7 +114,7 @@ sessions = Table(
     Column("csrf", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
-    Column("seen_us", BigInteger, nullable=False, server_default="0"),
+    Column("seen_us", BigInteger, nullable=False),
 )
 
 #: Who looked at what of the past, and why: staff representatives see it.

@@ -121,8 +121,8 @@ def _outbox(args: argparse.Namespace) -> int:
         return REFUSED if refused else GOOD
     print(
         f"{args.file}: {counts.pending} facts and {counts.photos} photos wait for the depot, "
-        f"{counts.thinned} positions were thinned for want of room, {counts.refused} facts are refused"
+        f"{counts.thinned} positions were thinned for want of room, {counts.refused} are refused"
     )
     for fact, why in refused:
-        print(f"  {fact.get('at')}  {fact.get('kind')} {fact.get('id')}: {why}")
+        print(f"  {fact.get('at', '')}  {fact.get('kind')} {fact.get('id')}: {why}")
     return REFUSED if refused else GOOD

@@ -12,25 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from fleet import Task, Tour, instant
 
-EARTH_M = 6_371_008.8  # mean radius (IUGG)
-
-
-class Spot(NamedTuple):
-    """A place on the ground, WGS 84."""
-
-    lat_deg: float
-    lon_deg: float
-
-
-def metres(a: Spot, b: Spot) -> float:
-    """Between two places near each other: equirectangular, good to 0.1 % within a town."""
-    dlat = math.radians(b.lat_deg - a.lat_deg)
-    dlon = math.radians(b.lon_deg - a.lon_deg) * math.cos(math.radians((a.lat_deg + b.lat_deg) / 2))
-    return EARTH_M * math.hypot(dlat, dlon)
+from .ground import Spot, metres
 
 
 @dataclass(frozen=True, slots=True)

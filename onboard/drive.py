@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fleet import KIND_OF, Duty, Fact, Incident, Lift, Load, Outcome, Position, Vehicle, new_id
 
-from .course import Spot
+from .ground import Spot
 from .readings import LiftSeen, LoadSeen, VehicleSeen
 from .receiver import Fix
 

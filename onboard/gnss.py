@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from .course import EARTH_M
 from .drive import TruePosition
+from .ground import EARTH_M
 from .receiver import Fix
 
 

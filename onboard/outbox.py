@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS thinnable ON facts(rank, level, seq) WHERE rank > 0;
 CREATE INDEX IF NOT EXISTS precious ON facts(seq) WHERE rank = 0;
 CREATE TABLE IF NOT EXISTS refused(
   seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, rank INTEGER NOT NULL, why TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS photos(sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS photos(sha256 TEXT PRIMARY KEY, body BLOB NOT NULL, refused TEXT);
 CREATE TABLE IF NOT EXISTS notes(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _FULL, _BROKEN = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}, {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -58,7 +58,7 @@ class OutboxFull(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the outbox holds: facts and photos not yet acknowledged, facts refused; facts thinned since it exists."""
+    """What the outbox holds: facts and photos that wait, facts and photos refused; facts thinned since it exists."""
 
     pending: int
     refused: int
@@ -162,7 +162,9 @@ class Outbox:
     def put_photo(self, picture: bytes) -> str:
         """Keep a picture for the depot; returns its SHA-256, by which a fact names it. Raises ``OutboxFull``."""
         name = hashlib.sha256(picture).hexdigest()
-        self._whole(lambda: self._db.execute("INSERT OR IGNORE INTO photos VALUES (?, ?)", (name, picture)))
+        self._whole(
+            lambda: self._db.execute("INSERT OR IGNORE INTO photos(sha256, body) VALUES (?, ?)", (name, picture))
+        )
         self.arrived.set()
         return name
 
@@ -203,12 +205,13 @@ class Outbox:
         self._whole(write)
 
     def photos(self) -> list[str]:
-        """The names of the pictures that the depot has not acknowledged."""
-        found = self._whole(lambda: self._db.execute("SELECT sha256 FROM photos ORDER BY rowid").fetchall(), False)
+        """The names of the pictures that wait for the depot."""
+        sql = "SELECT sha256 FROM photos WHERE refused IS NULL ORDER BY rowid"
+        found = self._whole(lambda: self._db.execute(sql).fetchall(), False)
         return [name for (name,) in found]
 
     def photo(self, name: str) -> bytes:
-        """A picture that waits. Raises ``KeyError`` where there is none of that name."""
+        """A picture that is kept. Raises ``KeyError`` where there is none of that name."""
         row = self._whole(
             lambda: self._db.execute("SELECT body FROM photos WHERE sha256 = ?", (name,)).fetchone(), False
         )
@@ -219,13 +222,17 @@ class Outbox:
     def photo_stored(self, name: str) -> None:
         self._whole(lambda: self._db.execute("DELETE FROM photos WHERE sha256 = ?", (name,)))
 
+    def photo_refused(self, name: str, why: str) -> None:
+        """Set a picture aside: it is kept, and not sent again."""
+        self._whole(lambda: self._db.execute("UPDATE photos SET refused = ? WHERE sha256 = ?", (why[:500], name)))
+
     # --- looking --------------------------------------------------------------------------------------------------
 
     def counts(self) -> Counts:
         return self._whole(lambda: _counts(self._db), False)
 
     def refused(self) -> list[tuple[dict[str, Any], str]]:
-        """The facts that the depot refused, with its reasons, oldest first."""
+        """The facts that the depot refused, with its reasons, oldest first; then pictures (kind ``photo``)."""
         return self._whole(lambda: _refused(self._db), False)
 
     # --- room and trouble -----------------------------------------------------------------------------------------
@@ -348,11 +355,15 @@ def shown(path: Path) -> tuple[Counts, list[tuple[dict[str, Any], str]]]:
 
 
 def _counts(db: sqlite3.Connection) -> Counts:
-    tables = ("facts", "refused", "photos")
-    pending, refused, photos = (int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables)
+    pending, refused, photos, kept = (
+        int(db.execute(f"SELECT count({what}").fetchone()[0])
+        for what in ("*) FROM facts", "*) FROM refused", "*) FROM photos", "refused) FROM photos")
+    )
     thinned = db.execute("SELECT value FROM notes WHERE name = 'thinned'").fetchone()
-    return Counts(pending, refused, photos, int(thinned[0]) if thinned else 0)
+    return Counts(pending, refused + kept, photos - kept, int(thinned[0]) if thinned else 0)
 
 
 def _refused(db: sqlite3.Connection) -> list[tuple[dict[str, Any], str]]:
-    return [(json.loads(body), why) for body, why in db.execute("SELECT body, why FROM refused ORDER BY seq")]
+    facts = [(json.loads(body), why) for body, why in db.execute("SELECT body, why FROM refused ORDER BY seq")]
+    photos = db.execute("SELECT sha256, refused FROM photos WHERE refused IS NOT NULL ORDER BY rowid")
+    return facts + [({"kind": "photo", "id": name}, why) for name, why in photos]

@@ -13,7 +13,7 @@ from typing import Any
 _TABLES = (
     ("facts", "seq, id, rank, level, body", 4),
     ("refused", "seq, id, rank, why, body", 4),
-    ("photos", "sha256, body", None),
+    ("photos", "sha256, body, refused", None),
     ("notes", "name, value", None),
 )
 

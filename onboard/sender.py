@@ -26,6 +26,8 @@ BATCH, LONGEST_WAIT_S, HOLD_S = 500, 30.0, 600.0
 _LARGEST_ANSWER = 64 * 2**20
 #: Answers that speak of what was sent. Of any other the depot, the way to it or the token is the cause.
 _OF_THE_BODY = {400, 413, 422, 500}
+#: Answers that judge what was sent, and will be the same the next time.
+_FOR_GOOD = {400, 415, 422}
 _log = logging.getLogger(__name__)
 
 
@@ -260,7 +262,7 @@ class Sender:
         self._held_in_a_row += 1
         _, times, sent = self._held.pop(id, (0.0, 0, self.sent))
         others_pass = self.sent > sent
-        if error.status in (400, 422) or (error.status is not None and times >= 2 and others_pass):
+        if error.status in _FOR_GOOD or (error.status is not None and times >= 2 and others_pass):
             self.outbox.settle([], {id: str(error)})
             _log.warning("the depot cannot take %s, set aside: %s", id, error)
         else:
@@ -271,16 +273,20 @@ class Sender:
         waiting = [name for name in self.outbox.photos() if self._photos_held.get(name, 0.0) <= now_s]
         if not waiting:
             return rest_s
+        name = waiting[0]
         try:
-            self.depot.put_photo(waiting[0], self.outbox.photo(waiting[0]))
+            self.depot.put_photo(name, self.outbox.photo(name))
         except DepotError as error:
-            if error.status is not None:  # the depot judges this picture, not the line
-                self._photos_held[waiting[0]] = now_s + HOLD_S
-                return rest_s
-            self.trouble, self._failures = str(error), self._failures + 1
-            return self._wait_s(error)
-        self.outbox.photo_stored(waiting[0])
-        self._photos_held.pop(waiting[0], None)
+            if error.status is None:  # the line, not this picture
+                self.trouble, self._failures = str(error), self._failures + 1
+                return self._wait_s(error)
+            self._photos_held[name] = now_s + HOLD_S
+            if error.status in _FOR_GOOD and self._answers_otherwise():
+                self.outbox.photo_refused(name, str(error))
+                _log.warning("the depot refuses picture %s, set aside: %s", name, error)
+            return rest_s
+        self.outbox.photo_stored(name)
+        self._photos_held.pop(name, None)
         self._worked()
         return 0.0 if len(waiting) > 1 else rest_s
 

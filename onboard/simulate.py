@@ -14,9 +14,10 @@ from itertools import pairwise
 from random import Random
 
 from .behaviour import Model, Range
-from .course import EARTH_M, Course, CourseLeg, Spot, metres, way_round
+from .course import Course, CourseLeg, way_round
 from .drive import BinLifted, Drive, DutyChange, Said, TaskTruth, TruePosition, Unloading
 from .gnss import observed
+from .ground import EARTH_M, Spot, metres
 from .motion import STEP_S, XY, Halt, Zone, length_m, move, reach_of, turns_round
 from .readings import LiftSeen
 from .sensing import scale_reads, vehicle_reads

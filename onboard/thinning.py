@@ -6,13 +6,11 @@ was never recorded; what is kept is never thinned again unless the disk is full.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from .fix_time import Moment
+from .ground import metres
 from .receiver import Fix
-
-_METRES_PER_DEG = 111_195.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +103,6 @@ class Thinning:
             or metres(kept.fix, seen.fix) >= self._measures.every_m
             or _turned_deg(kept.fix, seen.fix) >= self._measures.turn_deg
         )
-
-
-def metres(a: Fix, b: Fix) -> float:
-    """How far two fixes lie apart, on a sphere small enough to be flat there; infinite where one has no place."""
-    if a.lat_deg is None or a.lon_deg is None or b.lat_deg is None or b.lon_deg is None:
-        return math.inf
-    east = ((b.lon_deg - a.lon_deg + 180) % 360 - 180) * math.cos(math.radians((a.lat_deg + b.lat_deg) / 2))
-    return math.hypot(east, b.lat_deg - a.lat_deg) * _METRES_PER_DEG
 
 
 def _speed_mps(before: Seen, seen: Seen) -> float:

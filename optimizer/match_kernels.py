@@ -77,7 +77,6 @@ class Chain(NamedTuple):
     width: Ints
     arc: Ints
     offset: Floats
-    moved: Floats
     x: Floats
     y: Floats
     said: Floats
@@ -90,7 +89,7 @@ def new_chain() -> Chain:
     table = (WINDOW, WIDTH)
     return Chain(
         np.zeros(2, np.int32), np.zeros((WINDOW, 5)), np.zeros(WINDOW, np.int32), np.zeros(table, np.int32),
-        np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table),
+        np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table),
         np.zeros(table, np.int32), np.zeros((WINDOW, WIDTH, WIDTH), np.float32),
     )  # fmt: skip
 
@@ -172,7 +171,7 @@ def _candidates(
             arc = 2 * segment[k] + direction
             chain.arc[column, count] = arc
             chain.offset[column, count] = found[k, 1] if direction == 0 else net.length[arc] - found[k, 1]
-            chain.moved[column, count], chain.said[column, count] = found[k, 0], nats
+            chain.said[column, count] = nats
             chain.x[column, count], chain.y[column, count] = found[k, 2], found[k, 3]
             count += 1
     chain.width[column] = count
@@ -366,7 +365,7 @@ def _agreed(chain: Chain, alive: NDArray[np.bool_]) -> int:
 def settle(chain: Chain, at_least: int, arc: Ints, found: Floats) -> int:
     """Take what is settled off the chain: the columns all agree on, and ``at_least`` so many by the best sequence.
 
-    The number of columns; their arc, and in ``found`` rows: offset, from, until, moved, confidence, x, y.
+    The number of columns; their arc, and in ``found`` rows: offset, from, until, confidence, x, y.
     """
     first, count = chain.ring[0], chain.ring[1]
     if count == 0:
@@ -385,9 +384,9 @@ def settle(chain: Chain, at_least: int, arc: Ints, found: Floats) -> int:
         column = (first + t) % WINDOW
         if t < number:
             arc[t] = chain.arc[column, state]
-            found[t, 0], found[t, 3] = chain.offset[column, state], chain.moved[column, state]
+            found[t, 0] = chain.offset[column, state]
             found[t, 1], found[t, 2] = chain.fix[column, 0], chain.fix[column, 1]
-            found[t, 5], found[t, 6] = chain.x[column, state], chain.y[column, state]
+            found[t, 4], found[t, 5] = chain.x[column, state], chain.y[column, state]
         state = chain.back[column, state]
     if at_least and number < count:
         _keep_to(chain, number, arc[number - 1])
@@ -436,7 +435,7 @@ def _confidence(chain: Chain, found: Floats) -> None:
             near = math.hypot(chain.x[column, i] - chain.x[column, best], chain.y[column, i] - chain.y[column, best])
             if i == best or (near < 5.0 and chain.arc[column, i] != chain.arc[column, best] ^ 1):
                 same += likely
-        found[t, 4] = same / every
+        found[t, 3] = same / every
 
 
 @_kernel

@@ -69,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A fix on its street: the place there, how far it was moved, how sure it is (0 to 1).
+    """A fix on its street: the place there, how sure it is (0 to 1).
 
     Fixes that say nothing new (nearly the same place, standing) are not matched each: the one before speaks for them.
     """
@@ -79,7 +79,6 @@ class Matched:
     offset_m: float
     lat_deg: float
     lon_deg: float
-    moved_m: float
     confidence: float
     piece: int
 

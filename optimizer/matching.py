@@ -72,7 +72,7 @@ class Matcher:
             lon, lat = self.network.plane.lonlat(*self.network.xy[line.nodes[-(k % 2)]])
             track.add([Fix(begin + timedelta(seconds=30 * k), lat, lon, 5.0, 5.0, 0.0)])
         track.flush()
-        there, back = (_Key(arc, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0) for arc in (0, 1))
+        there, back = (_Key(arc, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0) for arc in (0, 1))
         track.parts(there, back, 60.0)
 
     def track(self, expected: Iterable[int] | None = None) -> Track:
@@ -95,7 +95,6 @@ class _Key(NamedTuple):
     offset: float
     from_s: float
     until_s: float
-    moved: float
     confidence: float
     x: float
     y: float
@@ -112,7 +111,7 @@ class Track:
         self._odd: list[tuple[Floats, float, float, bool]] = []  # set aside: fix, sigma, heading, standing
         self._seen_s, self._speed, self._moved = -math.inf, math.nan, 0.0
         self._standing = False
-        self._arc, self._found = np.zeros(WINDOW, np.int32), np.zeros((WINDOW, 7))
+        self._arc, self._found = np.zeros(WINDOW, np.int32), np.zeros((WINDOW, 6))
         self._way_arc, self._way_span = np.zeros(512, np.int32), np.zeros((512, 2))
 
     def add(self, fixes: Iterable[Fix]) -> Settled:
@@ -150,7 +149,7 @@ class Track:
         sure = 1.0 / float(np.exp(np.minimum(0.0, scores[best] - scores)).sum())
         key = _Key(
             int(chain.arc[column, best]), float(chain.offset[column, best]), float(chain.fix[column, 0]),
-            float(chain.fix[column, 1]), float(chain.moved[column, best]), sure, float(chain.x[column, best]),
+            float(chain.fix[column, 1]), sure, float(chain.x[column, best]),
             float(chain.y[column, best]),
         )  # fmt: skip
         return self._matched(key)
@@ -248,8 +247,7 @@ class Track:
     def _settle(self, at_least: int, settled: Settled) -> None:
         number = settle(self._chain, at_least, self._arc, self._found)
         for arc, row in zip(self._arc[:number].tolist(), self._found[:number].tolist(), strict=True):
-            offset, from_s, until_s, moved, confidence, x, y = row
-            self._settled(_Key(arc, offset, from_s, until_s, moved, confidence, x, y), settled)
+            self._settled(_Key(arc, *row), settled)
 
     def _settled(self, key: _Key, settled: Settled) -> None:
         last = self._last
@@ -264,7 +262,7 @@ class Track:
     def _matched(self, key: _Key) -> Matched:
         lon, lat = self.matcher.network.plane.lonlat(key.x, key.y)
         at = datetime.fromtimestamp(key.from_s, UTC)
-        return Matched(at, key.arc, key.offset, lat, lon, key.moved, key.confidence, self.piece)
+        return Matched(at, key.arc, key.offset, lat, lon, key.confidence, self.piece)
 
     def _stand(self, key: _Key) -> Iterator[Step]:
         still = key.until_s - key.from_s

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -17,29 +15,11 @@ from onboard.drive import Drive
 from onboard.simulate import drive
 from optimizer.match_network import Line, Network
 from optimizer.matching import Matcher
+from tests.clocks import ToldClock
 from tests.small_plan import small_basemap, small_plan
 
 #: The tours begin at 4:00 and 4:30 UTC.
 START = datetime(2026, 11, 23, 4, tzinfo=UTC)
-
-
-@dataclass
-class Watch:
-    """A clock that stands still until a test sets it."""
-
-    at: datetime = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return (self.at - START).total_seconds()
-
-    def sleep(self, s: float) -> None:
-        self.at += timedelta(seconds=s)
-
-    def wait(self, event: threading.Event, s: float) -> bool:
-        return event.is_set()
 
 
 @cache
@@ -89,7 +69,7 @@ def published(store: Store, plan: Plan | None = None, at: datetime = START - tim
 
 def live_at(store: Store, at: datetime, *, streets: bool = True) -> Live:
     """The live state at a time, begun from the store and worked to its end; its threads are not running."""
-    live = Live(store, Watch(at), None, matcher() if streets else None, "Europe/Paris")
+    live = Live(store, ToldClock(at), None, matcher() if streets else None, "Europe/Paris")
     live.renew()
     caught_up(live)
     return live

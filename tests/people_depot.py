@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,6 +20,7 @@ from depot_api.store import Store
 from depot_api.tokens import make_token
 
 from .asking import Asking
+from .clocks import ToldClock
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -29,29 +29,10 @@ BOUND_TO = {"contractor": ("T8",), "town": ("Monaco",), "box": ("T1",), "bridge"
 
 
 @dataclass
-class Watch:
-    """A clock that stands still until a test sets it."""
-
-    at: datetime = NOW
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return (self.at - NOW).total_seconds()
-
-    def sleep(self, s: float) -> None:
-        self.at += timedelta(seconds=s)
-
-    def wait(self, event: threading.Event, s: float) -> bool:
-        return event.is_set()
-
-
-@dataclass
 class Scene:
     store: Store
     app: FastAPI
-    clock: Watch
+    clock: ToldClock
     tokens: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +64,7 @@ class Scene:
         return self.person(role) if role in PEOPLE else self.machine(role)
 
 
-def people_app(store: Store, clock: Watch, settings: Settings | None = None) -> FastAPI:
+def people_app(store: Store, clock: ToldClock, settings: Settings | None = None) -> FastAPI:
     """The depot's routes that are about people, alone."""
     app = FastAPI()
     app.state.depot = Depot(store, None, clock, None, settings or Settings())
@@ -107,7 +88,7 @@ def csrf_in(page: str) -> str:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """An empty depot."""
     with Store(f"sqlite:///{tmp_path}/depot.db") as store:
-        clock = Watch()
+        clock = ToldClock(NOW)
         yield Scene(store, people_app(store, clock), clock)
 
 

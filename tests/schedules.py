@@ -27,31 +27,13 @@ from onboard.recorder import Recorder
 from onboard.sender import DepotError, Sender
 from onboard.thinning import EVERY_FIX
 
+from .clocks import ToldClock
+
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 
 
 class Killed(BaseException):
     """The process is gone at this point, whatever it was doing."""
-
-
-class DrawnClock:
-    """Stands but for waits and steps; its wall side can be set."""
-
-    def __init__(self) -> None:
-        self.gone_s, self.off = 0.0, START
-
-    def now(self) -> datetime:
-        return self.off + timedelta(seconds=self.gone_s)
-
-    def monotonic_s(self) -> float:
-        return self.gone_s
-
-    def sleep(self, s: float) -> None:
-        self.gone_s += max(s, 0.0)
-
-    def wait(self, event: Any, s: float) -> bool:
-        self.gone_s += max(s, 0.0)
-        return bool(event.is_set())
 
 
 @dataclass
@@ -148,7 +130,7 @@ class _Life:
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = Random(seed)
         self.path = folder / f"{seed}.db"
-        self.clock, self.depot = DrawnClock(), DrawnDepot(self.random, self.random.uniform(0.0, 0.5))
+        self.clock, self.depot = ToldClock(START), DrawnDepot(self.random, self.random.uniform(0.0, 0.5))
         self.killing = self.random.choice((0.0, 0.01, 0.03))
         self.quota = self.random.choice((2**20, 2**26))
         self.recorded: dict[str, str] = {}
@@ -191,8 +173,8 @@ class _Life:
             self.depot.away = not self.depot.away
         elif draw < 0.96:
             self.jumps += 1
-            off = self.clock.off + timedelta(seconds=self.random.choice((-1e9, -7200.0, 40.0, 7200.0, 6.2e8)))
-            self.clock.off = min(max(off, datetime(1950, 1, 1, tzinfo=UTC)), datetime(2200, 1, 1, tzinfo=UTC))
+            at = self.clock.at + timedelta(seconds=self.random.choice((-1e9, -7200.0, 40.0, 7200.0, 6.2e8)))
+            self.clock.at = min(max(at, datetime(1950, 1, 1, tzinfo=UTC)), datetime(2200, 1, 1, tzinfo=UTC))
             self.recorder.watch_clock()
         elif draw < 0.97:
             self.full_disk()

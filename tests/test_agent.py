@@ -28,9 +28,10 @@ from onboard.settings import AreaSettings, Settings, address, area_settings_from
 from onboard.thinning import EVERY_FIX
 from ripeur import main
 
+from .clocks import ToldClock
 from .fake_depot import FakeDepot, fake_depot
 from .gpsd_service import Gpsd, free_port
-from .test_fix_time import BOX, SetClock
+from .test_fix_time import BOX
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +40,7 @@ class Box:
     """A recorder whose clock and outbox the test holds."""
 
     def __init__(self, path: Path, **options: Any) -> None:
-        self.clock, self.outbox = SetClock(), Outbox(path)
+        self.clock, self.outbox = ToldClock(BOX), Outbox(path)
         self.recorder = Recorder("T1", self.outbox, self.clock, measures=EVERY_FIX, **options)
 
     def fix(self, lat_deg: float = 43.7, at: datetime | None = None, speed_mps: float | None = 2.0) -> None:
@@ -201,9 +202,9 @@ def test_a_clock_that_jumps_neither_reorders_nor_loses_and_is_told(box: Box) -> 
         box.fix(43.0 + k / 100, at=BOX + timedelta(seconds=k + 1))
         box.recorder.watch_clock()
         if k == 4:
-            box.clock.set(BOX - timedelta(days=3))
+            box.clock.at = BOX - timedelta(days=3)
         if k == 7:
-            box.clock.set(BOX + timedelta(days=2))
+            box.clock.at = BOX + timedelta(days=2)
     positions = box.facts(Position)
     assert [fact.lat_deg for fact in positions] == [43.0 + k / 100 for k in range(10)]
     assert [fact.at for fact in positions] == [BOX + timedelta(seconds=k + 1) for k in range(10)]

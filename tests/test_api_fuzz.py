@@ -26,7 +26,8 @@ from depot_api.app import depot_app
 from depot_api.roles import MACHINES, PEOPLE, ROLES
 from depot_api.store import Store
 
-from .people_depot import Scene, Watch
+from .clocks import ToldClock
+from .people_depot import NOW, Scene
 
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
@@ -40,7 +41,7 @@ class Served:
     """The depot as an application on a socket, with one caller of every role."""
 
     def __init__(self, store: Store) -> None:
-        self.scene = Scene(store, depot_app(store, clock=Watch()), Watch())
+        self.scene = Scene(store, depot_app(store, clock=ToldClock(NOW)), ToldClock(NOW))
         self.headers: dict[str | None, dict[str, str]] = {None: {}}
         for role in MACHINES:
             self.headers[role] = self.scene.machine(role).client["headers"]

@@ -24,7 +24,8 @@ from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
 from optimizer.evidence import REASONS, WHAT
 from tests.asking import Asking
 from tests.chromium import Chromium
-from tests.live_day import START, Watch, driven, matcher, position, published, put
+from tests.clocks import ToldClock
+from tests.live_day import START, driven, matcher, position, published, put
 
 NOW = START + timedelta(minutes=80)
 DASHBOARDS = Path(__file__).parent.parent / "dashboards"
@@ -35,7 +36,7 @@ class Scene:
     url: str
     store: Store
     cookie: str
-    clock: Watch
+    clock: ToldClock
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20 in Monaco, on a socket; T1 has driven, T2 is an hour late and never left."""
     matcher()  # compiled before the page waits for it
     monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
-    clock = Watch(NOW)
+    clock = ToldClock(NOW)
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW - timedelta(seconds=30)])
@@ -62,7 +63,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 class _LiveWithStreets(Live):
     """As with an area, on the small plan's own streets."""
 
-    def __init__(self, store: Store, clock: Watch, town: object) -> None:
+    def __init__(self, store: Store, clock: ToldClock, town: object) -> None:
         super().__init__(store, clock, None, matcher())
 
 
@@ -230,7 +231,7 @@ def test_every_word_is_there_in_both_languages_and_every_state_has_one() -> None
 
 
 def test_a_replay_needs_a_reason_and_a_day_within_its_term(tmp_path: Path) -> None:
-    clock = Watch(NOW)
+    clock = ToldClock(NOW)
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW])

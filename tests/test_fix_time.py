@@ -10,23 +10,9 @@ from hypothesis import strategies as st
 
 from onboard.fix_time import BUILT_AT, FURTHEST, ROLLOVER, BestTime, fix_time_fault
 
-from .test_sender import StandingClock
+from .clocks import ToldClock
 
 BOX = datetime(2026, 11, 20, 5, tzinfo=UTC)
-
-
-class SetClock(StandingClock):
-    """A box clock that somebody sets: its monotonic side goes on undisturbed."""
-
-    def __init__(self, at: datetime = BOX) -> None:
-        super().__init__()
-        self.set(at)
-
-    def set(self, at: datetime) -> None:
-        self._off = at - timedelta(seconds=self.gone_s)
-
-    def now(self) -> datetime:
-        return self._off + timedelta(seconds=self.gone_s)
 
 
 def test_a_fix_time_near_the_box_s_is_believed() -> None:
@@ -67,19 +53,19 @@ def test_whole_rollovers_are_never_believed(weeks: int, off: timedelta) -> None:
 
 
 def test_a_doubtful_time_is_replaced_by_the_box_s_and_flagged() -> None:
-    clock = SetClock()
+    clock = ToldClock(BOX)
     moment = BestTime(clock).of_fix(BOX + ROLLOVER)
     assert (moment.at, moment.box_at, moment.doubtful) == (BOX, BOX, True)
     assert BestTime(clock).of_fix(None).doubtful is False, "no time given is no false time"
 
 
 def test_the_best_time_is_carried_on_from_the_last_good_fix_whatever_the_box_shows() -> None:
-    clock = SetClock()
+    clock = ToldClock(BOX)
     best = BestTime(clock)
     true = BOX + timedelta(seconds=90)
     best.of_fix(true)
     clock.sleep(5)
-    clock.set(BOX - timedelta(hours=7))
+    clock.at = BOX - timedelta(hours=7)
     assert best.now().at == true + timedelta(seconds=5)
     assert best.now().box_at == BOX - timedelta(hours=7)
     clock.sleep(1)
@@ -88,7 +74,7 @@ def test_the_best_time_is_carried_on_from_the_last_good_fix_whatever_the_box_sho
 
 
 def test_a_box_that_woke_behind_what_it_knew_goes_on_from_there() -> None:
-    clock = SetClock(datetime(1970, 1, 1, tzinfo=UTC))
+    clock = ToldClock(datetime(1970, 1, 1, tzinfo=UTC))
     best = BestTime(clock, known_at=BOX)
     clock.sleep(10)
     assert best.now().at == BOX + timedelta(seconds=10)
@@ -96,7 +82,7 @@ def test_a_box_that_woke_behind_what_it_knew_goes_on_from_there() -> None:
 
 @pytest.mark.parametrize("year", [1970, 1999, 2050, 2105, 9999])
 def test_a_box_whose_clock_cannot_be_true_still_makes_times_that_a_fact_can_hold(year: int) -> None:
-    clock = SetClock(datetime(year, 1, 1, tzinfo=UTC))
+    clock = ToldClock(datetime(year, 1, 1, tzinfo=UTC))
     best = BestTime(clock)
     assert best.now().at == BUILT_AT
     assert best.known is None, "nothing to be noted for the next start"
@@ -107,18 +93,18 @@ def test_a_box_whose_clock_cannot_be_true_still_makes_times_that_a_fact_can_hold
 
 @pytest.mark.parametrize("jump_s", [7200.0, -86_400.0, 2.5, 1.8e9])
 def test_a_jump_of_the_clock_is_told_once(jump_s: float) -> None:
-    clock = SetClock(BOX)
+    clock = ToldClock(BOX)
     best = BestTime(clock)
     clock.sleep(100)
     assert best.jump_s() is None
-    clock.set(clock.now() + timedelta(seconds=jump_s))
+    clock.at = clock.now() + timedelta(seconds=jump_s)
     assert best.jump_s() == pytest.approx(jump_s)
     clock.sleep(1)
     assert best.jump_s() is None
 
 
 def test_a_clock_that_is_set_by_little_is_not_worth_a_word() -> None:
-    clock = SetClock()
+    clock = ToldClock(BOX)
     best = BestTime(clock)
-    clock.set(clock.now() + timedelta(seconds=1.5))
+    clock.at = clock.now() + timedelta(seconds=1.5)
     assert best.jump_s() is None

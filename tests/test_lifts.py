@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onboard.clock import SystemClock
 from onboard.lifts import LiftCase, Lifts, contact_line, open_lifts, sources_of
 from onboard.readings import LiftSeen
 from onboard.serial_line import SerialSettings
@@ -22,11 +23,6 @@ from onboard.tags import Tag, em4100_frame, long_frame, short_frame
 
 BIN = Tag(250, 12345678)
 OTHER = Tag(250, 87654321)
-
-
-class Clock:
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 def case(text: str) -> tuple[LiftCase, list]:
@@ -128,7 +124,7 @@ class Hearing:
 
 
 def test_two_readers_and_an_input_box_are_heard_over_their_lines(tmp_path: Path, ports: list[int]) -> None:
-    hearing = Hearing(open_lifts(f"fdxb-long:{tmp_path}/a,side=left ; contacts:{tmp_path}/b", Clock()))
+    hearing = Hearing(open_lifts(f"fdxb-long:{tmp_path}/a,side=left ; contacts:{tmp_path}/b", SystemClock()))
     a, b = ports
     for _ in range(5):
         os.write(a, b"\0" + long_frame(BIN))
@@ -146,7 +142,7 @@ def test_two_readers_and_an_input_box_are_heard_over_their_lines(tmp_path: Path,
 
 def test_tags_of_animals_are_passed_over_unless_accepted(tmp_path: Path, ports: list[int]) -> None:
     text = f"fdxb-short:{tmp_path}/a;fdxb-short:{tmp_path}/b,animals=yes"
-    hearing = Hearing(open_lifts(text, Clock()))
+    hearing = Hearing(open_lifts(text, SystemClock()))
     dog = Tag(250, 1, animal=True)
     os.write(ports[0], short_frame(dog) + short_frame(BIN))
     hearing.wait(lambda: hearing.told)
@@ -157,7 +153,7 @@ def test_tags_of_animals_are_passed_over_unless_accepted(tmp_path: Path, ports: 
 
 
 def test_who_listens_again_after_a_fault_finds_the_lines_open(tmp_path: Path, ports: list[int]) -> None:
-    lifts = open_lifts(f"em4100:{tmp_path}/a;contacts:{tmp_path}/b", Clock())
+    lifts = open_lifts(f"em4100:{tmp_path}/a;contacts:{tmp_path}/b", SystemClock())
 
     def lift(n: int) -> None:  # what stands on a line before it is opened is not heard
         while not all(line.state == "open" for line in lifts.lines):
@@ -174,7 +170,7 @@ def test_who_listens_again_after_a_fault_finds_the_lines_open(tmp_path: Path, po
 
 
 def test_125_khz_tags_are_told_in_hexadecimal(tmp_path: Path, ports: list[int]) -> None:
-    hearing = Hearing(open_lifts(f"em4100:{tmp_path}/a,side=rear", Clock()))
+    hearing = Hearing(open_lifts(f"em4100:{tmp_path}/a,side=rear", SystemClock()))
     os.write(ports[0], em4100_frame("0C000621A5") * 3)
     hearing.wait(lambda: hearing.told)
     hearing.close()
@@ -218,7 +214,7 @@ def test_what_the_command_line_says_is_read_whole() -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ValueError, match="must be") as caught:
-        open_lifts(text, Clock())
+        open_lifts(text, SystemClock())
     assert said in str(caught.value)
 
 

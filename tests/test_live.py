@@ -314,6 +314,21 @@ def test_the_days_report_lays_what_was_driven_beside_the_plan(store: Store) -> N
     assert [t.name for t in report.tours] == ["T1-matin", "T2-matin"], "in the plan's order: no ranking"
 
 
+def test_the_report_of_today_matches_nothing_that_is_matched_already(store: Store) -> None:
+    published(store)
+    put(store, [fact for k in (0, 1) for fact in driven(k) if fact.at < NOON])
+    live = live_at(store, NOON)
+    day, read = small_plan().date, live.matcher
+    whole = day_report(store, None, day, NOON, matcher())
+    live.matcher = None  # a tour that was matched again would have no streets
+    assert day_report(store, None, day, NOON, live=live) == whole
+    assert live.day is not None
+    live.day.slots[whole.tours[1].tour].behind_s = 0.0  # of this one the store knows more
+    assert day_report(store, None, day, NOON, live=live) != whole
+    live.matcher = read
+    assert day_report(store, None, day, NOON, live=live) == whole
+
+
 def test_the_report_of_a_day_without_a_plan_says_so(store: Store) -> None:
     report = day_report(store, None, small_plan().date)
     assert report.lines("en")[-1] == "No plan was published for this day."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -20,6 +22,7 @@ from fleet import Fact, Health, Lift, Position, fact_from_json, new_id
 from onboard.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, shown
 from ripeur import main
 
+ROOT = Path(__file__).parent.parent
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 FEW = 2 * 2**20  # bytes: some 6,000 positions
 
@@ -211,31 +214,19 @@ def test_refused_positions_make_room_first(tmp_path: Path) -> None:
         assert odd.id in {fact["id"] for fact, _ in outbox.refused()}
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 6 MB of our own, that can really be full."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("a full disk: mounting a small one needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def fill_disk(path: Path) -> None:
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(os.urandom(4096))
 
 
-def test_a_full_disk_is_survived_and_what_was_recorded_stays(small_disk: Path) -> None:
+def fill_a_disk_beside_an_outbox(disk: Path) -> None:
     """Another program fills the disk while the outbox is far from its quota."""
-    with closing(Outbox(small_disk / "outbox.db")) as outbox:
+    with closing(Outbox(disk / "outbox.db")) as outbox:
         before: list[Fact] = [position(s) if s % 20 else lift(s) for s in range(5000)]
         outbox.put_all(before)
-        assert (small_disk / "outbox.db.reserve").stat().st_size == RESERVE_BYTES
-        fill_disk(small_disk / "log")
+        assert (disk / "outbox.db.reserve").stat().st_size == RESERVE_BYTES
+        fill_disk(disk / "log")
         after: list[Fact] = []
         for s in range(5000, 9000, 20):
             batch: list[Fact] = [position(s + k) if k else lift(s) for k in range(20)]
@@ -246,9 +237,38 @@ def test_a_full_disk_is_survived_and_what_was_recorded_stays(small_disk: Path) -
         assert set(ids(after[-100:])) <= there
         assert outbox.counts().thinned > 0
         outbox.settle(ids(after[-100:]))
-        (small_disk / "log").unlink()
+        (disk / "log").unlink()
         outbox.put_all([position(9000 + s) for s in range(3000)])
         assert set(ids(after[:-100])) & there <= set(held(outbox)) | set(ids(before))
+
+
+#: A disk of 6 MB, gone with the process that mounted it.
+_ON_A_SMALL_DISK = """mount -t tmpfs -o size=6m tmpfs "$0" && echo mounted && exec "$1" -c '
+import sys; from pathlib import Path; from tests.test_outbox import fill_a_disk_beside_an_outbox as fill
+fill(Path(sys.argv[1]))' "$0"
+"""
+
+
+def test_a_full_disk_is_survived_and_what_was_recorded_stays(tmp_path: Path) -> None:
+    """As root, else as root of a user namespace. Skips only where the kernel allows neither."""
+    refusals = []
+    for more in ([], ["--user", "--map-root-user"]):
+        command = ["unshare", "--mount", *more, "sh", "-c", _ON_A_SMALL_DISK, str(tmp_path), sys.executable]
+        try:
+            child = subprocess.run(
+                command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "LC_ALL": "C"}, check=False
+            )
+        except FileNotFoundError as error:
+            refusals.append(str(error))
+            continue
+        if child.stdout.startswith("mounted"):
+            assert child.returncode == 0, child.stderr
+            return
+        refusals.append(child.stderr.strip())
+    told = f"a full disk: a small one cannot be mounted: {'; '.join(refusals)}"
+    if "CI" in os.environ and not all(re.search("not permitted|denied", why) for why in refusals):
+        pytest.fail(told)
+    pytest.skip(told)
 
 
 # --- a file gone bad ---------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from depot_api.tokens import make_token
 from fleet import Position
 
 from .asking import Asking
+from .clocks import ToldClock
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 #: traccar.org/osmand, its own example of the JSON form, at a place and a time of ours.
@@ -47,22 +48,8 @@ OWNTRACKS = {
 }  # fmt: skip
 
 
-class Still:
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic_s(self) -> float:
-        return 0.0
-
-    def sleep(self, s: float) -> None:
-        raise AssertionError(s)
-
-    def wait(self, event: threading.Event, s: float) -> bool:
-        raise AssertionError(s)
-
-
 def app_over(store: Store) -> FastAPI:
-    app = depot_app(store, clock=Still())
+    app = depot_app(store, clock=ToldClock(NOW))
     if not any(getattr(route, "path", "").startswith("/phones") for route in app.routes):
         app.include_router(phones.router)
     return app

@@ -12,26 +12,9 @@ from onboard.clock import DrillClock
 from onboard.receiver import Fix, Receiver
 from onboard.replay import Recording, csv_fixes, recorded
 
+from .clocks import ToldClock
+
 AT = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
-
-
-class ToldClock:
-    """A clock that goes only when somebody sleeps."""
-
-    def __init__(self, now: datetime) -> None:
-        self.start, self.gone_s = now, 0.0
-
-    def now(self) -> datetime:
-        return self.start + timedelta(seconds=self.gone_s)
-
-    def monotonic_s(self) -> float:
-        return self.gone_s
-
-    def sleep(self, s: float) -> None:
-        self.gone_s += s
-
-    def wait(self, event: object, s: float) -> bool:
-        raise AssertionError("nobody waits here")
 
 
 def fix(second: int, placed: bool = True) -> Fix:
@@ -41,11 +24,12 @@ def fix(second: int, placed: bool = True) -> Fix:
 
 
 def test_a_recording_comes_at_the_pace_of_the_clock_and_as_if_it_were_now() -> None:
-    clock = ToldClock(datetime(2030, 1, 1, tzinfo=UTC))
+    begin = datetime(2030, 1, 1, tzinfo=UTC)
+    clock = ToldClock(begin)
     receiver: Receiver = Recording([fix(0), fix(1), fix(7)], clock)
     seen = [(f.at, clock.now()) for f in receiver.fixes()]
     assert [at for at, _ in seen] == [now for _, now in seen]
-    assert [now - clock.start for _, now in seen] == [timedelta(seconds=k) for k in (0, 1, 7)]
+    assert [now - begin for _, now in seen] == [timedelta(seconds=k) for k in (0, 1, 7)]
     assert receiver.state() == "fix"
 
 

@@ -29,7 +29,8 @@ from depot_api.tokens import make_token, revoke
 from fleet import KINDS, new_id
 from ripeur import main
 
-from .people_depot import NOW, PASSWORD, Scene, Watch, scene
+from .clocks import ToldClock
+from .people_depot import NOW, PASSWORD, Scene, scene
 from .services import db_url, postgres_cluster, postgres_url
 
 __all__ = ["db_url", "postgres_cluster", "postgres_url", "scene"]
@@ -70,7 +71,7 @@ def test_positions_stay_two_months_outcomes_a_year_and_weighings_five(db_url: st
 def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
     old, new = NOW - 400 * DAY, NOW - DAY / 2
     with Store(db_url) as store:
-        depot = Depot(store, None, Watch(old))
+        depot = Depot(store, None, ToldClock(old))
         for at, name in ((old, "old"), (new, "new")):
             people.add(store, name, "planner", password=PASSWORD, now=at)
             looks.note(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
@@ -126,9 +127,37 @@ def test_a_clock_that_cannot_be_true_neither_costs_a_fact_its_term_nor_lengthens
     assert kinds(store) == {"position": 2, "ticket": 4}
 
 
+def test_a_fact_dated_in_the_future_is_kept_no_longer_than_one_that_was_dated_right(db_url: str) -> None:
+    """Also once the day that it is dated has come."""
+    with Store(db_url) as store:
+        store.add([fact("position", NOW + 60 * DAY, received=NOW), fact("position", NOW + DAY / 24, received=NOW)])
+        store.add([fact("position", NOW + 61 * DAY)])
+        assert run(store, TERMS, NOW + 61 * DAY) == {}
+        for dry in (True, False):
+            assert run(store, TERMS, NOW + 61 * DAY + DAY / 12, dry=dry) == {"positions": 2}
+        assert [f.at for f in store.facts()] == [NOW + 61 * DAY]
+
+
+def test_what_is_past_its_term_is_found_by_an_index(scene: Scene) -> None:
+    """Not by reading everything that is kept."""
+    parts = retention._fact_parts(scene.store, PURPOSES[0], NOW)
+    assert parts == []
+    scene.store.add([fact("position", NOW)])
+    used = []
+    with scene.store.read() as connection:
+        for table, past in retention._fact_parts(scene.store, PURPOSES[0], NOW):
+            query = select(table.c.seq).where(past).compile(connection, compile_kwargs={"literal_binds": True})
+            used.append(" ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")))
+    assert [plan.split("USING INDEX ")[1] for plan in used] == [
+        "facts_by_who (who=? AND kind=? AND at_us>? AND at_us<?)",
+        "facts_by_who (who=? AND kind=? AND at_us<?)",
+        "facts_ahead (who=? AND kind=? AND received_us<?)",
+    ]
+
+
 def test_what_goes_is_exactly_what_is_past_its_term(scene: Scene) -> None:
     terms = {kind: timedelta(days=purpose.days) for purpose in PURPOSES for kind in purpose.kinds}
-    aged = st.tuples(st.sampled_from(sorted(KINDS)), st.integers(0, 2_500), st.integers(0, 90))
+    aged = st.tuples(st.sampled_from(sorted(KINDS)), st.integers(0, 2_500), st.integers(-2_000, 90))
 
     @settings(max_examples=25, deadline=None)
     @given(st.lists(aged, max_size=40))
@@ -138,7 +167,11 @@ def test_what_goes_is_exactly_what_is_past_its_term(scene: Scene) -> None:
         rows = [fact(k, NOW - age * DAY, f"T{age % 3}", NOW - age * DAY + late * DAY / 24) for k, age, late in drawn]
         store.add(rows)
         gone = sum(run(store, TERMS, NOW).values())
-        wanted = [row.id for row, (k, age, _) in zip(rows, drawn, strict=True) if age * DAY <= terms[k]]
+        wanted = [
+            row.id
+            for row, (k, age, late) in zip(rows, drawn, strict=True)
+            if age * DAY - min(0, late) * DAY / 24 <= terms[k]
+        ]
         assert sorted(f.id for f in store.facts()) == sorted(wanted)
         assert gone == len(rows) - len(wanted)
 
@@ -185,7 +218,7 @@ def test_a_drills_clock_deletes_nothing(scene: Scene) -> None:
 
 
 def test_a_serving_depot_runs_by_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "SystemClock", Watch)
+    monkeypatch.setattr(retention, "SystemClock", ToldClock)
     scene.store.add([fact("position", NOW - 100 * DAY), fact("position", NOW)])
 
     async def one_night() -> None:

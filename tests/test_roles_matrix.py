@@ -21,7 +21,8 @@ from depot_api.roles import BOUND, MACHINES, PEOPLE, ROLES
 from depot_api.store import Store
 from depot_api.tokens import make_token
 
-from .people_depot import BOUND_TO, Watch
+from .clocks import ToldClock
+from .people_depot import BOUND_TO, NOW
 
 PAGE = Path(__file__).parent.parent / "docs" / "access.md"
 #: What stands in a path, by its parameter; a role that is bound asks for its own.
@@ -72,7 +73,7 @@ class Matrix:
     """A depot with one caller of every role, and a way to ask that waits for an answer's head only."""
 
     def __init__(self, store: Store, plan_folder: Path) -> None:
-        self.app: FastAPI = depot_app(store, clock=Watch(), settings=Settings(plan_folder=plan_folder))
+        self.app: FastAPI = depot_app(store, clock=ToldClock(NOW), settings=Settings(plan_folder=plan_folder))
         self.depot = self.app.state.depot
         self.tokens = {role: make_token(store, role, BOUND_TO.get(role, (role,))[0]) for role in MACHINES}
         for role in PEOPLE:

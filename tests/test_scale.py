@@ -16,15 +16,10 @@ from hypothesis import strategies as st
 from onboard.readings import LoadSeen
 from onboard.scale import SCALES, Decoder, checksum, format4_frame, format5_frame, gpvws_line, open_scale, scale_source
 
+from .clocks import ToldClock
+
 #: Rice Lake OB-350 manual, format 6; it prints XX for the sum, here is NMEA's.
 GPVWS = "GPVWS,01,+,15000,25000,15500,26000,NS0,GP0,164100,280210"
-
-
-class Still:
-    now_s = 0.0
-
-    def monotonic_s(self) -> float:
-        return self.now_s
 
 
 def decoder(text: str) -> Decoder:
@@ -145,14 +140,14 @@ def test_noise_never_breaks_a_scale_and_chunks_make_no_difference(
 def test_a_scale_that_repeats_itself_is_told_every_ten_seconds(tmp_path: Path) -> None:
     near, far = pty.openpty()
     tty.setraw(far)
-    clock, told = Still(), []
+    clock, told = ToldClock(), []
     scale = open_scale(f"format5:{os.ttyname(far)},baud=4800", clock)
     heard = threading.Event()
 
     def hear() -> None:
         for load in scale.readings():
             told.append(load.kg)
-            clock.now_s += 4.0
+            clock.gone_s += 4.0
             if len(told) == 2:
                 heard.set()
 
@@ -163,7 +158,7 @@ def test_a_scale_that_repeats_itself_is_told_every_ten_seconds(tmp_path: Path) -
     os.write(near, format5_frame(100) * 3)
     while not told:
         heard.wait(0.01)
-    clock.now_s += 6.0
+    clock.gone_s += 6.0
     os.write(near, b"noise" + format5_frame(200) * 2)
     assert heard.wait(10)
     scale.close()
@@ -186,7 +181,7 @@ def test_a_scale_that_repeats_itself_is_told_every_ten_seconds(tmp_path: Path) -
 )
 def test_what_cannot_be_meant_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ValueError, match="must be") as caught:
-        open_scale(text, Still())
+        open_scale(text, ToldClock())
     assert said in str(caught.value)
 
 

@@ -18,31 +18,11 @@ from onboard.errands import Errands
 from onboard.outbox import Outbox
 from onboard.sender import LONGEST_WAIT_S, Depot, DepotError, Sender, drain
 
+from .clocks import ToldClock
 from .fake_depot import FakeDepot, fake_depot
 from .gpsd_service import free_port
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
-
-
-class StandingClock(DrillClock):
-    """A clock that only the test moves: waits are noted and pass at once."""
-
-    def __init__(self) -> None:
-        super().__init__(START)
-        self.gone_s = 0.0
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.gone_s)
-
-    def monotonic_s(self) -> float:
-        return self.gone_s
-
-    def sleep(self, s: float) -> None:
-        self.gone_s += max(s, 0.0)
-
-    def wait(self, event: threading.Event, s: float) -> bool:
-        self.gone_s += max(s, 0.0)
-        return event.is_set()
 
 
 def position(second: int) -> Position:
@@ -78,7 +58,7 @@ def open_depot(url: str) -> Depot:
 
 
 def sender_of(outbox: Outbox, depot: FakeDepot, batch: int = 100) -> Sender:
-    return Sender(outbox, open_depot(depot.url), StandingClock(), Random(1), batch)
+    return Sender(outbox, open_depot(depot.url), ToldClock(START), Random(1), batch)
 
 
 def emptied(sender: Sender, most_steps: int = 400) -> int:
@@ -119,7 +99,7 @@ def test_a_lost_answer_neither_loses_nor_doubles_a_fact(
 
 def test_a_depot_that_is_not_there_is_asked_less_and_less_often(outbox: Outbox) -> None:
     put(outbox, 10)
-    sender = Sender(outbox, open_depot(f"http://127.0.0.1:{free_port()}"), StandingClock(), Random(1))
+    sender = Sender(outbox, open_depot(f"http://127.0.0.1:{free_port()}"), ToldClock(START), Random(1))
     waits = [sender.step() for _ in range(12)]
     assert 0.5 <= waits[0] <= 1.0
     assert all(LONGEST_WAIT_S / 2 <= wait <= LONGEST_WAIT_S for wait in waits[6:])
@@ -245,6 +225,36 @@ def test_a_picture_follows_the_fact_that_names_it(outbox: Outbox, depot: FakeDep
     assert outbox.photos() == []
 
 
+def test_a_picture_that_the_depot_will_never_take_is_set_aside_and_told(outbox: Outbox, depot: FakeDepot) -> None:
+    bad, good = outbox.put_photo(b"GIF89a"), outbox.put_photo(b"picture")
+    depot.plan = [415, 200, 200]  # the picture, what proves that it is the picture, the other one
+    sender = sender_of(outbox, depot)
+    for _ in range(4):
+        sender.clock.sleep(abs(sender.step()) + 700)
+    assert depot.photos == {good: b"picture"}
+    assert outbox.photos() == []
+    assert (outbox.counts().photos, outbox.counts().refused) == (0, 1)
+    assert [(fact, why[:10]) for fact, why in outbox.refused()] == [({"kind": "photo", "id": bad}, "depot: 415")]
+    assert outbox.photo(bad) == b"GIF89a"
+    assert outbox.put_photo(b"GIF89a") == bad, "taken once more"
+    assert outbox.photos() == [], "it would be refused once more"
+
+
+@pytest.mark.parametrize("plan", [[401], [403], [404], [408], [413], [429], [500], [415, 503], [415, 401]])
+def test_a_picture_is_kept_for_later_where_the_picture_is_not_the_cause(
+    outbox: Outbox, depot: FakeDepot, plan: list[int | str]
+) -> None:
+    name = outbox.put_photo(b"picture")
+    depot.plan = plan
+    sender = sender_of(outbox, depot)
+    sender.step()
+    assert outbox.photos() == [name]
+    assert outbox.refused() == []
+    sender.clock.sleep(700)
+    sender.step()
+    assert depot.photos == {name: b"picture"}
+
+
 def test_a_connection_that_was_closed_while_idle_is_opened_again_unnoticed(outbox: Outbox, depot: FakeDepot) -> None:
     sender = sender_of(outbox, depot)
     put(outbox, 1)
@@ -296,7 +306,7 @@ def test_the_tour_the_settings_and_the_messages_are_fetched_and_kept(outbox: Out
         "/tours/T%201?date=2026-11-20": (200, b'{"truck": "T 1", "version": 3, "legs": []}', '"v3"'),
         "/messages?truck=T%201": (200, message, None),
     }
-    clock = StandingClock()
+    clock = ToldClock(START)
     errands = Errands("T 1", outbox, open_depot(depot.url), clock)
     assert errands.area().bin_tags is None, "until it is known, the strictest"
     errands.run()
@@ -313,7 +323,7 @@ def test_the_tour_the_settings_and_the_messages_are_fetched_and_kept(outbox: Out
 
 def test_a_stranger_s_answer_is_no_settings(outbox: Outbox, depot: FakeDepot) -> None:
     depot.answers = {"/settings/T1": (200, b"<html>hotel</html>", None)}
-    Errands("T1", outbox, open_depot(depot.url), StandingClock()).run()
+    Errands("T1", outbox, open_depot(depot.url), ToldClock(START)).run()
     assert outbox.note("settings") is None
     with pytest.raises(DepotError, match="not JSON"):
         open_depot(depot.url).get("/settings/T1").json()

@@ -17,20 +17,7 @@ import serial.rfc2217
 
 from onboard.serial_line import LAST_RETRY_S, SerialLine, SerialSettings
 
-
-class Hours:
-    """A clock that only moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.slept: list[float] = []
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def sleep(self, s: float) -> None:
-        self.slept.append(s)
-        self.now_s += s
+from .clocks import ToldClock
 
 
 def read_until(line: SerialLine, wanted: bytes, tries: int = 100) -> bytes:
@@ -79,8 +66,8 @@ def test_a_port_at_the_indicators_own_settings_is_read_and_written(tmp_path: Pat
 
 
 def test_a_port_unplugged_says_so_and_is_read_again_once_back(tmp_path: Path) -> None:
-    hours = Hours()
-    line = SerialLine(str(tmp_path / "lift"), wait_s=0.05, monotonic_s=hours.monotonic_s, sleep=hours.sleep)
+    clock = ToldClock()
+    line = SerialLine(str(tmp_path / "lift"), wait_s=0.05, monotonic_s=clock.monotonic_s, sleep=clock.sleep)
     with plugged(tmp_path / "lift") as near:
         line.read()
         os.write(near, b"one")
@@ -99,11 +86,11 @@ def test_a_port_unplugged_says_so_and_is_read_again_once_back(tmp_path: Path) ->
 
 
 def test_a_port_that_is_not_there_is_tried_less_and_less_often(tmp_path: Path) -> None:
-    hours = Hours()
-    line = SerialLine(str(tmp_path / "none"), wait_s=LAST_RETRY_S, monotonic_s=hours.monotonic_s, sleep=hours.sleep)
+    clock = ToldClock()
+    line = SerialLine(str(tmp_path / "none"), wait_s=LAST_RETRY_S, monotonic_s=clock.monotonic_s, sleep=clock.sleep)
     for _ in range(20):
         assert line.read() == b""
-    assert hours.slept[:8] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert clock.slept[:8] == [0.5, 1, 2, 4, 8, 16, 30, 30]
     assert line.state == "lost"
     line.close()
 
@@ -118,9 +105,9 @@ def test_two_programs_never_share_a_port(tmp_path: Path) -> None:
 
 
 def test_what_a_converter_sent_before_it_hung_up_is_not_lost(listener: socket.socket) -> None:
-    hours = Hours()
+    clock = ToldClock()
     host, port = listener.getsockname()
-    with SerialLine(f"socket://{host}:{port}", wait_s=0.2, monotonic_s=hours.monotonic_s, sleep=hours.sleep) as line:
+    with SerialLine(f"socket://{host}:{port}", wait_s=0.2, monotonic_s=clock.monotonic_s, sleep=clock.sleep) as line:
         line.read()
         peer, _ = listener.accept()
         peer.sendall(b"\x02 24580 \r")
@@ -173,8 +160,8 @@ def test_a_port_served_by_rfc_2217_gets_the_settings_asked_for(listener: socket.
 
 
 def test_lines_come_whole_and_half_a_line_before_a_loss_is_dropped(tmp_path: Path) -> None:
-    hours = Hours()
-    line = SerialLine(str(tmp_path / "port"), wait_s=0.05, monotonic_s=hours.monotonic_s, sleep=hours.sleep)
+    clock = ToldClock()
+    line = SerialLine(str(tmp_path / "port"), wait_s=0.05, monotonic_s=clock.monotonic_s, sleep=clock.sleep)
     lines = line.lines()
     with plugged(tmp_path / "port") as near:
         assert next(lines) == b""

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 
 from fleet import Leg, Lift, Position, Task, Tour, fact_from_json
-from onboard.course import Course, Spot, course_of, course_of_published, metres, streets_of, way_round
+from onboard.course import Course, course_of, course_of_published, streets_of, way_round
 from onboard.drive import Drive
 from onboard.gnss import Receiver
+from onboard.ground import Spot, metres
 from onboard.motion import XY, Halt, move
 from onboard.simulate import Model, drive
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.fix_time import Moment
+from onboard.ground import metres
 from onboard.receiver import Fix
-from onboard.thinning import EVERY_FIX, Measures, Seen, Thinning, metres
+from onboard.thinning import EVERY_FIX, Measures, Seen, Thinning
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 DEG_PER_M = 1 / 111_195

@@ -33,25 +33,7 @@ from onboard.vehicle_bus import (
     open_vehicle_bus,
 )
 
-
-class Clock:
-    """A clock that the test moves."""
-
-    now_s = 0.0
-
-    def now(self) -> object:
-        raise AssertionError("no reading needs the time of day")
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def sleep(self, s: float) -> None:
-        self.now_s += s
-
-    def wait(self, event: threading.Event, s: float) -> bool:
-        self.now_s += s
-        time.sleep(0.001)
-        return event.is_set()
+from .clocks import ToldClock
 
 
 def raw(group: int, data: str) -> can.Message:
@@ -162,17 +144,17 @@ class Listening:
 
 
 def test_a_bus_is_told_every_ten_seconds_and_when_the_pto_changes_and_nothing_is_sent(truck: can.BusABC) -> None:
-    clock = Clock()
+    clock = ToldClock()
     listening = Listening(VehicleBus(bus_source(f"virtual:{truck.channel_id}"), clock, wait_s=0.01))
     truck.send(message_of(CCVS, {"wheel_speed_mps": 2560, "pto_state": 0}))
     listening.wait(lambda: len(listening.told) == 1)
-    clock.now_s = 3.0
+    clock.gone_s = 3.0
     for _ in range(30):
         truck.send(message_of(CCVS, {"wheel_speed_mps": 2560, "pto_state": 0}))
         truck.send(raw(61444, "FF FF FF 00 20 FF FF FF"))  # engine speed, which nobody asked for
     truck.send(message_of(CCVS, {"wheel_speed_mps": 0, "pto_state": 5}))
     listening.wait(lambda: len(listening.told) == 2)
-    clock.now_s = 13.0
+    clock.gone_s = 13.0
     truck.send(message_of(CCVS, {"wheel_speed_mps": 0, "pto_state": 5}))
     listening.wait(lambda: len(listening.told) == 3)
     listening.close()
@@ -193,7 +175,7 @@ def test_a_bus_that_goes_is_opened_again(truck: can.BusABC) -> None:
             raise can.CanInitializationError("no such device")
         return can.Bus(interface=source.interface, channel=source.channel)
 
-    listening = Listening(VehicleBus(bus_source(f"virtual:{truck.channel_id}"), Clock(), opened, wait_s=0.01))
+    listening = Listening(VehicleBus(bus_source(f"virtual:{truck.channel_id}"), ToldClock(), opened, wait_s=0.01))
     assert listening.bus.why == "no such device"
     truck.send(message_of(HOURS, {"engine_h": 20}))
     listening.wait(lambda: listening.told)
@@ -209,9 +191,9 @@ def test_a_recording_is_replayed_at_its_own_pace(tmp_path: Path) -> None:
             message = message_of(CCVS, {"wheel_speed_mps": 256 * s, "pto_state": 5 * (s >= 17)})
             message.timestamp = 1_000.0 + s
             log.on_message_received(message)
-    clock = Clock()
+    clock = ToldClock()
     told = [
-        (round(clock.now_s), seen.speed_mps, seen.pto) for seen in open_vehicle_bus(f"log:{path}", clock).readings()
+        (round(clock.gone_s), seen.speed_mps, seen.pto) for seen in open_vehicle_bus(f"log:{path}", clock).readings()
     ]
     assert told == [(0, 0.0, False), (10, 2.7778, False), (17, 4.7222, True), (27, 7.5, True)]
 
@@ -228,13 +210,13 @@ def test_a_recording_is_replayed_at_its_own_pace(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ValueError, match="must be") as caught:
-        open_vehicle_bus(text, Clock())
+        open_vehicle_bus(text, ToldClock())
     assert said in str(caught.value)
 
 
 def test_a_recording_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        open_vehicle_bus(f"log:{tmp_path}/none.asc", Clock())
+        open_vehicle_bus(f"log:{tmp_path}/none.asc", ToldClock())
 
 
 def test_the_code_of_the_bus_never_sends() -> None:

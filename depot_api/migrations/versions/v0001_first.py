@@ -1,4 +1,4 @@
-"""The first tables: facts and who sent them, plans and tours, photos, tokens, users, sessions, looks."""
+"""The first tables, all of them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def upgrade() -> None:
     )
     op.create_index("facts_by_id", "facts", ["id", "who"], unique=True)
     op.create_index("facts_by_who", "facts", ["who", "kind", "at_us"])
+    ahead = sa.text("at_us > received_us")
+    op.create_index("facts_ahead", "facts", ["who", "kind", "received_us"], sqlite_where=ahead, postgresql_where=ahead)
     op.create_table(
         "sources",
         sa.Column("who", sa.Text, primary_key=True),
@@ -85,6 +87,7 @@ def upgrade() -> None:
         sa.Column("csrf", sa.Text, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
         sa.Column("expires_us", sa.BigInteger, nullable=False),
+        sa.Column("seen_us", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "looks",
@@ -96,3 +99,56 @@ def upgrade() -> None:
         sa.Column("why", sa.Text, nullable=False),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "attempts",
+        sa.Column("id", seq, primary_key=True, autoincrement=True),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("attempts_by_key", "attempts", ["key", "at_us"])
+    op.create_table(
+        "services",
+        sa.Column("date", sa.Text, primary_key=True),
+        sa.Column("tour", sa.Text, primary_key=True),
+        sa.Column("task", sa.Text, primary_key=True),
+        sa.Column("truck", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "paces",
+        sa.Column("year", sa.Integer, primary_key=True),
+        sa.Column("what", sa.Text, primary_key=True),
+        sa.Column("street_class", sa.Text, primary_key=True),
+        sa.Column("hour", sa.Integer, primary_key=True),
+        sa.Column("seconds", sa.BigInteger, nullable=False),
+        sa.Column("metres", sa.BigInteger, nullable=False),
+        sa.Column("times", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "distilled",
+        sa.Column("date", sa.Text, primary_key=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "deletions",
+        sa.Column("id", seq, primary_key=True, autoincrement=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "objections",
+        sa.Column("id", seq, primary_key=True, autoincrement=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("date", sa.Text, nullable=False),
+        sa.Column("tour", sa.Text, nullable=False),
+        sa.Column("task", sa.Text, nullable=False),
+        sa.Column("user", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("objections_by_date", "objections", ["date"])

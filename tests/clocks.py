@@ -1,0 +1,39 @@
+"""A clock that only the test moves."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+#: What it shows where a test does not say.
+MORNING = datetime(2026, 11, 20, 5, tzinfo=UTC)
+
+
+class ToldClock:
+    """Waits pass at once. ``at`` may be set as a machine's clock is; ``gone_s`` never jumps and knows nothing of it."""
+
+    def __init__(self, at: datetime = MORNING) -> None:
+        self._zero, self.gone_s = at, 0.0
+        self.slept: list[float] = []
+
+    @property
+    def at(self) -> datetime:
+        return self._zero + timedelta(seconds=self.gone_s)
+
+    @at.setter
+    def at(self, at: datetime) -> None:
+        self._zero = at - timedelta(seconds=self.gone_s)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.gone_s
+
+    def sleep(self, s: float) -> None:
+        self.slept.append(s)
+        self.gone_s += max(s, 0.0)
+
+    def wait(self, event: threading.Event, s: float) -> bool:
+        self.sleep(s)
+        return event.is_set()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import depot_api.commands
 import onboard.commands
+import optimizer.bench.commands
 import weighbridge.commands
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
@@ -38,7 +39,7 @@ EXIT_CODES = (
 )
 DEMO_BUDGET_S = 60.0
 #: Those of optimizer.search, which is not loaded for a --help.
-ENGINES = ("ortools", "ortools-alone", "plain")
+ENGINES = ("ripeur", "ortools", "ortools-alone", "plain", "pyvrp")
 MOST_TRUCKS = 100  # more, or fewer, than the fleet in a what-if
 
 
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_area_show)
 
     _drop_off_parser(commands)
-    for package in (onboard.commands, weighbridge.commands, depot_api.commands):
+    for package in (onboard.commands, weighbridge.commands, depot_api.commands, optimizer.bench.commands):
         package.add_to(commands)
 
     demo = commands.add_parser("demo", help="plan the next working day of an area, then serve the result")
@@ -148,8 +149,12 @@ def _search_options(parser: argparse.ArgumentParser, budget_s: float) -> None:
     )
     parser.add_argument("--seed", type=_whole(0), default=1, help="of our own search; OR-Tools has none")
     parser.add_argument(
+        "--cores", type=_whole(1, 64), default=len(os.sched_getaffinity(0)), metavar="N", help="searches side by side"
+    )
+    parser.add_argument(
         "--engine", default=ENGINES[0], metavar="ENGINE",
-        help="ortools (the default): our search, then OR-Tools; ortools-alone: OR-Tools only; plain: our search only",
+        help="ripeur (the default): our search; ortools: OR-Tools behind a first search; ortools-alone: OR-Tools only; "
+        "plain: ruin and recreate without compiled code; pyvrp: to compare with (an extra)",
     )  # fmt: skip
     _language_option(parser, "of maps, sheets and messages (the area's language)")
 
@@ -226,7 +231,7 @@ def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
     asked_to_stop = _Stop(text("stopping", lang))
     with asked_to_stop:
         found = Day.of(town, day)
-        solution = solved(found, None, args.budget, args.seed, args.engine, teller.search, asked_to_stop)
+        solution = solved(found, None, args.budget, args.seed, args.engine, teller.search, asked_to_stop, args.cores)
         plan = plan_of(found, solution, seed=args.seed, engine=args.engine, version=version("ripeur"))
         teller.done()
         code = _judged(plan, town, args.out, stage, lang)  # Ctrl-C now must not cost the plan either
@@ -367,7 +372,7 @@ def _what_if(
         town = with_area(base.town, with_trucks(base.town.area, change)) if change else base.town
         other = Day.of(town, base.date)
         start = carried_over(solution, base, other)
-        after = solved(other, start, args.budget, args.seed, args.engine, teller.search, stop)
+        after = solved(other, start, args.budget, args.seed, args.engine, teller.search, stop, args.cores)
         teller.done()
         if stop():  # a search cut short would say what an impatient planner costs, not a truck
             return

@@ -42,9 +42,10 @@ def solved(
     engine: str,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
+    cores: int = 1,
 ) -> Solution:
     """A day's search, with reasons made exact: with nobody on duty it is the truck that is missing, not the time."""
-    solution = solve(day.problem, start, budget_s, seed, progress, engine, stop)
+    solution = solve(day.problem, start, budget_s, seed, progress, engine, stop, cores)
     if day.shifts:
         return solution
     return replace(solution, unserved=tuple((index, "NO_TRUCK") for index, _ in solution.unserved))

@@ -78,7 +78,8 @@ class ProblemShift:
     ``capacity``: one bound per load dimension (``inf`` where the truck has no such bound). The shift begins at
     ``start_s`` exactly, drives out after ``start_service_s``, and ends at most ``length_s + overtime_s`` later,
     ``end_service_s`` and breaks included. It comes home empty: the last visit is an unloading when anything was loaded.
-    ``travel``: which matrix is this truck's.
+    ``travel``: which matrix is this truck's. ``most_load``, ``most_tasks``: what it may load (per dimension) and serve
+    in the whole shift, unloadings or not. ``lunch``: (opens, closes, length): a rest that begins inside these hours.
     """
 
     id: str
@@ -98,6 +99,9 @@ class ProblemShift:
     eur_per_s: float
     overtime_eur_per_s: float
     eur_per_m: float
+    most_load: tuple[float, ...] | None = None
+    most_tasks: int | None = None
+    lunch: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,8 @@ class Problem:
                     **s,
                     "capacity": tuple(np.inf if c is None else c for c in s["capacity"]),
                     "breaks": tuple(BreakRule(**b) for b in s["breaks"]),
+                    "most_load": None if s.get("most_load") is None else tuple(s["most_load"]),
+                    "lunch": None if s.get("lunch") is None else tuple(s["lunch"]),
                 }
             )
             for s in j["shifts"]

@@ -63,6 +63,7 @@ class _Route:
 class _Rest:
     before: int  # the drive towards this visit; the number of visits = the drive home
     length_s: float
+    opens_s: float = -inf  # a lunch does not begin earlier: the truck waits
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ def schedule(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> Sch
     if not visits:
         return Schedule((), ())
     route = _Route.of(problem, problem.shifts[shift_index], visits)
-    clock = _best(route, rests=())
+    clock = _best(route, rests=()) if route.shift.lunch is None else _with_lunch(route, route.shift.lunch)
     broken = dict.fromkeys([*_load_faults(problem, shift_index, visits), *clock.broken])
     return Schedule(_events(route, clock), tuple(broken))
 
@@ -141,7 +142,7 @@ def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
         return plain
     rest_s = max(rule.break_s for rule in due)
     if any(rest.length_s < rest_s for rest in rests):  # with rests, it waits so long that more is due
-        return _best(route, tuple(_Rest(rest.before, rest_s) for rest in rests))
+        return _best(route, tuple(_Rest(rest.before, max(rest_s, rest.length_s), rest.opens_s) for rest in rests))
     latest = [(0 if rule.basis == "work" else 1, rule.latest_s - ROUNDING_S) for rule in due]
 
     def in_time(since: tuple[float, float]) -> bool:
@@ -173,17 +174,38 @@ def _best(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
     return best
 
 
+def _with_lunch(route: _Route, lunch: tuple[float, float, float]) -> _Clock:
+    """The best clock with a lunch that begins inside its hours; where none can, ``BREAK_MISSING``."""
+    opens_s, closes_s, length_s = lunch
+    plain = _pass(route, ())
+    free_s = [route.shift.start_s + route.shift.start_service_s]
+    free_s += [begin + stop.takes_s for begin, stop in zip(plain.begins_s, route.stops, strict=True)]
+    possible = [p for p, at in enumerate(free_s) if at <= closes_s]
+    early = [p for p in possible if free_s[p] < opens_s]
+    best: _Clock | None = None
+    for p in [*possible[len(early) :], *early[-1:], *early[-2::-1]]:
+        clock = _best(route, (_Rest(p, length_s, opens_s),))
+        if best is None or clock.rank < best.rank:
+            best = clock
+        if not best.broken and p in early[-1:]:  # what waits longer is no better
+            break
+    if best is None:
+        plain.broken["BREAK_MISSING"] = None
+        return plain
+    return best
+
+
 def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
     """The clock of a route with exactly these rests."""
     clock, shift = _Clock(rests), route.shift
     since, begins_s, waits_s = clock.since, clock.begins_s, clock.waits_s
-    rest_s = {rest.before: rest.length_s for rest in rests}
+    rest_at = {rest.before: rest for rest in rests}
     now = shift.start_s + shift.start_service_s
     work, driving, all_driving = shift.start_service_s, 0.0, 0.0  # the first two since the last rest
     for p, stop in enumerate(route.stops):
         since.append((work, driving))
-        if p in rest_s:
-            now += rest_s[p]
+        if p in rest_at:
+            now = max(now, rest_at[p].opens_s) + rest_at[p].length_s
             work = driving = 0.0
         drive_s = route.drives_s[p]
         now += drive_s
@@ -202,14 +224,14 @@ def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
         now = begin + stop.takes_s
     since.append((work, driving))
     home = len(route.stops)
-    if home in rest_s:
-        now += rest_s[home]
+    if home in rest_at:
+        now = max(now, rest_at[home].opens_s) + rest_at[home].length_s
         work = driving = 0.0
     drive_s = route.drives_s[home]
     clock.tail = (work + drive_s + shift.end_service_s, driving + drive_s)
     clock.driving_s = all_driving + drive_s
     clock.end_s = now + drive_s + shift.end_service_s
-    clock.work_s = clock.end_s - shift.start_s - sum(rest_s.values())
+    clock.work_s = clock.end_s - shift.start_s - sum(rest.length_s for rest in rests)
     if route.cut:
         clock.broken["UNREACHABLE"] = None
     if (
@@ -223,13 +245,14 @@ def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
 
 def _events(route: _Route, clock: _Clock) -> tuple[Event, ...]:
     shift = route.shift
-    rest_s = {rest.before: rest.length_s for rest in clock.rests}
+    rest_at = {rest.before: rest for rest in clock.rests}
     now = shift.start_s + shift.start_service_s
     events = [Event("service", shift.start_s, now)]
     for p, drive_s in enumerate(route.drives_s):
-        if p in rest_s:
-            events.append(Event("break", now, now + rest_s[p]))
-            now += rest_s[p]
+        if p in rest_at:
+            now = max(now, rest_at[p].opens_s)
+            events.append(Event("break", now, now + rest_at[p].length_s))
+            now += rest_at[p].length_s
         home = p == len(route.stops)
         if drive_s > 0:
             events.append(Event("drive", now, now + drive_s, None if home else p))
@@ -261,6 +284,7 @@ def place_of(problem: Problem, visit: Visit) -> int:
 def _load_faults(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> list[str]:
     shift = problem.shifts[shift_index]
     load = [0.0] * len(problem.dimensions)
+    whole = [0.0] * len(problem.dimensions)
     faults: list[str] = []
     for visit in visits:
         if visit.kind == "unload":
@@ -271,8 +295,14 @@ def _load_faults(problem: Problem, shift_index: int, visits: Sequence[Visit]) ->
         if shift_index not in task.shifts:
             faults.append("NO_TRUCK")
         load = [a + b for a, b in zip(load, task.load, strict=True)]
+        whole = [a + b for a, b in zip(whole, task.load, strict=True)]
         if any(q > c + _EPS for q, c in zip(load, shift.capacity, strict=True)):
             faults.append("OVER_LOAD")
+    tasks = sum(visit.kind == "task" for visit in visits)
+    if (shift.most_load is not None and any(q > c + _EPS for q, c in zip(whole, shift.most_load, strict=True))) or (
+        shift.most_tasks is not None and tasks > shift.most_tasks
+    ):
+        faults.append("OVER_LOAD")
     if any(q > _EPS for q in load):
         faults.append("OVER_LOAD")
     return faults

@@ -1,8 +1,8 @@
 """The door to every search: a problem in, a plan out, at a given time.
 
-Engines, all from our first plan: ``ortools`` (ruin and recreate, then OR-Tools routing for the last quarter of the
-time), ``ortools-alone`` (OR-Tools all the time: to compare with) and ``plain`` (ruin and recreate alone). Others come
-behind the same door by a line in ``ENGINES``. Measured by ``tests/bench/bench_search.py``.
+Engines: ``ripeur`` (the default: compiled ruin and recreate with recombination, docs/search.md), ``ortools`` and, to
+compare with, ``ortools-alone`` and ``pyvrp``; ``plain`` is ruin and recreate without compiled code. Others come behind
+the same door by a line in ``ENGINES``. Measured by ``ripeur bench`` and ``tests/bench/bench_search.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
 from types import FrameType
 
@@ -21,12 +22,25 @@ from optimizer.problem import Problem, Solution
 from optimizer.recreate import Watch, improve
 from optimizer.repair import repair
 from optimizer.routing import improve_by_routing
+from optimizer.ruin_recreate import engine as ruin_recreate
 from optimizer.terms import Terms
 
 #: Told (phase, best cost so far in € or None, seconds left) about twice a second.
 Progress = Callable[[str, float | None, float], None]
-#: (problem, feasible start, time.monotonic() to end at, seed, watch per phase, terms) -> a plan not worse than that
-Engine = Callable[[Problem, Solution, float, int, Callable[[str], Watch], Terms], Solution]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is to be done: until ``time.monotonic()`` is ``until``, or ``iterations`` steps of each of ``cores``."""
+
+    until: float
+    seed: int
+    cores: int = 1
+    iterations: int | None = None
+
+
+#: (problem, start or None, effort, watch per phase) -> a plan feasible by the clock, not worse than a feasible start
+Engine = Callable[[Problem, Solution | None, Effort, Callable[[str], Watch]], Solution]
 
 #: Of the time left after the first plan. Measured (docs/benchmarks.md), OR-Tools finds hardly anything that ruin and
 #: recreate has not found, and less by itself.
@@ -39,20 +53,26 @@ def solve(
     budget_s: float,
     seed: int,
     progress: Progress | None = None,
-    engine: str = "ortools",
+    engine: str = "ripeur",
     stop: Callable[[], bool] | None = None,
+    cores: int = 1,
+    iterations: int | None = None,
 ) -> Solution:
     """The best plan found in ``budget_s`` (obeyed within 5 % from 10 s on; a first plan is made in any case).
 
-    ``start``: a plan to begin from (repaired first, never returned worsened), or None. ``seed`` is our own
-    construction's and search's; OR-Tools has none, so its engines may answer differently twice, as any engine may
-    when the clock ends it elsewhere. ``stop`` returning True, or Ctrl-C, ends the search with the best plan so far.
-    Every route of the answer is feasible by ``optimizer.schedule``. ValueError: an unknown engine, a negative budget.
+    ``start``: a plan to begin from (repaired first, never returned worsened), or None. ``cores`` and ``iterations``
+    (per core, in place of the budget; with one core the same seed then gives the same plan twice) are for ``ripeur``.
+    OR-Tools has no seed, so its engines may answer differently twice, as any engine may when the clock ends it
+    elsewhere. ``stop`` returning True, or Ctrl-C, ends the search with the best plan so far. Every route of the answer
+    is feasible by ``optimizer.schedule``. What a machine compiles the first time is not counted as budget. ValueError:
+    an unknown engine, a negative budget, fewer cores than one.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine = {engine!r}, must be one of {', '.join(ENGINES)}")
     if not budget_s >= 0:
         raise ValueError(f"budget_s = {budget_s!r}, must be 0 or more")
+    if cores < 1 or (iterations is not None and iterations < 0):
+        raise ValueError(f"cores = {cores}, iterations = {iterations}, must be at least 1 and 0")
     until = time.monotonic() + budget_s
     with _interrupted() as interrupted:
 
@@ -67,36 +87,60 @@ def solve(
         watch("construct")(inf)
         if not problem.tasks or not problem.shifts:
             return construct(problem, seed)
-        terms = Terms(problem)
-        best = construct(problem, seed, until, terms) if start is None else repair(problem, start, terms)
-        if not watch("construct")(cost_eur(problem, best)) and time.monotonic() < until:
-            best = ENGINES[engine](problem, best, until, seed, watch, terms)
+        best = ENGINES[engine](problem, start, Effort(until, seed, cores, iterations), watch)
         watch("done")(cost_eur(problem, best))
         return best
 
 
-def _ortools(
-    problem: Problem, start: Solution, until: float, seed: int, watch: Callable[[str], Watch], terms: Terms
-) -> Solution:
+def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    return ruin_recreate.improve(
+        problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations
+    )
+
+
+def _ortools(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    terms, first, going_on = _first(problem, start, effort, watch)
+    if not going_on:
+        return first
     now = time.monotonic()
-    quick = improve(problem, start, now + (until - now) * (1 - ORTOOLS_SHARE), seed, watch("improve"), terms)
-    best = improve_by_routing(problem, quick, until, seed, watch("ortools"), terms)
-    return improve(problem, best, until, seed + 1, watch("improve"), terms)  # what OR-Tools leaves of its time
+    soon = now + (effort.until - now) * (1 - ORTOOLS_SHARE)
+    quick = improve(problem, first, soon, effort.seed, watch("improve"), terms)
+    best = improve_by_routing(problem, quick, effort.until, effort.seed, watch("ortools"), terms)
+    return improve(problem, best, effort.until, effort.seed + 1, watch("improve"), terms)  # what OR-Tools leaves
 
 
-def _ortools_alone(
-    problem: Problem, start: Solution, until: float, seed: int, watch: Callable[[str], Watch], terms: Terms
-) -> Solution:
-    return improve_by_routing(problem, start, until, seed, watch("ortools"), terms)
+def _ortools_alone(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    terms, first, going_on = _first(problem, start, effort, watch)
+    if not going_on:
+        return first
+    return improve_by_routing(problem, first, effort.until, effort.seed, watch("ortools"), terms)
 
 
-def _plain(
-    problem: Problem, start: Solution, until: float, seed: int, watch: Callable[[str], Watch], terms: Terms
-) -> Solution:
-    return improve(problem, start, until, seed, watch("improve"), terms)
+def _plain(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    terms, first, going_on = _first(problem, start, effort, watch)
+    return improve(problem, first, effort.until, effort.seed, watch("improve"), terms) if going_on else first
 
 
-ENGINES: dict[str, Engine] = {"ortools": _ortools, "ortools-alone": _ortools_alone, "plain": _plain}
+def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    from optimizer.bench.pyvrp_engine import improve_by_pyvrp  # an extra of its own, to compare with
+
+    _, first, going_on = _first(problem, start, effort, watch)
+    return improve_by_pyvrp(problem, first, effort.until, effort.seed) if going_on else first
+
+
+def _first(
+    problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]
+) -> tuple[Terms, Solution, bool]:
+    """A first feasible plan, and whether there is time to go on."""
+    terms = Terms(problem)
+    first = construct(problem, effort.seed, effort.until, terms) if start is None else repair(problem, start, terms)
+    asked = watch("construct")(cost_eur(problem, first))
+    return terms, first, not asked and time.monotonic() < effort.until
+
+
+ENGINES: dict[str, Engine] = {
+    "ripeur": _ripeur, "ortools": _ortools, "ortools-alone": _ortools_alone, "plain": _plain, "pyvrp": _pyvrp,
+}  # fmt: skip
 
 
 @contextmanager

@@ -24,7 +24,7 @@ MAY = {
 }
 #: Outside libraries that live in one file each, or in two that share a drawing.
 ALONE = {
-    "ortools": {"optimizer/routing.py"},
+    "ortools": {"optimizer/routing.py", "optimizer/ruin_recreate/recombine.py"},
     "pyroutingkit": {"optimizer/roads.py"},
     "folium": {"dashboards/map.py"},
     "fpdf": {"dashboards/sheets.py", "dashboards/drawing.py", "weighbridge/ticket.py"},
@@ -33,7 +33,8 @@ ALONE = {
     "can": {"onboard/vehicle_bus.py"},
     "authlib": {"depot_api/oidc.py"},
     "argon2": {"depot_api/passwords.py"},
-    "numba": {"optimizer/match_kernels.py"},
+    "numba": {"optimizer/match_kernels.py", "optimizer/ruin_recreate/kernels.py"},
+    "pyvrp": {"optimizer/bench/pyvrp_engine.py"},
     "osmnx": {"optimizer/overpass.py"},
 }
 #: The checker judges the search: it may not know it, nor the road graph.

@@ -1,0 +1,64 @@
+"""Two compartments (Abdulkader, Gajpal and ElMekkawy 2015): customers with two demands, Euclidean, no rounding.
+
+First row: depot's number, x, y, the compartments' capacities, customers, route time, service time; then a row per
+customer: number, x, y, demands. A unit of length is 100 s, so that travel is exact to a thousandth (rounded up).
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from optimizer.bench.instance import Instance
+from optimizer.bench.network import DAY
+from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
+from optimizer.bench.solution_file import Tokens
+from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask
+
+S_PER_UNIT = 100.0
+NO_LIMIT = 999_999
+
+
+def read(path: Path) -> Instance:
+    """ValueError: the file, the line and what is not as the format has it."""
+    lines = path.read_text(encoding="latin-1").splitlines()
+    rows = [_numbers(path, i, line) for i, line in enumerate(lines, start=1) if line.strip()]
+    if not rows or len(rows[0]) < 8 or len(rows) < 2:
+        raise ValueError(
+            f"{path.name}: line 1: must give depot, x, y, two capacities, customers, route time, service time"
+        )
+    head, customers = rows[0], rows[1:]
+    capacity, limit, serve = (head[3], head[4]), head[6], head[7]
+    least = float(max(ceil(sum(row[3 + d] for row in customers) / capacity[d] - 1e-6) for d in (0, 1)))
+    if limit < NO_LIMIT:
+        least = max(least, 2 * serve * len(customers) / limit)
+    count = enough(least, len(customers))
+    everyone = frozenset(range(count))
+    at = np.array([row[1:3] for row in rows])
+    units = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1))
+    travel_ds = np.ceil(units * S_PER_UNIT * 10 - 1e-6).astype(np.int32)
+    mode = [Mode(i, 0.0, serve * S_PER_UNIT, 0.0) for i in range(len(rows))]
+    # paid by the metre (one per second of travel): service takes time, but costs nothing
+    problem = Problem(
+        DAY, ("first", "second"),
+        tuple(ProblemTask(f"{row[0]:.0f}", (mode[i],), (row[3], row[4]), (), everyone, UNSERVED_EUR)
+              for i, row in enumerate(customers, start=1)),
+        (ProblemSite("depot", 0, (), 0.0, (True, True)),),
+        shifts(count, capacity=capacity, eur_per_m=1 / S_PER_UNIT,
+               length_s=limit * S_PER_UNIT if limit < NO_LIMIT else ENDLESS_S),
+        (travel_ds,), 1.0, 0.0, 0.0,
+    )  # fmt: skip
+    tokens = Tokens.of(tuple((task.id,) for task in problem.tasks))
+    return Instance(path.stem, "mcvrp", path, problem, tokens, f"{count} vehicles offered")
+
+
+def _numbers(path: Path, number: int, line: str) -> list[float]:
+    try:
+        row = [float(word) for word in line.split()]
+    except ValueError:
+        row = []
+    if len(row) < 5:
+        raise ValueError(f"{path.name}: line {number}: {line.strip()!r}, must be number, x, y and two demands")
+    return row

@@ -1,0 +1,93 @@
+"""Waste collection with time windows (Kim, Kim and Sahoo 2006, doi:10.1016/j.cor.2005.02.045): stops, disposal sites,
+one lunch, limits on a vehicle's trip and day.
+
+Miles are Manhattan; the price is miles, and so much per vehicle that vehicles come first. Driving is rounded up to the
+next tenth of a second, so that what keeps its hours here keeps them exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from optimizer.bench.instance import Instance
+from optimizer.bench.network import DAY
+from optimizer.bench.shifts import UNSERVED_EUR, enough, shifts
+from optimizer.bench.solution_file import Tokens
+from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Window
+
+FEET_PER_MILE, METRES_PER_MILE = 5280.0, 1609.344
+VEHICLE_EUR = 100_000.0
+LUNCH_S = (11 * 3600.0, 12 * 3600.0)  # between these it begins
+DEPOT, STOP, DISPOSAL = 0, 1, 2
+ALWAYS: Window = (0.0, 86_400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: str
+    x_ft: float
+    y_ft: float
+    hours: Window
+    serve_s: float
+    yards: float
+    type: int
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Only the beginning of a service is bound, so the window is longer by the service."""
+        return () if self.hours == ALWAYS else ((self.hours[0], self.hours[1] + self.serve_s),)
+
+
+def read(path: Path) -> Instance:
+    """ValueError: the file, the line and what is not as the format has it."""
+    lines = [(i, line.split()) for i, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1)]
+    lines = [(number, words) for number, words in lines if words]
+    try:
+        trip_yards, day_yards, day_stops, lunch_s, mph = (float(words[0]) for _, words in lines[:5])
+    except ValueError:
+        raise ValueError(f"{path.name}: lines 1 to 5 must begin with a number") from None
+    rows = [_row(path, number, words) for number, words in lines[6:]]
+    depots = [i for i, row in enumerate(rows) if row.type == DEPOT]
+    stops = [i for i, row in enumerate(rows) if row.type == STOP]
+    sites = [i for i, row in enumerate(rows) if row.type == DISPOSAL]
+    if len(depots) != 1 or not stops or not sites:
+        raise ValueError(f"{path.name}: depots, stops, disposal sites = {len(depots)}, {len(stops)}, {len(sites)}, "
+                         "must be one, some, some")  # fmt: skip
+    depot = rows[depots[0]]
+    length_s = depot.hours[1] - depot.hours[0]
+    yards = sum(rows[i].yards for i in stops)
+    busy_s = sum(rows[i].serve_s for i in stops) + ceil(yards / trip_yards) * min(rows[i].serve_s for i in sites)
+    least = max(yards / day_yards, len(stops) / day_stops, 2 * busy_s / (length_s - lunch_s))
+    count = enough(2 * least, len(stops))
+    everyone = frozenset(range(count))
+    at = np.array([(row.x_ft, row.y_ft) for row in rows])
+    s_per_ft = 3600 / mph / FEET_PER_MILE
+    travel_ds = np.empty((len(rows), len(rows)), dtype=np.int32)
+    for a in range(len(rows)):
+        travel_ds[a] = np.ceil(np.abs(at - at[a]).sum(1) * s_per_ft * 10 - 1e-6)
+    problem = Problem(
+        DAY, ("yards",),
+        tuple(ProblemTask(rows[i].id, (Mode(i, 0.0, rows[i].serve_s, 0.0),), (rows[i].yards,), rows[i].windows,
+                          everyone, UNSERVED_EUR) for i in stops),
+        tuple(ProblemSite(rows[i].id, i, rows[i].windows, rows[i].serve_s, (True,)) for i in sites),
+        shifts(count, depot=depots[0], start_s=depot.hours[0], length_s=length_s, capacity=(trip_yards,),
+               fixed_eur=VEHICLE_EUR, eur_per_m=1 / METRES_PER_MILE, most_load=(day_yards,), most_tasks=int(day_stops),
+               lunch=(*LUNCH_S, lunch_s) if lunch_s > 0 else None),
+        (travel_ds,), mph * METRES_PER_MILE / 3600, 0.0, 0.0,
+    )  # fmt: skip
+    tokens = Tokens.of(tuple((rows[i].id,) for i in stops), tuple(f"U{rows[i].id}" for i in sites))
+    return Instance(path.stem, "wcvrptw", path, problem, tokens, f"{count} vehicles offered")
+
+
+def _row(path: Path, number: int, words: list[str]) -> _Row:
+    try:
+        x_ft, y_ft, early, late, serve_s, yards = (float(word) for word in words[1:7])
+        opens_s, closes_s = (float(hhmm // 100 * 3600 + hhmm % 100 * 60) for hhmm in (early, late))
+        return _Row(words[0], x_ft, y_ft, (opens_s, closes_s), serve_s, yards, int(words[7]))
+    except (ValueError, IndexError):
+        raise ValueError(f"{path.name}: line {number}: {' '.join(words)!r}, must be id, x, y, early, late, seconds, "
+                         "yards, type") from None  # fmt: skip

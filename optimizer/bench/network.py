@@ -1,0 +1,140 @@
+"""Streets of a published instance as a problem: a place per street and direction, deadheads by Dijkstra.
+
+A cost of c is c seconds at 1 €/s, so that the price of a plan is the format's own objective, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import dijkstra
+
+from optimizer.bench.instance import Instance
+from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
+from optimizer.bench.solution_file import Tokens
+from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemSite, ProblemTask
+
+ROWS = 256  # nodes whose ways are looked for at once: what Dijkstra answers in is four times the matrix's width
+DAY = date(2000, 1, 1)  # formats have no date
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A street between two nodes. ``serve``: the whole cost of serving it, None where nothing is to be served.
+
+    ``cross``: the cost of driving through. ``both_ways``: an edge, else an arc from ``tail`` to ``head``.
+    """
+
+    tail: int
+    head: int
+    cross: float
+    both_ways: bool
+    serve: float | None = None
+    demand: float = 0.0
+
+    @property
+    def directions(self) -> tuple[tuple[int, int], ...]:
+        if self.both_ways and self.tail != self.head:
+            return (self.tail, self.head), (self.head, self.tail)
+        return ((self.tail, self.head),)
+
+
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """What the files of street formats say. ``sites``: nodes to unload at; none = at the depot, once per vehicle.
+
+    ``trip_s``: the limit on a vehicle's whole time, None where there is none. ``vehicles``: a hint.
+    """
+
+    name: str
+    links: tuple[Link, ...]
+    depot: int
+    capacity: float
+    vehicles: int
+    unload: float = 0.0
+    sites: tuple[int, ...] = ()
+    trip_s: float | None = None
+
+
+def header(path: Path, headers: Mapping[str, str], key: str) -> float:
+    """A header's number. ValueError: the file, the key and what stands there."""
+    try:
+        return float(headers[key])
+    except (KeyError, ValueError):
+        raise ValueError(f"{path.name}: {key} = {headers.get(key)!r}, must be a number") from None
+
+
+def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
+    """ValueError: the file has nothing to serve, or a node that no link knows."""
+    tasks = [link for link in streets.links if link.serve is not None]
+    if not tasks:
+        raise ValueError(f"{source.name}: required links = 0, must be 1 or more")
+    sites = streets.sites or (streets.depot,)
+    begins, ends = [streets.depot, *sites], [streets.depot, *sites]
+    for link in tasks:
+        for tail, head in link.directions:
+            begins.append(tail)
+            ends.append(head)
+    count = enough(_least_shifts(streets, tasks), len(tasks))
+    everyone = frozenset(range(count))
+    place = 1 + len(sites)
+    problem_tasks = []
+    for i, link in enumerate(tasks):
+        modes = tuple(Mode(place + m, float(link.serve or 0), 0.0, 0.0) for m in range(len(link.directions)))
+        place += len(modes)
+        problem_tasks.append(ProblemTask(str(i), modes, (link.demand,), (), everyone, UNSERVED_EUR))
+    problem = Problem(
+        DAY, ("load",), tuple(problem_tasks),
+        tuple(ProblemSite(f"U{node}", 1 + i, (), streets.unload, (True,)) for i, node in enumerate(sites)),
+        shifts(count, capacity=(streets.capacity,), eur_per_s=1.0, length_s=streets.trip_s or ENDLESS_S),
+        (deadheads_ds(streets.links, begins, ends),), 1.0, 0.0, 0.0,
+    )  # fmt: skip
+    tokens = Tokens.of(
+        tuple(tuple(f"{tail}>{head}" for tail, head in link.directions) for link in tasks),
+        tuple(f"U{node}" for node in streets.sites),
+    )
+    return Instance(streets.name, kind, source, problem, tokens, f"vehicles hint {streets.vehicles}, offered {count}")
+
+
+def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:
+    """Trips bound a plan where each is a vehicle's only one; else the time to serve, doubled for the way."""
+    trips = ceil(sum(link.demand for link in tasks) / streets.capacity)
+    if streets.trip_s is None:
+        return max(trips, streets.vehicles)
+    return 2 * (sum(link.serve or 0.0 for link in tasks) + trips * streets.unload) / streets.trip_s
+
+
+def deadheads_ds(links: Sequence[Link], begins: Sequence[int], ends: Sequence[int]) -> NDArray[np.int32]:
+    """``[a, b]``: the quickest way from node ``ends[a]`` to node ``begins[b]``, deciseconds, in row blocks.
+
+    ValueError: a node that no link knows.
+    """
+    cross_ds: dict[tuple[int, int], int] = {}
+    for link in links:
+        for way in link.directions:
+            ds = round(10 * link.cross)
+            cross_ds[way] = min(ds, cross_ds.get(way, ds))
+    nodes = {node: i for i, node in enumerate(sorted({node for way in cross_ds for node in way}))}
+    strange = {*begins, *ends} - nodes.keys()
+    if strange:
+        raise ValueError(f"node = {min(strange)}, must be the end of a link")
+    rows, columns = ([nodes[way[side]] for way in cross_ds] for side in (0, 1))
+    graph = csr_matrix((np.fromiter(cross_ds.values(), dtype=float), (rows, columns)), shape=(len(nodes), len(nodes)))
+    to = np.array([nodes[node] for node in begins])
+    sources, source_of = np.unique([nodes[node] for node in ends], return_inverse=True)
+    places_of = np.argsort(source_of, kind="stable")  # places in the order of their sources
+    first = np.searchsorted(source_of[places_of], np.arange(len(sources) + 1))
+    found = np.empty((len(ends), len(begins)), dtype=np.int32)
+    for low in range(0, len(sources), ROWS):
+        block = sources[low : low + ROWS]
+        ways = np.minimum(dijkstra(graph, directed=True, indices=block), UNREACHABLE).astype(np.int32)
+        for i, row in enumerate(ways):
+            found[places_of[first[low + i] : first[low + i + 1]]] = row[to]
+    return found

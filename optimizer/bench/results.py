@@ -1,0 +1,185 @@
+"""What a bench run gave: rows of a table that grows over days, the best known beside them, their means."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+PROGRAM = Path(__file__).parents[2]
+MEASURED = ("optimizer", "fleet.py")  # what a result depends on
+HEADING = (
+    f"{'instance':<18}{'seed':>5}{'cost':>14}{'vehicles':>9}{'best known':>14}{'gap %':>9}{'seconds':>9}"
+    f"{'reading s':>10}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row. None = not known: ``best_known``, ``claimed`` (a lower value that is only reported), ``best_vehicles``
+    (where vehicles come first).
+
+    ``seconds``: the search; ``reading_s``: the file and its distances.
+    """
+
+    commit: str
+    engine: str
+    format: str
+    instance: str
+    seed: int
+    budget_s: float
+    cores: int
+    iterations: int | None
+    cost: float
+    vehicles: int
+    best_known: float | None
+    claimed: float | None
+    best_vehicles: int | None
+    seconds: float
+    reading_s: float
+
+    @property
+    def gap_percent(self) -> float | None:
+        """None where nothing is known, or where more vehicles than the best known uses make the costs incomparable."""
+        return self._gap_percent(self.best_known)
+
+    @property
+    def gap_to_claimed_percent(self) -> float | None:
+        """The gap to the lowest value that anybody reports."""
+        return self._gap_percent(self.claimed or self.best_known)
+
+    @property
+    def is_new_best(self) -> bool:
+        gap = self.gap_to_claimed_percent
+        return gap is not None and self.cost < (self.claimed or self.best_known or 0.0) - 1e-6
+
+    def _gap_percent(self, known: float | None) -> float | None:
+        if not known or (self.best_vehicles is not None and self.vehicles > self.best_vehicles):
+            return None
+        return 100 * (self.cost / known - 1)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        names = ("commit", "engine", "format", "instance", "seed", "budget_s", "cores", "iterations")
+        return tuple("" if getattr(self, name) is None else str(getattr(self, name)) for name in names)
+
+    def line(self) -> str:
+        known = "" if self.best_known is None else number(self.best_known)
+        gap = "" if self.gap_percent is None else f"{self.gap_percent:.3f}"
+        vehicles = f"{self.vehicles}" if self.best_vehicles is None else f"{self.vehicles} ({self.best_vehicles})"
+        return (
+            f"{self.instance:<18}{self.seed:>5}{number(self.cost):>14}{vehicles:>9}{known:>14}{gap:>9}"
+            f"{self.seconds:>9.1f}{self.reading_s:>10.1f}{'  new best' if self.is_new_best else ''}"
+        )
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.3f}"
+
+
+class Log:
+    """The CSV that grows; a row that is there is not measured again."""
+
+    def __init__(self, path: Path | None, commit: str) -> None:
+        self.path, self.commit = path, commit
+        self.there: dict[tuple[str, ...], Result] = {}
+        if path is not None and path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                for line, row in enumerate(csv.DictReader(file), start=2):
+                    try:
+                        result = _of_row(row)
+                    except (KeyError, TypeError, ValueError):
+                        raise ValueError(f"{path}: line {line} is no bench result") from None
+                    self.there[result.key] = result
+
+    def add(self, result: Result) -> None:
+        if self.path is None:
+            return
+        is_new = not self.path.exists() or self.path.stat().st_size == 0
+        row = {name: "" if value is None else value for name, value in asdict(result).items()}
+        gap = result.gap_percent
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [*row, "gap_percent"], lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerow({**row, "gap_percent": "" if gap is None else f"{gap:.4f}"})
+        self.there[result.key] = result
+
+
+def _of_row(row: dict[str, str]) -> Result:
+    take = {"int": int, "float": float, "str": str, "int | None": int, "float | None": float}
+    values: dict[str, Any] = {}
+    for field in fields(Result):
+        text, kind = row[field.name], str(field.type)
+        values[field.name] = None if text == "" and kind.endswith("None") else take[kind](text)
+    return Result(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What ``best_known.csv`` says of an instance; None = nothing. ``claimed``: lower, from its note, not verified."""
+
+    cost: float | None = None
+    claimed: float | None = None
+    vehicles: int | None = None
+
+
+def known_of(instance: Path) -> Known:
+    """From ``best_known.csv`` beside the file: the cost, and what its note names of vehicles and of newer values."""
+    path = instance.parent / "best_known.csv"
+    if not path.exists():
+        return Known()
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("instance") == instance.stem and row.get("best_known"):
+                note = row.get("note") or ""
+                vehicles = re.search(r"(\d+) vehicles", note)
+                newer = re.search(r"newer literature value (\d+(?:\.\d+)?)", note)
+                return Known(
+                    float(row["best_known"]), float(newer[1]) if newer else None, int(vehicles[1]) if vehicles else None
+                )
+    return Known()
+
+
+def commit() -> str:
+    """What was measured: the commit, with a digest of what of the search is changed since; else the version."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD").decode().strip()
+        changed = _git("diff", "HEAD", "--", *MEASURED)
+        for name in sorted(_git("ls-files", "-o", "--exclude-standard", "-z", "--", *MEASURED).split(b"\0")):
+            if name.endswith(b".py"):
+                changed += (PROGRAM / name.decode()).read_bytes()
+    except (OSError, subprocess.CalledProcessError):
+        return version("ripeur")
+    return f"{head}-dirty-{hashlib.sha256(changed).hexdigest()[:8]}" if changed else head
+
+
+def _git(*words: str) -> bytes:
+    return subprocess.run(["git", *words], cwd=PROGRAM, capture_output=True, check=True).stdout
+
+
+def mean_line(results: Sequence[Result]) -> str:
+    """Over instances: the mean of each instance's mean over its seeds, and of the best of them."""
+    by_instance: dict[str, list[Result]] = {}
+    for result in results:
+        if result.gap_percent is not None:
+            by_instance.setdefault(result.instance, []).append(result)
+    unknown = len({result.instance for result in results}) - len(by_instance)
+    said = f"{len(by_instance)} instances"
+    if by_instance:
+        said += f": {_means([[r.gap_percent or 0.0 for r in row] for row in by_instance.values()])}"
+        if any(result.claimed for row in by_instance.values() for result in row):
+            claimed = _means([[r.gap_to_claimed_percent or 0.0 for r in row] for row in by_instance.values()])
+            said += f"; to the newer values that are reported: {claimed}"
+    return said + (f"; without a comparable best known: {unknown}" if unknown else "")
+
+
+def _means(gaps: Sequence[Sequence[float]]) -> str:
+    return f"mean gap {mean(map(mean, gaps)):.3f} %, of the best of the seeds {mean(map(min, gaps)):.3f} %"

@@ -1,0 +1,319 @@
+"""A problem as flat arrays: what the kernels read and never write.
+
+A *class* is what shifts have in common that prices a link: travel matrix, depot, crew, wages. A *way* is a row of
+sites that empties a truck wholly (``terms.Way``). Cost of a link of ``d`` deciseconds: ``rate[c] * d``; its time ``d``
+tenths of a second. ``into`` and ``out_of`` hold, per class, what lies between a place and a way, so that an unloading
+between two tasks costs one addition per way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise, permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Window
+from optimizer.schedule import longest_work_s
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+NEIGHBOURS = 100
+NEVER_S = 1e8
+EPS = 1e-6
+_INF = float("inf")
+EUR, SEC = 0, 1
+PROFILE, DEPOT = 0, 1
+#: Columns of ``Ground.terms``: euros, euros per second, euros per second more in overtime, then seconds; NEVER: the
+#: euros of travel from which on there is no way; BEGIN: when it drives out, SET_OUT seconds after its start.
+FIXED, PER_S, OVER_MORE, LENGTH, LIMIT, SERVICES, REST, REST_AFTER, NEVER, REST_LATEST, BEGIN, SET_OUT = range(12)
+
+
+class Shape(NamedTuple):
+    """What of the machinery a problem needs. Each is a tuple of so many zeros: its length is part of its type, so a
+    kernel is compiled for just these features and the others cost nothing."""
+
+    modes: tuple[int, ...]
+    loads: tuple[int, ...]
+    unloads: tuple[int, ...]  # empty: a route is one trip
+    timed: tuple[int, ...]  # empty: no length of a route matters
+    clock: tuple[int, ...]  # empty: no hours, no rests at a place
+
+
+class Ground(NamedTuple):
+    """Tasks (m), modes, shifts (K), classes (C), places (P), ways (W), load dimensions (D)."""
+
+    shape: Shape
+    travel_ds: Ints  # profile, P, P
+    origin: Ints  # C, (PROFILE, DEPOT)
+    rate: Floats  # C: euros per decisecond of travel
+    serve: Floats  # C, m, modes, (EUR, SEC); inf: no such mode
+    into: Floats  # C, P, W, (EUR, SEC): from a place into a way, emptying included
+    out: Floats  # C, P, W, (EUR, SEC): from a way to a place
+    home: Floats  # C, P, (EUR, SEC): emptied by the best way and home; where nothing is loaded, home
+    kind: Ints  # K: a shift's class
+    alike: Ints  # K: the first shift that is the same in every respect
+    capacity: Floats  # K, D
+    daily: Floats  # K, D + 1: loads of a whole shift, and tasks, at most
+    terms: Floats  # K, (FIXED … SET_OUT)
+    lunch: Floats  # K, (opens, closes, length) of a rest at a time of day; length 0: none
+    clocked: Flags  # K: hours or a lunch may matter whatever it serves
+    hours: Floats  # m, windows, (opens, closes): a service begins and ends inside one; always at least one
+    windowed: Flags  # m
+    site_hours: Floats  # S, windows, (opens, closes)
+    sites: Floats  # S, (place, seconds to unload)
+    ways: Ints  # C, W, 3: site indices, -1: no more
+    allowed: Flags  # m, K
+    place: Ints  # m, modes
+    load: Floats  # m, D
+    unserved_eur: Floats
+    near: Ints  # m, up to NEIGHBOURS: itself first
+    far: Floats
+    salt: NDArray[np.uint64]
+    balance: float
+
+
+def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
+    """The arrays, and per class the ways (rows of site indices) that their columns stand for."""
+    tasks, shifts = problem.tasks, problem.shifts
+    n, dims = len(tasks), len(problem.dimensions)
+    most = max(len(t.modes) for t in tasks)
+    place = np.array([[t.modes[min(i, len(t.modes) - 1)].place for i in range(most)] for t in tasks], dtype=np.int32)
+    load = np.array([t.load for t in tasks], dtype=float).reshape(n, dims)
+    allowed = _allowed(problem, load)
+    matrices = problem.travel_ds
+    travel = matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
+    kinds, classes = _classes(problem, allowed, load)
+    parts = [_class(problem, k, served, most, travel) for k, served in classes]
+    ways = [part.ways for part in parts]
+    width = max(1, max(len(w) for w in ways))
+    serve, home = np.stack([part.serve for part in parts]), np.stack([part.home for part in parts])
+    rate = np.array([_rate(problem, shifts[k]) for k, _ in classes])
+    never = rate * (UNREACHABLE / 2)
+    for c, (k, _) in enumerate(classes):  # a mode that leads nowhere is none
+        there = rate[c] * travel[shifts[k].travel, shifts[k].depot, place]
+        serve[c, ..., EUR][(there >= never[c]) | (home[c, place, EUR] >= never[c])] = _INF
+    for k in range(len(shifts)):
+        allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
+    near, far = _near(travel[shifts[classes[0][0]].travel], place, serve[0, ..., EUR], shifts[classes[0][0]].depot)
+    windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
+    clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
+    shape = Shape(
+        (0,) * most,
+        (0,) * dims,
+        (0,) * _needs_unloads(problem, ways),
+        (0,) * _is_timed(problem),
+        (0,) * int(clocked.any() or windowed.any()),
+    )
+    ground = Ground(
+        shape, travel,
+        np.array([(shifts[k].travel, shifts[k].depot) for k, _ in classes], dtype=np.int32), rate, serve,
+        np.stack([_widened(part.into, width) for part in parts]),
+        np.stack([_widened(part.out, width) for part in parts]), home, np.array(kinds, dtype=np.int32),
+        _alike(problem, allowed),
+        np.array([s.capacity for s in shifts], dtype=float).reshape(len(shifts), dims) + EPS,
+        np.array([_daily(s, dims) for s in shifts]), np.array([_terms(problem, s) for s in shifts]),
+        np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
+        _hours([t.windows for t in tasks]), windowed, _hours([s.windows for s in problem.sites]),
+        np.array([(s.place, s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 2), _ways(ways, width),
+        allowed, place, load,
+        np.array([t.unserved_eur for t in tasks], dtype=float), near, far,
+        np.random.default_rng(1).integers(1, 2**63, n, dtype=np.uint64), problem.balance_eur_per_s,
+    )  # fmt: skip
+    return ground, ways
+
+
+def small(ground: Ground) -> Ground:
+    """The first tasks alone: a problem of the same shape that is solved at once."""
+    n = min(3, len(ground.place))
+    near = np.tile(np.arange(n, dtype=np.int32), (n, 1))
+    first: dict[str, Any] = {
+        name: np.ascontiguousarray(getattr(ground, name)[:n])
+        for name in ("hours", "windowed", "allowed", "place", "load", "unserved_eur", "far", "salt")
+    }
+    return ground._replace(serve=np.ascontiguousarray(ground.serve[:, :n]), near=near, **first)
+
+
+def _alike(problem: Problem, allowed: Flags) -> Ints:
+    known: dict[tuple[object, ...], int] = {}
+    shifts = [(replace(s, id=""), allowed[:, k].tobytes()) for k, s in enumerate(problem.shifts)]
+    return np.array([known.setdefault(s, k) for k, s in enumerate(shifts)], dtype=np.int32)
+
+
+def _terms(problem: Problem, s: ProblemShift) -> list[float]:
+    # A rest after so much driving is left to the exact clock: a collection tour rarely drives so long.
+    first = min((b for b in s.breaks if b.basis == "work"), key=lambda b: (b.after_s, b.break_s), default=None)
+    rest_s, after_s, latest_s = (first.break_s, first.after_s, first.latest_s) if first else (0, NEVER_S, NEVER_S)
+    return [
+        s.fixed_eur, s.eur_per_s, s.overtime_eur_per_s - s.eur_per_s, s.length_s, longest_work_s(s) + EPS,
+        s.start_service_s + s.end_service_s, rest_s, after_s - 2, _rate(problem, s) * (UNREACHABLE / 2), latest_s - 2,
+        s.start_s + s.start_service_s, s.start_service_s,
+    ]  # fmt: skip
+
+
+def _rate(problem: Problem, shift: ProblemShift) -> float:
+    return (shift.eur_per_s + shift.eur_per_m * problem.mean_speed_mps) / 10
+
+
+def _allowed(problem: Problem, load: Floats) -> Flags:
+    allowed = np.zeros((len(problem.tasks), len(problem.shifts)), dtype=bool)
+    for t, task in enumerate(problem.tasks):
+        allowed[t, [k for k in task.shifts if 0 <= k < len(problem.shifts)]] = True
+    takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, load.shape[1]).any(0)
+    allowed[(load > 0) @ ~takes] = False  # no site empties it
+    capacity = np.array([s.capacity for s in problem.shifts], dtype=float).reshape(len(problem.shifts), -1)
+    for k in range(len(problem.shifts)):
+        allowed[:, k] &= (load <= capacity[k] + EPS).all(1)
+    return allowed
+
+
+def _classes(problem: Problem, allowed: Flags, load: Floats) -> tuple[list[int], list[tuple[int, Flags]]]:
+    """Per shift its class; per class one of its shifts and the dimensions that it may ever load."""
+    known: dict[tuple[object, ...], int] = {}
+    kinds: list[int] = []
+    classes: list[tuple[int, Flags]] = []
+    for k, s in enumerate(problem.shifts):
+        served: Flags = np.logical_or.reduce(load[allowed[:, k]] > 0, axis=0)
+        key = (s.travel, s.depot, s.crew_factor, s.eur_per_s, s.eur_per_m, served.tobytes())
+        if key not in known:
+            known[key] = len(classes)
+            classes.append((k, served))
+        kinds.append(known[key])
+    return kinds, classes
+
+
+class _Class(NamedTuple):
+    ways: list[tuple[int, ...]]
+    serve: Floats
+    into: Floats
+    out: Floats
+    home: Floats
+
+
+def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints) -> _Class:
+    shift, d = problem.shifts[k], travel[problem.shifts[k].travel]
+    rate = _rate(problem, shift)
+    serve = np.full((len(problem.tasks), most, 2), _INF)
+    for t, task in enumerate(problem.tasks):
+        for i, mode in enumerate(task.modes):
+            seconds = mode.drive_s + mode.standing_s + mode.handling_s * shift.crew_factor
+            eur = (
+                seconds * shift.eur_per_s + mode.length_m * shift.eur_per_m + mode.reversals * problem.eur_per_reversal
+            )
+            serve[t, i] = eur, seconds
+    ways = ways_of(problem, served, d) if served.any() else []
+    first, last = ([problem.sites[w[end]].place for w in ways] for end in (0, -1))
+    legs = np.array([sum(float(d[_at(problem, a), _at(problem, b)]) for a, b in pairwise(w)) for w in ways])
+    stay_s = np.array([sum(problem.sites[s].unload_s for s in w) for w in ways])
+    into_ds = (d[:, first] + legs).reshape(len(d), len(ways))
+    out_ds = d[last].T.astype(float).reshape(len(d), len(ways))
+    into = np.stack((into_ds * rate + stay_s * shift.eur_per_s, into_ds / 10 + stay_s), axis=2)
+    out = np.stack((out_ds * rate, out_ds / 10), axis=2)
+    if ways:
+        through = into + out[shift.depot]
+        home = through[np.arange(len(d)), through[..., EUR].argmin(1)]
+    else:  # nothing is ever loaded: no need to be emptied
+        home = np.stack((d[:, shift.depot] * rate, d[:, shift.depot] / 10), axis=1)
+    return _Class(ways, serve, into, out, home)
+
+
+def _at(problem: Problem, site: int) -> int:
+    return problem.sites[site].place
+
+
+def ways_of(problem: Problem, served: Flags, travel_ds: Ints) -> list[tuple[int, ...]]:
+    """The minimal rows of sites, at most three, that take everything of these dimensions."""
+    takes = [np.array(s.takes, dtype=bool) for s in problem.sites]
+    ways: list[tuple[int, ...]] = []
+    enough: set[frozenset[int]] = set()
+    for size in (1, 2, 3):
+        for row in permutations(range(len(takes)), size):
+            if any(frozenset(row) > e for e in enough):
+                continue
+            if (np.logical_or.reduce([takes[s] for s in row]) | ~served).all() and all(
+                travel_ds[_at(problem, a), _at(problem, b)] < UNREACHABLE for a, b in pairwise(row)
+            ):
+                ways.append(row)
+        enough |= {frozenset(w) for w in ways}
+    return ways
+
+
+def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
+    """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it."""
+    if not any(ways):
+        return 0
+    d = problem.travel_ds[0]
+    home = len(problem.sites) == 1 and all(
+        d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in problem.shifts
+    )
+    free = all(s.fixed_eur == 0 for s in problem.shifts) and not _is_timed(problem)
+    return 0 if home and free else 1
+
+
+def _is_timed(problem: Problem) -> int:
+    """1 where the length of a route may matter: a limit or overtime within reach of all the work there is."""
+    return int(any(s.length_s < NEVER_S for s in problem.shifts))
+
+
+def _is_clocked(problem: Problem, k: int, ways: list[tuple[int, ...]]) -> bool:
+    shift = problem.shifts[k]
+    begin, end = shift.start_s, shift.start_s + shift.length_s + shift.overtime_s
+    hours = [problem.sites[s].windows for way in ways for s in way]
+    return shift.lunch is not None or any(w and not any(a <= begin and b >= end for a, b in w) for w in hours)
+
+
+def _daily(shift: ProblemShift, dims: int) -> list[float]:
+    loads = shift.most_load or (_INF,) * dims
+    return [q + EPS for q in loads] + [_INF if shift.most_tasks is None else float(shift.most_tasks)]
+
+
+def _hours(windows: Sequence[Sequence[Window]]) -> Floats:
+    most = max((len(w) for w in windows), default=1) or 1
+    hours = np.empty((len(windows), most, 2))
+    hours[..., 0], hours[..., 1] = _INF, -_INF
+    for i, own in enumerate(windows):
+        rows = own or ((-_INF, _INF),)
+        hours[i, : len(rows)] = rows
+    return hours
+
+
+def _ways(ways: list[list[tuple[int, ...]]], width: int) -> Ints:
+    rows = np.full((len(ways), width, 3), -1, dtype=np.int32)
+    for c, own in enumerate(ways):
+        for w, sites in enumerate(own):
+            rows[c, w, : len(sites)] = sites
+    return rows
+
+
+def _near(d: Ints, place: Ints, serve_eur: Floats, depot: int) -> tuple[Ints, Floats]:
+    """Per task the nearest ones, itself first, by the shortest link between any of their modes, either way round."""
+    n, most = place.shape
+    count = min(n, NEIGHBOURS)
+    near = np.empty((n, count), dtype=np.int32)
+    far = np.full(n, np.inf)
+    usable = np.isfinite(serve_eur)
+    for a in range(most):
+        out = np.where(usable[:, a], d[depot, place[:, a]], UNREACHABLE)
+        far = np.minimum(far, out)
+    for begin in range(0, n, 256):
+        rows = slice(begin, min(n, begin + 256))
+        best = np.full((rows.stop - begin, n), UNREACHABLE, dtype=np.int32)
+        for a in range(most):
+            for b in range(most):
+                np.minimum(best, d[np.ix_(place[rows, a], place[:, b])], out=best)
+                np.minimum(best, d[np.ix_(place[:, b], place[rows, a])].T, out=best)
+        best[np.arange(len(best)), np.arange(rows.start, rows.stop)] = -1
+        part = np.argpartition(best, count - 1, axis=1)[:, :count]
+        order = np.argsort(np.take_along_axis(best, part, 1), axis=1, kind="stable")
+        near[rows] = np.take_along_axis(part, order, 1)
+    return near, far
+
+
+def _widened(a: Floats, width: int) -> Floats:
+    """Ways that a class does not have cost too much to be taken."""
+    return np.concatenate((a, np.full((len(a), width - a.shape[1], 2), 1e15)), axis=1)

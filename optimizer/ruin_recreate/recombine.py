@@ -1,0 +1,170 @@
+"""The best plan out of all routes met on the way: a set partitioning model for OR-Tools CP-SAT.
+
+A route that was good once is never lost: each column is a route, each task stands in one of them or stays unserved at
+its price, each kind of shift is used as often as there are such shifts. The linear relaxation (HiGHS) says which
+columns can still matter: those whose reduced cost is above the gap to the best plan cannot be in a better one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.sat.python import cp_model
+from scipy.optimize import linprog
+from scipy.sparse import coo_array, csc_array, hstack
+
+from optimizer.ruin_recreate.ground import Flags, Floats, Ground, Ints
+from optimizer.ruin_recreate.steps import Met
+
+#: Columns in the linear relaxation, the cheapest per kilo of work first, and in the model at most.
+MOST_RELAXED, MOST = 30_000, 6_000
+UNIT = 1e-8  # of the price of a plan: the model counts in whole numbers of it
+
+Indices = NDArray[np.integer[Any]]
+
+
+class Route(NamedTuple):
+    """A route as it was met: a shift like which it is, tasks in order, emptied before or not."""
+
+    alike: int
+    tasks: Ints
+    via: Ints
+    eur: float
+
+
+class Columns(NamedTuple):
+    """Routes met by one or more searches, the cheapest of each key: ``source`` and ``place`` say where it stands."""
+
+    source: Indices
+    place: Indices
+    eur: Floats
+    alike: Indices
+    tasks: csc_array[Any]
+
+
+def columns_of(mets: Sequence[Met], tasks: int) -> Columns:
+    """All routes of some searches as the columns of a 0-1 matrix (tasks, routes)."""
+    parts = []
+    for i, met in enumerate(mets):
+        n = int(met.counts[0])
+        parts.append(np.stack((np.full(n, i), np.arange(n))))
+    source, index = np.concatenate(parts, axis=1)
+    key = np.concatenate([met.keys[: int(met.counts[0])] for met in mets])
+    eur = np.concatenate([met.eur[: int(met.counts[0])] for met in mets])
+    order = np.lexsort((eur, key))
+    first = order[np.concatenate(([True], key[order][1:] != key[order][:-1]))] if len(order) else order
+    source, index, eur = source[first], index[first], eur[first]
+    rows, columns = [], []
+    for j, (s, i) in enumerate(zip(source, index, strict=True)):
+        met = mets[s]
+        begin, length = met.begin[i], met.length[i]
+        rows.append(met.tasks[begin : begin + length])
+        columns.append(np.full(length, j))
+    row = np.concatenate(rows) if rows else np.zeros(0, int)
+    column = np.concatenate(columns) if columns else np.zeros(0, int)
+    alike = np.array([mets[s].shift[i] for s, i in zip(source, index, strict=True)], dtype=np.int32)
+    matrix = coo_array((np.ones(len(row)), (row, column)), shape=(tasks, len(eur))).tocsc()
+    return Columns(source, index, eur, alike, matrix)
+
+
+def recombined(
+    ground: Ground, mets: Sequence[Met], best_eur: float, seconds: float, deterministic: bool = False
+) -> tuple[list[Route], Columns, Floats] | None:
+    """A plan from routes met that is cheaper than ``best_eur`` (balance aside), with the columns and their reduced
+    costs; an empty list where none was found in ``seconds``; None where there is nothing to combine."""
+    columns = columns_of(mets, len(ground.place))
+    if len(columns.eur) < 2:
+        return None
+    shifts, counts = np.unique(ground.alike, return_counts=True)
+    if len(columns.eur) > MOST_RELAXED:
+        columns = _some(columns, np.argsort(_per_task(columns), kind="stable")[:MOST_RELAXED])
+    relaxed = _relaxed(ground, columns, shifts, counts, seconds)
+    if relaxed is None:
+        return [], columns, np.zeros(len(columns.eur))
+    bound, reduced = relaxed
+    wanted = np.flatnonzero(reduced <= best_eur - bound + 1e-6)
+    wanted = wanted[np.argsort(reduced[wanted], kind="stable")[:MOST]]
+    found = _solved(ground, columns, wanted, shifts, counts, best_eur, seconds, deterministic)
+    routes = [_route(mets, columns, int(j)) for j in found]
+    return routes, columns, reduced
+
+
+def _some(columns: Columns, kept: Indices) -> Columns:
+    return Columns(
+        columns.source[kept], columns.place[kept], columns.eur[kept], columns.alike[kept], columns.tasks[:, kept]
+    )
+
+
+def _per_task(columns: Columns) -> Floats:
+    return columns.eur / np.maximum(1, np.diff(columns.tasks.indptr))
+
+
+def _relaxed(
+    ground: Ground, columns: Columns, shifts: Indices, counts: Indices, seconds: float
+) -> tuple[float, Floats] | None:
+    """The linear relaxation's value and the columns' reduced costs."""
+    n, k = columns.tasks.shape
+    cover = hstack((columns.tasks, csc_array(np.eye(n)))).tocsc()
+    use = csc_array((columns.alike[None, :] == shifts[:, None]).astype(float))
+    use = hstack((use, csc_array((len(shifts), n)))).tocsc()
+    eur = np.concatenate((columns.eur, ground.unserved_eur))
+    answer: Any = linprog(
+        eur, A_ub=use, b_ub=counts.astype(float), A_eq=cover, b_eq=np.ones(n), bounds=(0, None), method="highs",
+        options={"time_limit": max(0.5, seconds)},
+    )  # type: ignore[call-overload]  # fmt: skip
+    if answer.status != 0:
+        return None
+    reduced = eur - cover.T @ answer.eqlin.marginals - use.T @ answer.ineqlin.marginals
+    return float(answer.fun), reduced[:k]
+
+
+def _solved(
+    ground: Ground, columns: Columns, wanted: Indices, shifts: Indices, counts: Indices, best_eur: float,
+    seconds: float, deterministic: bool,
+) -> list[int]:  # fmt: skip
+    """The columns of a plan cheaper than ``best_eur``; empty where none was found."""
+    unit = best_eur * UNIT
+    model = cp_model.CpModel()
+    take = [model.new_bool_var("") for _ in wanted]
+    matrix = columns.tasks[:, wanted].tocsr()
+    leave = {}
+    for x in range(matrix.shape[0]):
+        inside = [take[j] for j in matrix.indices[matrix.indptr[x] : matrix.indptr[x + 1]]]
+        if ground.unserved_eur[x] < best_eur:  # else nobody would
+            leave[x] = model.new_bool_var("")
+            inside.append(leave[x])
+        if not inside:
+            return []
+        model.add_exactly_one(inside)
+    for shift, count in zip(shifts, counts, strict=True):
+        model.add(sum(take[j] for j in np.flatnonzero(columns.alike[wanted] == shift)) <= int(count))
+    price = sum(round(columns.eur[j] / unit) * take[i] for i, j in enumerate(wanted))
+    price += sum(round(ground.unserved_eur[x] / unit) * leave[x] for x in leave)
+    model.add(price <= int(best_eur / unit) - 1)
+    model.minimize(price)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 1
+    if deterministic:
+        solver.parameters.max_deterministic_time = seconds
+    else:
+        solver.parameters.max_time_in_seconds = max(0.1, seconds)
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return []
+    return [int(wanted[i]) for i, var in enumerate(take) if solver.value(var)]
+
+
+def _route(mets: Sequence[Met], columns: Columns, j: int) -> Route:
+    met, i = mets[columns.source[j]], columns.place[j]
+    part = slice(met.begin[i], met.begin[i] + met.length[i])
+    return Route(int(columns.alike[j]), met.tasks[part].copy(), met.via[part].copy(), float(columns.eur[j]))
+
+
+def kept(columns: Columns, reduced: Floats, most: int) -> Flags:
+    """Which columns to remember when the memory is full: those nearest to being of use."""
+    chosen = np.zeros(len(reduced), dtype=bool)
+    chosen[np.argsort(reduced, kind="stable")[:most]] = True
+    return chosen

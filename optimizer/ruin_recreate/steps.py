@@ -314,8 +314,8 @@ def put_back(g: Any, s: Any, w: Any, m: Any, x: int) -> float:
             more = offered(g, s, m, x, r)
             if more < best:
                 best, where = more, r
-        if passed == 0 or (where >= 0 and s.size[where]):
-            break  # no truck drives out, and nothing is left, because a route was passed over
+        if passed == 0 or (where >= 0 and (s.size[where] or g.terms[where, FIXED] == 0)):
+            break  # no truck that has its price drives out, and nothing is left, because a route was passed over
     if where < 0:
         return best
     keep(s, w, np.int64(where))

@@ -99,7 +99,7 @@ def node_of(area: Path, section: str) -> str:
         (["--date", "2026-02-30"], "must be a day of the calendar"),
         (["--date", "0001-01-01"], "must lie in the years 2000 to 2100"),
         (["--seed", "-1"], "must be a whole number, 0 or more"),
-        (["--engine", "hal"], "--engine hal, must be one of ortools"),
+        (["--engine", "hal"], "--engine hal, must be one of ripeur"),
         (["--what-if", "trucks"], "must be written trucks=+1"),
         (["--what-if", "cars=+1"], "must be written trucks=+1"),
         (["--what-if", "trucks=0"], "must be written trucks=+1"),

@@ -252,7 +252,7 @@ def test_a_street_without_a_way_and_a_window_that_nobody_meets_are_named() -> No
 
 def test_an_unknown_engine_or_a_negative_budget_is_refused() -> None:
     day = street_problem(10, 1)
-    with pytest.raises(ValueError, match="engine = 'vroom', must be one of ortools"):
+    with pytest.raises(ValueError, match="engine = 'vroom', must be one of ripeur"):
         solve(day, None, 1.0, 1, engine="vroom")
     with pytest.raises(ValueError, match="budget_s = -1"):
         solve(day, None, -1, 1)

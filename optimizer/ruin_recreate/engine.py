@@ -35,6 +35,7 @@ NEAR = 1.0
 RECOMBINE_SHARE = 0.15  # of a round's time, at most
 MET_ROUTES, TASKS_EACH = 60_000, 50  # how many are remembered, and with how many tasks on average
 CHUNK_S = 0.05  # between two looks at the clock
+TELL_S = 0.5  # between two reports of the best so far
 CHUNK_STEPS = 500  # where iterations are counted
 LOADED_S = 1.0  # to load compiled code takes less, to compile it more
 CLOCK_S_PER_TASK = 4e-4
@@ -99,6 +100,7 @@ class Pace:
     until: float
     iterations: int | None
     stop: threading.Event = field(default_factory=threading.Event)
+    told: list[float] = field(default_factory=lambda: [-np.inf])  # when somebody was last told the best so far
 
     def share(self, steps: int) -> float:
         if self.iterations is not None:
@@ -175,15 +177,14 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
 
 def _anneal(searcher: Searcher, pace: Pace, end: float, unit: float, watch: Watch | None) -> None:
     """Search until this share of the whole is done, or somebody asked to stop."""
-    told = time.monotonic()
     while (share := pace.share(int(searcher.work.counts[2]))) < end and not pace.stop.is_set():
         heat = unit * HOT * (COLD / HOT) ** share
         began = time.monotonic()
         searcher.run(CHUNK_STEPS if pace.iterations is not None else searcher.chunk, heat, unit * NEAR)
         now = time.monotonic()
         searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
-        if watch is not None and now - told > 0.5:
-            told = now
+        if watch is not None and now - pace.told[0] > TELL_S:
+            pace.told[0] = now
             if watch(float(searcher.best.eur[0])):
                 pace.stop.set()
 

@@ -100,7 +100,9 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         serve[c, ..., EUR][(there >= never[c]) | (home[c, place, EUR] >= never[c])] = _INF
     for k in range(len(shifts)):
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
-    near, far = _near(travel[shifts[classes[0][0]].travel], place, serve[0, ..., EUR], shifts[classes[0][0]].depot)
+    near, far = _near(
+        travel[shifts[classes[0][0]].travel], place, serve[0, ..., EUR], shifts[classes[0][0]].depot, allowed
+    )
     windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
     clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
     shape = Shape(
@@ -290,13 +292,15 @@ def _ways(ways: list[list[tuple[int, ...]]], width: int) -> Ints:
     return rows
 
 
-def _near(d: Ints, place: Ints, serve_eur: Floats, depot: int) -> tuple[Ints, Floats]:
-    """Per task the nearest ones, itself first, by the shortest link between any of their modes, either way round."""
+def _near(d: Ints, place: Ints, serve_eur: Floats, depot: int, allowed: Flags) -> tuple[Ints, Floats]:
+    """Per task the nearest ones that a truck could serve together with it, itself first, by the shortest link between
+    any of their modes, either way round."""
     n, most = place.shape
     count = min(n, NEIGHBOURS)
     near = np.empty((n, count), dtype=np.int32)
     far = np.full(n, np.inf)
     usable = np.isfinite(serve_eur)
+    trucks = allowed.T.astype(np.float32)
     for a in range(most):
         out = np.where(usable[:, a], d[depot, place[:, a]], UNREACHABLE)
         far = np.minimum(far, out)
@@ -307,6 +311,7 @@ def _near(d: Ints, place: Ints, serve_eur: Floats, depot: int) -> tuple[Ints, Fl
             for b in range(most):
                 np.minimum(best, d[np.ix_(place[rows, a], place[:, b])], out=best)
                 np.minimum(best, d[np.ix_(place[:, b], place[rows, a])].T, out=best)
+        best[(allowed[rows].astype(np.float32) @ trucks) == 0] = UNREACHABLE
         best[np.arange(len(best)), np.arange(rows.start, rows.stop)] = -1
         part = np.argpartition(best, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(best, part, 1), axis=1, kind="stable")

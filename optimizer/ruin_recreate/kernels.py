@@ -73,6 +73,7 @@ AHEAD, AHEAD_S, BACK, BACK_S = range(4)
 FILLED, TRIP = range(2)
 ROUTE, AT = range(2)
 TIME, PAID, SINCE, RESTED = range(4)
+LONG = 40  # tasks; in a longer route only places beside so many of a task's neighbours are looked at
 TRIES = 12  # places that are looked at on the clock, the cheapest first
 
 
@@ -257,10 +258,22 @@ def best_place(g: Any, s: Any, x: int, r: int) -> tuple[float, int, int]:
             return best, at, code
     if s.whole[r, dims] + 1 > g.daily[r, dims]:
         return best, at, code
-    for p in range(n + 1):
-        fitted = False
-        if clock:
+    beside = 0  # how many of its nearest are in the route
+    if n > LONG:
+        for i in range(1, min(LONG + 1, g.near.shape[1])):
+            beside += s.spot[g.near[x, i], ROUTE] == r
+    long = beside > 0
+    if clock:
+        for p in range(n + 1):
             s.bounds[p, 0] = INF
+    for i in range(2 * LONG if long else n + 1):
+        p = i
+        if long:  # beside the task's neighbours only
+            y = g.near[x, 1 + i // 2] if 1 + i // 2 < g.near.shape[1] else x
+            if s.spot[y, ROUTE] != r:
+                continue
+            p = s.spot[y, AT] + i % 2
+        fitted = False
         for way in range(4 if len(g.shape.unloads) else 1):
             first, then = way & 1, way >> 1
             if (first and p == 0) or (then and p == n) or (way == 3 and fitted):

@@ -66,7 +66,9 @@ def _differing(tour: str | None, told: Any, due: Mapping[str, float]) -> Iterato
     if "kg_total" in told:
         collected = sum(value for name, value in due.items() if name.startswith("kg."))
         yield from _compared(tour, "kg_total", told["kg_total"], collected)
-    if "kg" in told:
+    if not isinstance(kg, Mapping):
+        yield fault("FIGURES_WRONG", tour, None, None, what="kg", own=str(kg)[:40], due="{}")
+    elif "kg" in told:
         names = sorted({name.removeprefix("kg.") for name in due if name.startswith("kg.")} | set(kg))
         for flux in names:
             yield from _compared(tour, f"kg.{flux}", kg.get(flux, 0.0), due.get(f"kg.{flux}", 0.0))

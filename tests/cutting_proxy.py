@@ -74,7 +74,7 @@ class Proxy:
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: str) -> None:
         while chunk := await source.read(65_536):
             self._answers += way == "answer"
-            always = self.bad > 0 and way == "answer" and self._answers == 2  # that one is cut, however chance falls
+            always = self.bad > 0 and way == "answer" and self._answers == 1  # that one is cut, however chance falls
             if self.offline or always or self._random.random() < self.bad / 2:
                 self._all.cut[way] += 1
                 if way == "request" and len(chunk) > 1:

@@ -183,9 +183,10 @@ def storm(trucks: list[Truck], depot: RealDepot, drive: Path, random: Random) ->
         truck.kill()
 
 
-def flush(truck: Truck, depot: RealDepot) -> None:
-    """What a box does when the network is back, without the waiting: the same sender on the same file."""
-    link = Depot(f"http://127.0.0.1:{depot.port}", truck.token)
+def flush(truck: Truck) -> None:
+    """What a box does when a bad network is back, without the waiting: the same sender on the same file."""
+    truck.proxy.offline = False
+    link = Depot(f"http://127.0.0.1:{truck.proxy.port}", truck.token)
     with closing(Outbox(truck.outbox)) as outbox, closing(link):
         sender = Sender(outbox, link, DrillClock(START, 50), Random(truck.seed))
         until = time.monotonic() + 30
@@ -212,7 +213,7 @@ def test_twenty_five_boxes_and_their_depot_killed_at_random_moments_lose_and_dou
         with talking_crews(trucks):
             storm(trucks, depot, drive, random)
         for truck in trucks:
-            flush(truck, depot)
+            flush(truck)
     finally:
         for process in (depot.process, *(truck.process for truck in trucks)):
             if process is not None:

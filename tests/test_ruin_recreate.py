@@ -103,7 +103,7 @@ def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_ar
     short = tuple(replace(s, length_s=6_000.0, overtime_s=0.0) for s in problem.shifts)  # it takes several
     ground, searcher, _ = searched(replace(problem, shifts=short), 1, 20_000)
     worst = 2 * float(searcher.best.eur[0])
-    answer = recombined(ground, [searcher.met], worst, 5.0)
+    answer = recombined(ground, [searcher.met], worst, 60.0, deterministic=True)
     assert answer is not None
     routes, columns, reduced = answer
     assert len(columns.eur) == len(reduced) == len(set(searcher.met.keys[: int(searcher.met.counts[0])].tolist()))

@@ -13,8 +13,9 @@ def cost_eur(problem: Problem, solution: Solution) -> float:
     """The price of a solution whose routes are feasible by ``schedule``.
 
     Per used shift: ``fixed_eur``; regular time at ``eur_per_s``, overtime at ``overtime_eur_per_s`` instead; metres
-    (``travel_m`` and the tasks' own) at ``eur_per_m``; reversals. For the plan: what is unserved, and
-    ``balance_eur_per_s`` for each second that the longest used shift is longer than the mean of the used ones.
+    (``travel_m`` and the tasks' own) at ``eur_per_m``; reversals; tasks that another shift was told. For the plan: what
+    is unserved, and ``balance_eur_per_s`` for each second that the longest used shift is longer than the mean of the
+    used ones.
     """
     eur = sum(problem.tasks[task].unserved_eur for task, _ in solution.unserved)
     lengths = []
@@ -32,6 +33,7 @@ def route_eur(problem: Problem, shift_index: int, visits: Sequence[Visit], lengt
     """The price of one used shift of ``length_s``, from start to end of service, rests included."""
     shift = problem.shifts[shift_index]
     overtime_s = max(0.0, length_s - shift.length_s)
+    tasks = [problem.tasks[v.index] for v in visits if v.kind == "task"]
     modes = [problem.tasks[v.index].modes[v.mode] for v in visits if v.kind == "task"]
     metres = travel_m(problem, shift_index, visits) + sum(m.length_m for m in modes)
     return (
@@ -40,6 +42,7 @@ def route_eur(problem: Problem, shift_index: int, visits: Sequence[Visit], lengt
         + overtime_s * shift.overtime_eur_per_s
         + metres * shift.eur_per_m
         + sum(m.reversals for m in modes) * problem.eur_per_reversal
+        + sum(t.moved_eur for t in tasks if t.told not in (None, shift_index))
     )
 
 

@@ -49,7 +49,8 @@ class ProblemTask:
     """Something to serve once, in exactly one of its modes, by one of ``shifts`` (indices), inside one of ``windows``.
 
     Service must *begin* inside a window and end inside it too; no windows means any time.
-    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it.
+    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it. ``told``: the
+    shift that crew and residents were told; by another one it costs ``moved_eur`` more.
     """
 
     id: str
@@ -58,17 +59,35 @@ class ProblemTask:
     windows: tuple[Window, ...]
     shifts: frozenset[int]
     unserved_eur: float
+    told: int | None = None
+    moved_eur: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemSite:
-    """Where a truck gets empty. ``takes``: per load dimension, whether the site accepts it."""
+    """Where a truck gets empty. ``takes``: per load dimension, whether the site accepts it.
+
+    ``shifts``: those that may unload there (indices); None: all.
+    """
 
     id: str
     place: int
     windows: tuple[Window, ...]
     unload_s: float
     takes: tuple[bool, ...]
+    shifts: frozenset[int] | None = None
+
+    def is_for(self, shift: int) -> bool:
+        return self.shifts is None or shift in self.shifts
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stop of a route: a task in a mode, or an unloading (``index`` of the site, ``mode`` 0)."""
+
+    kind: Literal["task", "unload"]
+    index: int
+    mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,7 @@ class ProblemShift:
     ``end_service_s`` and breaks included. It comes home empty: the last visit is an unloading when anything was loaded.
     ``travel``: which matrix is this truck's. ``most_load``, ``most_tasks``: what it may load (per dimension) and serve
     in the whole shift, unloadings or not. ``lunch``: (opens, closes, length): a rest that begins inside these hours.
+    ``pinned``: its first visits, which stay as they are (what is done, or cannot be called back); a task at the end.
     """
 
     id: str
@@ -102,6 +122,7 @@ class ProblemShift:
     most_load: tuple[float, ...] | None = None
     most_tasks: int | None = None
     lunch: tuple[float, float, float] | None = None
+    pinned: tuple[Visit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,13 +154,21 @@ class Problem:
                 raise ValueError(f"task {task.id}: load has {len(task.load)} numbers, must have {len(self.dimensions)}")
             if not task.modes:
                 raise ValueError(f"task {task.id}: modes is empty, must hold at least one")
+        pinned: set[int] = set()
+        for shift in self.shifts:
+            own = [v.index for v in shift.pinned if v.kind == "task"]
+            if pinned & {*own} or len({*own}) < len(own):
+                raise ValueError(f"shift {shift.id}: pinned has a task twice, or another shift's")
+            if shift.pinned and shift.pinned[-1].kind != "task":
+                raise ValueError(f"shift {shift.id}: pinned ends with {shift.pinned[-1].kind!r}, must end with a task")
+            pinned |= {*own}
 
     def to_json(self) -> dict[str, Any]:
         """Everything, matrices as base64 of little-endian int32 rows."""
         j: dict[str, Any] = {
             "date": self.date.isoformat(), "dimensions": list(self.dimensions),
             "tasks": [asdict(t) | {"shifts": sorted(t.shifts)} for t in self.tasks],
-            "sites": [asdict(s) for s in self.sites],
+            "sites": [asdict(s) | {"shifts": None if s.shifts is None else sorted(s.shifts)} for s in self.sites],
             "shifts": [asdict(s) for s in self.shifts],
             "travel_ds": [
                 {"places": int(m.shape[0]), "int32le": base64.b64encode(m.astype("<i4").tobytes()).decode()}
@@ -164,14 +193,17 @@ class Problem:
         tasks = tuple(
             ProblemTask(
                 t["id"], tuple(Mode(**m) for m in t["modes"]), tuple(t["load"]), windows(t["windows"]),
-                frozenset(t["shifts"]), t["unserved_eur"],
+                frozenset(t["shifts"]), t["unserved_eur"], t.get("told"), t.get("moved_eur", 0.0),
             )
             for t in j["tasks"]
         )  # fmt: skip
         sites = tuple(
-            ProblemSite(s["id"], s["place"], windows(s["windows"]), s["unload_s"], tuple(s["takes"]))
+            ProblemSite(
+                s["id"], s["place"], windows(s["windows"]), s["unload_s"], tuple(s["takes"]),
+                None if s.get("shifts") is None else frozenset(s["shifts"]),
+            )
             for s in j["sites"]
-        )
+        )  # fmt: skip
         shifts = tuple(
             ProblemShift(
                 **{
@@ -180,6 +212,7 @@ class Problem:
                     "breaks": tuple(BreakRule(**b) for b in s["breaks"]),
                     "most_load": None if s.get("most_load") is None else tuple(s["most_load"]),
                     "lunch": None if s.get("lunch") is None else tuple(s["lunch"]),
+                    "pinned": tuple(Visit(**v) for v in s.get("pinned", ())),
                 }
             )
             for s in j["shifts"]
@@ -191,15 +224,6 @@ class Problem:
 
 
 # --- what the search answers -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A stop of a route: a task in a mode, or an unloading (``index`` of the site, ``mode`` 0)."""
-
-    kind: Literal["task", "unload"]
-    index: int
-    mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,13 @@ def insert_unserved(
 def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
     """The route without what breaks it."""
     problem = terms.problem
+    pinned = problem.shifts[k].pinned
+    if visits[: len(pinned)] != pinned:
+        visits = (*pinned, *(v for v in visits if v not in pinned))
+    if not any(v.kind == "task" for v in visits):
+        return ()
     plan = schedule(problem, k, visits)
-    if {"OVER_LOAD", "NO_TRUCK", "SITE_CLOSED"} & set(
+    if not pinned and {"OVER_LOAD", "NO_TRUCK", "SITE_CLOSED"} & set(
         plan.broken
     ):  # new unloadings, without what the shift may not serve
         draft = Draft(terms)
@@ -62,7 +67,10 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
             plan = schedule(problem, k, visits)
     while plan.broken:
         drop = _culprits(problem, k, visits)
-        visits = _tidy(problem, tuple(v for i, v in enumerate(visits) if i not in drop))
+        if not drop:
+            break  # what is pinned cannot be kept: it stays all the same
+        free = tuple(v for i, v in enumerate(visits) if i not in drop)
+        visits = _tidy(problem, free) if not pinned else free
         plan = schedule(problem, k, visits)
     return visits
 
@@ -71,9 +79,9 @@ def _culprits(problem: Problem, k: int, visits: tuple[Visit, ...]) -> set[int]:
     """Which task visits (indices into the route) to take out of a broken route next: at least one."""
     shift, plan = problem.shifts[k], schedule(problem, k, visits)
     travel = problem.travel_ds[shift.travel]
-    tasks = [i for i, v in enumerate(visits) if v.kind == "task"]
+    tasks = [i for i, v in enumerate(visits) if v.kind == "task" and i >= len(shift.pinned)]
     if not tasks:
-        return set(range(len(visits)))
+        return set() if shift.pinned else set(range(len(visits)))
     if "WINDOW_MISSED" in plan.broken:
         begins = {e.visit: e for e in plan.events if e.kind == "task"}
         late = {

@@ -103,7 +103,8 @@ def schedule(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> Sch
 
     ``broken`` holds reason codes, empty when all is kept: ``WINDOW_MISSED``, ``SITE_CLOSED``, ``OVER_SHIFT`` (length
     and overtime, daily work, daily driving), ``BREAK_MISSING``, ``UNREACHABLE``, ``OVER_LOAD`` (also: comes home
-    loaded), ``NO_TRUCK`` (a task that this shift may not serve). A route without visits gives no events.
+    loaded), ``NO_TRUCK`` (a task that this shift may not serve, a site that is not for it), ``PINNED`` (does not begin
+    with what is pinned). A route without visits gives no events.
     """
     if not visits:
         return Schedule((), ())
@@ -286,8 +287,12 @@ def _load_faults(problem: Problem, shift_index: int, visits: Sequence[Visit]) ->
     load = [0.0] * len(problem.dimensions)
     whole = [0.0] * len(problem.dimensions)
     faults: list[str] = []
+    if tuple(visits[: len(shift.pinned)]) != shift.pinned:
+        faults.append("PINNED")
     for visit in visits:
         if visit.kind == "unload":
+            if not problem.sites[visit.index].is_for(shift_index):
+                faults.append("NO_TRUCK")
             takes = problem.sites[visit.index].takes
             load = [0.0 if takes[d] else q for d, q in enumerate(load)]
             continue

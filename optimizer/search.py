@@ -63,14 +63,17 @@ def solve(
     ``start``: a plan to begin from (repaired first, never returned worsened), or None. ``cores`` and ``iterations``
     (per core, in place of the budget; with one core the same seed then gives the same plan twice) are for ``ripeur``.
     OR-Tools has no seed, so its engines may answer differently twice, as any engine may when the clock ends it
-    elsewhere. ``stop`` returning True, or Ctrl-C, ends the search with the best plan so far. Every route of the answer
-    is feasible by ``optimizer.schedule``. What a machine compiles the first time is not counted as budget. ValueError:
-    an unknown engine, a negative budget, fewer cores than one.
+    elsewhere. Only ``ripeur`` keeps pinned visits. ``stop`` returning True, or Ctrl-C, ends the search with the best
+    plan so far. Every route of the answer is feasible by ``optimizer.schedule``. What a machine compiles the first time
+    is not counted as budget. ValueError: an unknown engine, a negative budget, fewer cores than one, another engine
+    than ``ripeur`` where visits are pinned.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine = {engine!r}, must be one of {', '.join(ENGINES)}")
     if not budget_s >= 0:
         raise ValueError(f"budget_s = {budget_s!r}, must be 0 or more")
+    if engine != "ripeur" and any(shift.pinned for shift in problem.shifts):
+        raise ValueError(f"engine = {engine!r}, must be 'ripeur' where visits are pinned")
     if cores < 1 or (iterations is not None and iterations < 0):
         raise ValueError(f"cores = {cores}, iterations = {iterations}, must be at least 1 and 0")
     until = time.monotonic() + budget_s

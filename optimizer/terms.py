@@ -97,7 +97,7 @@ class Terms:
     def _ways(self) -> None:
         """Per shift the minimal rows of sites that take everything it could ever load."""
         sites = self.problem.sites
-        groups: dict[tuple[int, tuple[bool, ...]], int] = {}
+        groups: dict[tuple[int, tuple[bool, ...], tuple[int, ...]], int] = {}
         self.ways: list[list[Way]] = []
         group = []
         takes = np.array([s.takes for s in sites], dtype=bool).reshape(-1, self.dims)
@@ -107,23 +107,24 @@ class Terms:
             mask = (
                 tuple(bool(x) for x in (self.load[served] > 0).any(0) & somewhere) if served else (False,) * self.dims
             )
-            key = (shift.travel, mask)
+            usable = tuple(s for s, site in enumerate(sites) if site.is_for(k))
+            key = (shift.travel, mask, usable)
             if key not in groups:
                 groups[key] = len(self.ways)
-                self.ways.append(self._ways_of(shift, np.array(mask)))
+                self.ways.append(self._ways_of(shift, np.array(mask), usable))
             group.append(groups[key])
         self.group = np.array(group, dtype=np.int64)
         self.way_in = [self.site_place[[w.sites[0] for w in ways]] for ways in self.ways]
         self.way_out = [self.site_place[[w.sites[-1] for w in ways]] for ways in self.ways]
         self.way_s = [np.array([w.time_s for w in ways]) for ways in self.ways]
 
-    def _ways_of(self, shift: ProblemShift, mask: Flags) -> list[Way]:
+    def _ways_of(self, shift: ProblemShift, mask: Flags, usable: tuple[int, ...]) -> list[Way]:
         sites = self.problem.sites
         travel = self.travel[shift.travel]
         ways: list[Way] = []
         enough: set[frozenset[int]] = set()
         for size in (1, 2, 3):
-            for row in permutations(range(len(sites)), size):
+            for row in permutations(usable, size):
                 if any(frozenset(row) > e for e in enough):
                     continue
                 if (np.array([sites[s].takes for s in row]).any(0) | ~mask).all():

@@ -87,7 +87,9 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
     place = 1 + len(sites)
     problem_tasks = []
     for i, link in enumerate(tasks):
-        modes = tuple(Mode(place + m, float(link.serve or 0), 0.0, 0.0) for m in range(len(link.directions)))
+        serve = float(link.serve or 0)
+        drive = min(serve, link.cross)
+        modes = tuple(Mode(place + m, drive, 0.0, 0.0, standing_s=serve - drive) for m in range(len(link.directions)))
         place += len(modes)
         problem_tasks.append(ProblemTask(str(i), modes, (link.demand,), (), everyone, UNSERVED_EUR))
     problem = Problem(

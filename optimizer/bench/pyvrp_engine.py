@@ -92,6 +92,7 @@ def cannot_carry(problem: Problem) -> list[str]:
         "several windows of a task": any(len(t.windows) > 1 for t in problem.tasks),
         "site hours": any(w[0] > first or w[1] < last for site in problem.sites for w in site.windows),
         "sites that take some loads only": any(not all(site.takes) for site in problem.sites),
+        "sites for some shifts only": any(site.shifts is not None for site in problem.sites),
         "tasks for some shifts only": any(t.shifts != everyone for t in problem.tasks),
         "balance": problem.balance_eur_per_s > 0,
         f"more than {MOST_PLACES} places": sum(len(t.modes) for t in problem.tasks) > MOST_PLACES,

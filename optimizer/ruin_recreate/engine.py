@@ -19,20 +19,24 @@ from optimizer import repair
 from optimizer.cost import cost_eur
 from optimizer.problem import Problem, Solution, Visit
 from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Flags, Ground, ground_of, small
-from optimizer.ruin_recreate.kernels import Memo, Routes, memo_for, routes_for, trace
+from optimizer.ruin_recreate.kernels import Routes, routes_for, trace
 from optimizer.ruin_recreate.recombine import Indices, Route, kept, recombined
-from optimizer.ruin_recreate.steps import Best, Met, Work, fill, load, met_for, search, work_for
+from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
 from optimizer.schedule import schedule
 from optimizer.terms import Terms
 
 Watch = Callable[[float], bool]  # told the best cost so far (€); True = stop now
 
-ROUNDS = 12
-#: Temperatures at the start and at the end, in parts of what a link costs on average.
-HOT, COLD = 0.4, 0.004
-#: Routes of plans that are dearer than the best by so many links at most are remembered.
-NEAR = 1.0
-RECOMBINE_SHARE = 0.15  # of a round's time, at most
+#: A cycle anneals the plan once: so many steps per task, where there is time for more than one cycle.
+CYCLE_STEPS, MOST_CYCLES = 4_000, 12
+#: Temperatures at the start and at the end of a cycle, in parts of what a link costs on average; the last of several
+#: cycles begins at WARM, from the best plan of all.
+HOT, WARM, COLD = 0.4, 0.1, 0.004
+REMEMBER = 0.4  # of a cycle: hot plans have no route worth it
+FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began from is forgotten by then
+#: Routes of plans that are dearer than the cycle's best by so many links at most are remembered.
+NEAR = 0.3
+RECOMBINE_SHARE = 0.05  # of a cycle's time, at most
 MET_ROUTES, TASKS_EACH = 60_000, 50  # how many are remembered, and with how many tasks on average
 CHUNK_S = 0.05  # between two looks at the clock
 TELL_S = 0.5  # between two reports of the best so far
@@ -47,49 +51,52 @@ class Searcher:
 
     ground: Ground
     routes: Routes
-    memo: Memo
     work: Work
-    best: Best
+    best: Best  # of this cycle
+    top: Best  # of all
     met: Met
     eur: float = np.inf
     chunk: int = 100
 
     @classmethod
     def of(cls, ground: Ground, seed: int, met: int = MET_ROUTES) -> Searcher:
-        n = len(ground.place)
-        routes = routes_for(ground, n)
-        best = Best(routes.seq.copy(), routes.via.copy(), routes.size.copy(), np.array([np.inf]))
-        return cls(ground, routes, memo_for(ground), work_for(ground, n, seed), best, met_for(met, met * TASKS_EACH))
+        routes = routes_for(ground)
+        best, top = (
+            Best(routes.seq.copy(), routes.via.copy(), routes.size.copy(), np.array([np.inf])) for _ in range(2)
+        )
+        return cls(ground, routes, work_for(ground, seed), best, top, met_for(met, met * TASKS_EACH))
 
     def begin(self) -> None:
         """Put in whatever is not in the plan yet."""
-        self.eur = fill(self.ground, self.routes, self.work, self.memo, self.best)
+        self.eur = fill(self.ground, self.routes, self.work, self.best)
+        remember_plan(self.ground, self.routes, self.met)
 
     def take(self, routes: list[Route]) -> None:
-        """Go on from a plan made of routes met, where it is better than the best so far."""
+        """A plan made of routes met becomes the best of all, where it is better."""
         best = self.best
-        was = (best.seq.copy(), best.via.copy(), best.size.copy(), float(best.eur[0]))
         best.size[:] = 0
         for route in routes:
             r = next(k for k in np.flatnonzero(self.ground.alike == route.alike) if not best.size[k])
             n = len(route.tasks)
-            best.size[r], best.seq[r, :n], best.via[r, :n] = n, route.tasks, route.via
-        best.eur[0] = load(self.ground, self.routes, self.work, best)
-        if best.eur[0] > was[3] - 1e-9:
-            best.seq[:], best.via[:], best.size[:], best.eur[0] = was
-            load(self.ground, self.routes, self.work, best)
-        self.eur = float(best.eur[0])
+            best.size[r], best.seq[r, :n], best.via[route.tasks] = n, route.tasks, route.via
+        best.eur[0] = self.eur = load(self.ground, self.routes, self.work, best)
+        self.crown()
 
-    def follow(self, other: Searcher) -> None:
-        """Go on from another's best plan."""
-        best, theirs = self.best, other.best
-        best.seq[:], best.via[:], best.size[:], best.eur[:] = theirs
+    def crown(self) -> None:
+        """The cycle's best becomes the best of all, where it is better."""
+        if self.best.eur[0] < self.top.eur[0] - 1e-9:
+            _copy(self.best, self.top)
+
+    def go_on_from(self, best: Best) -> None:
+        _copy(best, self.best)
         self.eur = load(self.ground, self.routes, self.work, self.best)
 
     def run(self, steps: int, heat: float, near: float) -> None:
-        self.eur = search(
-            self.ground, self.routes, self.work, self.memo, self.best, self.met, steps, heat, self.eur, near
-        )
+        self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
+
+
+def _copy(a: Best, b: Best) -> None:
+    b.seq[:], b.via[:], b.size[:], b.eur[:] = a
 
 
 @dataclass(frozen=True)
@@ -126,21 +133,48 @@ def improve(
     searchers = [Searcher.of(ground, seed * 1_000 + core) for core in range(cores)]
     pace = Pace(time.monotonic(), until - _last_look_s(ground), iterations)
     for searcher in searchers:
-        if start is not None:
-            _lay(searcher, start)
+        _lay(searcher, problem, start)
         searcher.begin()
+        searcher.crown()
     unit = _link_eur(searchers[0])
+    cycles = _cycles(pace, searchers[0], unit)
     with ThreadPoolExecutor(cores) as pool:
-        for round in range(1, ROUNDS + 1):
-            end = round / ROUNDS
-            jobs = [pool.submit(_anneal, s, pace, end, unit, watch if s is searchers[0] else None) for s in searchers]
+        for cycle in range(cycles):
+            polish = cycle == cycles - 1 > 0
+            jobs = [
+                pool.submit(
+                    _anneal,
+                    s,
+                    pace,
+                    cycle,
+                    cycles,
+                    unit * (WARM if polish else HOT),
+                    unit,
+                    watch if s is searchers[0] else None,
+                )
+                for s in searchers
+            ]
             for job in jobs:
                 job.result()
             if pace.stop.is_set():
                 break
-            _exchange(searchers, pace)
-    best = min(searchers, key=lambda s: float(s.best.eur[0]))
+            _exchange(searchers, pace, cycles)
+    best = min(searchers, key=lambda s: float(s.top.eur[0]))
     return _kept_by_the_clock(problem, start, solution_of(best, problem, ways), until)
+
+
+def _cycles(pace: Pace, searcher: Searcher, unit: float) -> int:
+    """How often there is time to anneal."""
+    steps = pace.iterations
+    if steps is None and pace.until - time.monotonic() < 20 * CHUNK_S:
+        return 1
+    if steps is None:
+        began, done = time.monotonic(), int(searcher.work.counts[STEPS])
+        while time.monotonic() < began + CHUNK_S:
+            searcher.run(20, unit * HOT, unit * NEAR)
+        done = int(searcher.work.counts[STEPS]) - done
+        steps = int(done / (time.monotonic() - began) * (pace.until - pace.begin))
+    return min(MOST_CYCLES, max(1, round(steps / (CYCLE_STEPS * len(searcher.ground.place)))))
 
 
 def warm(ground: Ground) -> float:
@@ -167,7 +201,9 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     if broken or found.unserved:
         terms = Terms(problem)
         found = repair.repair(problem, found, terms, until)
-    if start is not None:
+    if start is not None and all(
+        r[: len(s.pinned)] == s.pinned for r, s in zip(start.routes, problem.shifts, strict=True)
+    ):
         feasible = not any(schedule(problem, k, visits).broken for k, visits in enumerate(start.routes) if visits)
         before = start if feasible else repair.repair(problem, start, Terms(problem), until)
         if cost_eur(problem, before) < cost_eur(problem, found):
@@ -175,29 +211,40 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     return found
 
 
-def _anneal(searcher: Searcher, pace: Pace, end: float, unit: float, watch: Watch | None) -> None:
-    """Search until this share of the whole is done, or somebody asked to stop."""
-    while (share := pace.share(int(searcher.work.counts[2]))) < end and not pace.stop.is_set():
-        heat = unit * HOT * (COLD / HOT) ** share
+def _anneal(
+    searcher: Searcher, pace: Pace, cycle: int, cycles: int, hot: float, unit: float, watch: Watch | None
+) -> None:
+    """One cycle, or until somebody asked to stop."""
+    cold = unit * COLD
+    known = cycle == 0
+    if cycle == cycles - 1 > 0:
+        searcher.go_on_from(searcher.top)
+        known = True
+    while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < 1 and not pace.stop.is_set():
+        if not known and share > FORGET:
+            searcher.best.eur[0], known = np.inf, True
+        heat = hot * (cold / hot) ** max(0.0, share)
         began = time.monotonic()
-        searcher.run(CHUNK_STEPS if pace.iterations is not None else searcher.chunk, heat, unit * NEAR)
+        near = unit * NEAR if share > REMEMBER else -np.inf
+        searcher.run(CHUNK_STEPS if pace.iterations is not None else searcher.chunk, heat, near)
         now = time.monotonic()
         searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
         if watch is not None and now - pace.told[0] > TELL_S:
             pace.told[0] = now
-            if watch(float(searcher.best.eur[0])):
+            if watch(float(min(searcher.best.eur[0], searcher.top.eur[0]))):
                 pace.stop.set()
+    searcher.crown()
 
 
-def _exchange(searchers: list[Searcher], pace: Pace) -> None:
-    """Recombine what was met; who is behind goes on from the best."""
-    leader = min(searchers, key=lambda s: float(s.best.eur[0]))
-    left_s = (pace.until - pace.begin) / ROUNDS * RECOMBINE_SHARE
+def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
+    """Recombine what was met; everybody knows the best plan."""
+    leader = min(searchers, key=lambda s: float(s.top.eur[0]))
+    left_s = (pace.until - pace.begin) / cycles * RECOMBINE_SHARE
     if pace.iterations is None:
         left_s = min(left_s, pace.until - time.monotonic() - 0.2)
     if left_s > 0.05:
         mets = [s.met for s in searchers]
-        answer = recombined(searchers[0].ground, mets, float(leader.best.eur[0]), left_s, pace.iterations is not None)
+        answer = recombined(searchers[0].ground, mets, float(leader.top.eur[0]), left_s, pace.iterations is not None)
         if answer is not None:
             routes, columns, reduced = answer
             if routes:
@@ -208,8 +255,8 @@ def _exchange(searchers: list[Searcher], pace: Pace) -> None:
             ):
                 _forget(searchers, columns.source, columns.place, kept(columns, reduced, MET_ROUTES // 6))
     for searcher in searchers:
-        if float(searcher.best.eur[0]) > float(leader.best.eur[0]) + 1e-9:
-            searcher.follow(leader)
+        if searcher is not leader:
+            _copy(leader.top, searcher.top)
 
 
 def _forget(searchers: list[Searcher], source: Indices, index: Indices, chosen: Flags) -> None:
@@ -236,16 +283,17 @@ def _forget(searchers: list[Searcher], source: Indices, index: Indices, chosen: 
             met.counts[:] = i + 1, begin + len(tasks)
 
 
-def _lay(searcher: Searcher, start: Solution) -> None:
-    """Take over a given plan; what it leaves is put in by ``begin``."""
-    best = searcher.best
-    for k, visits in enumerate(start.routes):
-        n, via = 0, 0
-        for visit in visits:
+def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
+    """Take over what is pinned and then a given plan; what they leave is put in by ``begin``."""
+    best, allowed = searcher.best, searcher.ground.allowed
+    for k, shift in enumerate(problem.shifts):
+        n, via, laid = 0, 0, set()
+        for visit in (*shift.pinned, *(start.routes[k] if start is not None else ())):
             if visit.kind == "unload":
                 via = 1
-            elif searcher.ground.allowed[visit.index, k]:
-                best.seq[k, n], best.via[k, n] = visit.index, via if n else 0
+            elif allowed[visit.index, k] and visit.index not in laid:
+                best.seq[k, n], best.via[visit.index] = visit.index, via if n else 0
+                laid.add(visit.index)
                 n, via = n + 1, 0
         best.size[k] = n
     load(searcher.ground, searcher.routes, searcher.work, best)
@@ -263,16 +311,19 @@ def _link_eur(searcher: Searcher) -> float:
 def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> Solution:
     """The best plan in visits: every task in its best mode, unloadings at the best sites."""
     g, s = searcher.ground, searcher.routes
-    load(g, s, searcher.work, searcher.best)
+    load(g, s, searcher.work, searcher.top)
     modes, way = np.zeros(s.seq.shape[1] + 1, np.int32), np.zeros(s.seq.shape[1] + 1, np.int32)
     routes = []
     for r in range(len(s.size)):
-        n, visits = int(s.size[r]), []
+        n, visits = int(s.size[r]), list[Visit]()
         own = ways[g.kind[r]]
         if n:
             trace(g, s, r, modes, way)
-            loaded = False
-            for p in range(n):
+            pinned = problem.shifts[r].pinned
+            visits = list(pinned)
+            since = len(pinned) - next((i for i, v in enumerate(reversed(pinned)) if v.kind == "unload"), len(pinned))
+            loaded = any(bool((g.load[v.index] > 0).any()) for v in pinned[since:])
+            for p in range(int(g.pins[r]), n):
                 if way[p] >= 0:
                     visits += [Visit("unload", site) for site in own[way[p]]]
                     loaded = False

@@ -21,6 +21,7 @@ from optimizer.schedule import longest_work_s
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+Indices = NDArray[np.uint32]  # without sign: compiled code need not ask whether to count from the end
 Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 100
@@ -43,6 +44,7 @@ class Shape(NamedTuple):
     unloads: tuple[int, ...]  # empty: a route is one trip
     timed: tuple[int, ...]  # empty: no length of a route matters
     clock: tuple[int, ...]  # empty: no hours, no rests at a place
+    told: tuple[int, ...]  # empty: no task has been told to be served by a certain shift
 
 
 class Ground(NamedTuple):
@@ -50,13 +52,13 @@ class Ground(NamedTuple):
 
     shape: Shape
     travel_ds: Ints  # profile, P, P
-    origin: Ints  # C, (PROFILE, DEPOT)
+    origin: Indices  # C, (PROFILE, DEPOT)
     rate: Floats  # C: euros per decisecond of travel
     serve: Floats  # C, m, modes, (EUR, SEC); inf: no such mode
     into: Floats  # C, P, W, (EUR, SEC): from a place into a way, emptying included
     out: Floats  # C, P, W, (EUR, SEC): from a way to a place
     home: Floats  # C, P, (EUR, SEC): emptied by the best way and home; where nothing is loaded, home
-    kind: Ints  # K: a shift's class
+    kind: Indices  # K: a shift's class
     alike: Ints  # K: the first shift that is the same in every respect
     capacity: Floats  # K, D
     daily: Floats  # K, D + 1: loads of a whole shift, and tasks, at most
@@ -69,12 +71,16 @@ class Ground(NamedTuple):
     sites: Floats  # S, (place, seconds to unload)
     ways: Ints  # C, W, 3: site indices, -1: no more
     allowed: Flags  # m, K
-    place: Ints  # m, modes
+    told: Ints  # m: the shift that a task was told to be served by, -1: none
+    moved_eur: Floats  # m: the price of another shift
+    pins: Ints  # K: so many first tasks stay
+    place: Indices  # m, modes
     load: Floats  # m, D
     unserved_eur: Floats
-    near: Ints  # m, up to NEIGHBOURS: itself first
+    least_eur: Floats  # m: what a task adds at least, wherever: to drive through may cost nothing more
+    near: Indices  # m, up to NEIGHBOURS: itself first
     far: Floats
-    salt: NDArray[np.uint64]
+    salt: NDArray[np.int64]
     balance: float
 
 
@@ -83,8 +89,9 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     tasks, shifts = problem.tasks, problem.shifts
     n, dims = len(tasks), len(problem.dimensions)
     most = max(len(t.modes) for t in tasks)
-    place = np.array([[t.modes[min(i, len(t.modes) - 1)].place for i in range(most)] for t in tasks], dtype=np.int32)
+    place = np.array([[t.modes[min(i, len(t.modes) - 1)].place for i in range(most)] for t in tasks], dtype=np.uint32)
     load = np.array([t.load for t in tasks], dtype=float).reshape(n, dims)
+    unserved_eur = np.array([t.unserved_eur for t in tasks], dtype=float)
     allowed = _allowed(problem, load)
     matrices = problem.travel_ds
     travel = matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
@@ -98,6 +105,11 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     for c, (k, _) in enumerate(classes):  # a mode that leads nowhere is none
         there = rate[c] * travel[shifts[k].travel, shifts[k].depot, place]
         serve[c, ..., EUR][(there >= never[c]) | (home[c, place, EUR] >= never[c])] = _INF
+    for k, shift in enumerate(shifts):
+        for visit in shift.pinned:  # it stays as it is
+            if visit.kind == "task":
+                serve[kinds[k], visit.index, np.arange(most) != visit.mode] = _INF
+                allowed[visit.index] = np.arange(len(shifts)) == k
     for k in range(len(shifts)):
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
     near, far = _near(
@@ -111,21 +123,24 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         (0,) * _needs_unloads(problem, ways),
         (0,) * _is_timed(problem),
         (0,) * int(clocked.any() or windowed.any()),
+        (0,) * int(any(t.told is not None for t in tasks)),
     )
     ground = Ground(
         shape, travel,
-        np.array([(shifts[k].travel, shifts[k].depot) for k, _ in classes], dtype=np.int32), rate, serve,
+        np.array([(shifts[k].travel, shifts[k].depot) for k, _ in classes], dtype=np.uint32), rate, serve,
         np.stack([_widened(part.into, width) for part in parts]),
-        np.stack([_widened(part.out, width) for part in parts]), home, np.array(kinds, dtype=np.int32),
+        np.stack([_widened(part.out, width) for part in parts]), home, np.array(kinds, dtype=np.uint32),
         _alike(problem, allowed),
         np.array([s.capacity for s in shifts], dtype=float).reshape(len(shifts), dims) + EPS,
         np.array([_daily(s, dims) for s in shifts]), np.array([_terms(problem, s) for s in shifts]),
         np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
         _hours([t.windows for t in tasks]), windowed, _hours([s.windows for s in problem.sites]),
         np.array([(s.place, s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 2), _ways(ways, width),
-        allowed, place, load,
-        np.array([t.unserved_eur for t in tasks], dtype=float), near, far,
-        np.random.default_rng(1).integers(1, 2**63, n, dtype=np.uint64), problem.balance_eur_per_s,
+        allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
+        np.array([t.moved_eur for t in tasks], dtype=float),
+        np.array([sum(v.kind == "task" for v in s.pinned) for s in shifts], dtype=np.int32), place, load,
+        unserved_eur, np.minimum(unserved_eur, _least_eur(problem)), near, far,
+        np.random.default_rng(1).integers(1, 2**63 - 1, n), problem.balance_eur_per_s,
     )  # fmt: skip
     return ground, ways
 
@@ -133,17 +148,33 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
 def small(ground: Ground) -> Ground:
     """The first tasks alone: a problem of the same shape that is solved at once."""
     n = min(3, len(ground.place))
-    near = np.tile(np.arange(n, dtype=np.int32), (n, 1))
+    near = np.tile(np.arange(n, dtype=np.uint32), (n, 1))
     first: dict[str, Any] = {
         name: np.ascontiguousarray(getattr(ground, name)[:n])
-        for name in ("hours", "windowed", "allowed", "place", "load", "unserved_eur", "far", "salt")
+        for name in (
+            "hours",
+            "windowed",
+            "allowed",
+            "told",
+            "moved_eur",
+            "place",
+            "load",
+            "unserved_eur",
+            "least_eur",
+            "far",
+            "salt",
+        )
     }
-    return ground._replace(serve=np.ascontiguousarray(ground.serve[:, :n]), near=near, **first)
+    serve, pins = np.ascontiguousarray(ground.serve[:, :n]), np.zeros_like(ground.pins)
+    return ground._replace(serve=serve, near=near, pins=pins, **first)
 
 
 def _alike(problem: Problem, allowed: Flags) -> Ints:
     known: dict[tuple[object, ...], int] = {}
-    shifts = [(replace(s, id=""), allowed[:, k].tobytes()) for k, s in enumerate(problem.shifts)]
+    shifts = [
+        (replace(s, id=""), allowed[:, k].tobytes(), tuple(t.told == k for t in problem.tasks if t.told is not None))
+        for k, s in enumerate(problem.shifts)
+    ]
     return np.array([known.setdefault(s, k) for k, s in enumerate(shifts)], dtype=np.int32)
 
 
@@ -166,8 +197,10 @@ def _allowed(problem: Problem, load: Floats) -> Flags:
     allowed = np.zeros((len(problem.tasks), len(problem.shifts)), dtype=bool)
     for t, task in enumerate(problem.tasks):
         allowed[t, [k for k in task.shifts if 0 <= k < len(problem.shifts)]] = True
-    takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, load.shape[1]).any(0)
-    allowed[(load > 0) @ ~takes] = False  # no site empties it
+    takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, load.shape[1])
+    for k in range(len(problem.shifts)):  # no site empties it
+        usable = [site.is_for(k) for site in problem.sites]
+        allowed[(load > 0) @ ~takes[usable].any(0), k] = False
     capacity = np.array([s.capacity for s in problem.shifts], dtype=float).reshape(len(problem.shifts), -1)
     for k in range(len(problem.shifts)):
         allowed[:, k] &= (load <= capacity[k] + EPS).all(1)
@@ -181,7 +214,8 @@ def _classes(problem: Problem, allowed: Flags, load: Floats) -> tuple[list[int],
     classes: list[tuple[int, Flags]] = []
     for k, s in enumerate(problem.shifts):
         served: Flags = np.logical_or.reduce(load[allowed[:, k]] > 0, axis=0)
-        key = (s.travel, s.depot, s.crew_factor, s.eur_per_s, s.eur_per_m, served.tobytes())
+        usable = tuple(site.is_for(k) for site in problem.sites)
+        key = (s.travel, s.depot, s.crew_factor, s.eur_per_s, s.eur_per_m, served.tobytes(), usable)
         if key not in known:
             known[key] = len(classes)
             classes.append((k, served))
@@ -208,7 +242,8 @@ def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints) -> 
                 seconds * shift.eur_per_s + mode.length_m * shift.eur_per_m + mode.reversals * problem.eur_per_reversal
             )
             serve[t, i] = eur, seconds
-    ways = ways_of(problem, served, d) if served.any() else []
+    usable = [i for i, site in enumerate(problem.sites) if site.is_for(k)]
+    ways = ways_of(problem, served, d, usable) if served.any() else []
     first, last = ([problem.sites[w[end]].place for w in ways] for end in (0, -1))
     legs = np.array([sum(float(d[_at(problem, a), _at(problem, b)]) for a, b in pairwise(w)) for w in ways])
     stay_s = np.array([sum(problem.sites[s].unload_s for s in w) for w in ways])
@@ -228,13 +263,13 @@ def _at(problem: Problem, site: int) -> int:
     return problem.sites[site].place
 
 
-def ways_of(problem: Problem, served: Flags, travel_ds: Ints) -> list[tuple[int, ...]]:
-    """The minimal rows of sites, at most three, that take everything of these dimensions."""
+def ways_of(problem: Problem, served: Flags, travel_ds: Ints, usable: Sequence[int]) -> list[tuple[int, ...]]:
+    """The minimal rows of usable sites, at most three, that take everything of these dimensions."""
     takes = [np.array(s.takes, dtype=bool) for s in problem.sites]
     ways: list[tuple[int, ...]] = []
     enough: set[frozenset[int]] = set()
     for size in (1, 2, 3):
-        for row in permutations(range(len(takes)), size):
+        for row in permutations(usable, size):
             if any(frozenset(row) > e for e in enough):
                 continue
             if (np.logical_or.reduce([takes[s] for s in row]) | ~served).all() and all(
@@ -249,6 +284,8 @@ def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
     """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it."""
     if not any(ways):
         return 0
+    if any(v.kind == "unload" for s in problem.shifts for v in s.pinned):
+        return 1
     d = problem.travel_ds[0]
     home = len(problem.sites) == 1 and all(
         d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in problem.shifts
@@ -257,9 +294,16 @@ def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
     return 0 if home and free else 1
 
 
+def _least_eur(problem: Problem) -> Floats:
+    """Standing and handling, in the cheapest mode, by the cheapest crew."""
+    wage = min(s.eur_per_s for s in problem.shifts)
+    crew = min(s.crew_factor for s in problem.shifts)
+    return np.array([wage * min(m.standing_s + m.handling_s * crew for m in t.modes) for t in problem.tasks])
+
+
 def _is_timed(problem: Problem) -> int:
-    """1 where the length of a route may matter: a limit or overtime within reach of all the work there is."""
-    return int(any(s.length_s < NEVER_S for s in problem.shifts))
+    """1 where the length of a route may matter: there is a limit, or a price of unlike lengths."""
+    return int(problem.balance_eur_per_s > 0 or any(s.length_s < NEVER_S for s in problem.shifts))
 
 
 def _is_clocked(problem: Problem, k: int, ways: list[tuple[int, ...]]) -> bool:
@@ -292,12 +336,12 @@ def _ways(ways: list[list[tuple[int, ...]]], width: int) -> Ints:
     return rows
 
 
-def _near(d: Ints, place: Ints, serve_eur: Floats, depot: int, allowed: Flags) -> tuple[Ints, Floats]:
+def _near(d: Ints, place: Indices, serve_eur: Floats, depot: int, allowed: Flags) -> tuple[Indices, Floats]:
     """Per task the nearest ones that a truck could serve together with it, itself first, by the shortest link between
     any of their modes, either way round."""
     n, most = place.shape
     count = min(n, NEIGHBOURS)
-    near = np.empty((n, count), dtype=np.int32)
+    near = np.empty((n, count), dtype=np.uint32)
     far = np.full(n, np.inf)
     usable = np.isfinite(serve_eur)
     trucks = allowed.T.astype(np.float32)

@@ -6,9 +6,9 @@ way. Which mode, and which site, is never decided: forward and backward dynamic 
 the best for every mode of every task, so that what a route costs with one more task, at any place, in its best modes,
 is a few additions (the idea of Vidal 2017, https://doi.org/10.1287/opre.2017.1595, for CARP).
 
-``cells[r, p, k, AHEAD]``: from the depot until task ``p`` has been served in mode ``k``; ``BACK``: from the beginning
-of its service until home; both in euros, by the cheapest way, with the seconds of that way beside them.
-``loads[r, p, i, FILLED]``: what is on board when ``p`` has been served; ``TRIP``: what will have been on board when the
+``cells[y, k, AHEAD]``: from the depot until task ``y`` has been served in mode ``k``; ``BACK``: from the beginning of
+its service until home; both in euros, by the cheapest way, with the seconds of that way beside them.
+``loads[y, i, FILLED]``: what is on board when ``y`` has been served; ``TRIP``: what will have been on board when the
 truck is emptied next.
 """
 
@@ -39,6 +39,7 @@ from optimizer.ruin_recreate.ground import (
     SET_OUT,
     Floats,
     Ground,
+    Indices,
     Ints,
 )
 
@@ -53,54 +54,35 @@ entry = njit(**_PLAIN, cache=True)
 
 
 class Routes(NamedTuple):
-    """Routes (K) of at most ``most`` tasks. ``version``: another number whenever a route is another one."""
+    """Routes (K) of tasks (n). What a programme knows of a task stands with the task: it moves with it."""
 
-    seq: Ints  # K, most
-    via: NDArray[np.int8]  # K, most; 1: emptied before this task
+    seq: Indices  # K, n: tasks in order
     size: Ints
-    cells: Floats  # K, most, modes, (AHEAD, AHEAD_S, BACK, BACK_S)
-    loads: Floats  # K, most, loads, (FILLED, TRIP)
+    via: NDArray[np.int8]  # n; 1: emptied before this task
+    cells: Floats  # n, modes, (AHEAD, BACK, AHEAD_S, BACK_S)
+    loads: Floats  # n, loads, (FILLED, TRIP)
     cost: Floats  # K, (EUR, SEC)
-    version: NDArray[np.int64]
-    spot: Ints  # m, (ROUTE, AT): a task's route (-1: unserved) and its index there
-    whole: Floats  # K, loads + 2: loads of the whole route, tasks, tasks with hours
-    bounds: Floats  # most + 1, (EUR, code): a task's places in a route on the clock
+    whole: Floats  # K, loads + 3: loads of the whole route, tasks, tasks with hours, euros of tasks told elsewhere
+    spot: Ints  # n, (ROUTE, AT): a task's route (-1: unserved) and its index there
     labels: Floats  # 2, modes, (TIME, PAID, SINCE, RESTED): where the clock stands
-    trail: Ints  # most + 1, modes, (mode before, way or -1): how the clock came there
+    trail: Ints  # n + 2, modes, (mode before, way or -1): how the clock came there
 
 
-AHEAD, AHEAD_S, BACK, BACK_S = range(4)
+AHEAD, BACK, AHEAD_S, BACK_S = range(4)
 FILLED, TRIP = range(2)
 ROUTE, AT = range(2)
 TIME, PAID, SINCE, RESTED = range(4)
-LONG = 40  # tasks; in a longer route only places beside so many of a task's neighbours are looked at
-TRIES = 12  # places that are looked at on the clock, the cheapest first
 
 
-class Memo(NamedTuple):
-    """Per task and route the best place (index * 4 + how it is emptied), as long as the route is that version."""
-
-    eur: Floats
-    place: Ints
-    version: NDArray[np.int64]
-
-
-def routes_for(ground: Ground, most: int) -> Routes:
-    """Empty routes, and room for as many tasks in each."""
+def routes_for(ground: Ground) -> Routes:
+    """Empty routes, and room for every task in each."""
     k, n = len(ground.kind), len(ground.place)
     modes, dims = len(ground.shape.modes), len(ground.shape.loads)
     return Routes(
-        np.zeros((k, most), np.int32), np.zeros((k, most), np.int8), np.zeros(k, np.int32),
-        np.zeros((k, most, modes, 4)), np.zeros((k, most, dims, 2)), np.zeros((k, 2)),
-        np.arange(k, dtype=np.int64) - k, np.full((n, 2), -1, np.int32),
-        np.zeros((k, dims + 2)), np.zeros((most + 1, 2)), np.zeros((2, modes, 4)),
-        np.zeros((most + 2, modes, 2), np.int32),
+        np.zeros((k, n), np.uint32), np.zeros(k, np.int32), np.zeros(n, np.int8),
+        np.zeros((n, modes, 4)), np.zeros((n, dims, 2)), np.zeros((k, 2)), np.zeros((k, dims + 3)),
+        np.full((n, 2), -1, np.int32), np.zeros((2, modes, 4)), np.zeros((n + 2, modes, 2), np.int32),
     )  # fmt: skip
-
-
-def memo_for(ground: Ground) -> Memo:
-    n, k = ground.allowed.shape
-    return Memo(np.zeros((n, k)), np.zeros((n, k), np.int32), np.full((n, k), -(2**62)))
 
 
 @inlined
@@ -141,12 +123,12 @@ def come(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via:
     """The cheapest way from the depot over the first ``p`` tasks of a route to the beginning of place ``b``."""
     if p == 0:
         return link(g, c, profile, rate, 0, g.origin[c, DEPOT], b)
-    best, seconds = INF, 0.0
+    best, seconds, y = INF, 0.0, s.seq[r, p - 1]
     for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, g.place[s.seq[r, p - 1], j], b)
-        eur += s.cells[r, p - 1, j, AHEAD]
+        eur, sec = link(g, c, profile, rate, via, g.place[y, j], b)
+        eur += s.cells[y, j, AHEAD]
         if eur < best:
-            best, seconds = eur, sec + s.cells[r, p - 1, j, AHEAD_S]
+            best, seconds = eur, sec + s.cells[y, j, AHEAD_S]
     return best, seconds
 
 
@@ -155,61 +137,87 @@ def go(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: i
     """The cheapest way from the end of place ``a`` over the tasks of a route from ``p`` on, and home."""
     if p == s.size[r]:
         return g.home[c, a, EUR], g.home[c, a, SEC]
-    best, seconds = INF, 0.0
+    best, seconds, y = INF, 0.0, s.seq[r, p]
     for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, a, g.place[s.seq[r, p], j])
-        eur += s.cells[r, p, j, BACK]
+        eur, sec = link(g, c, profile, rate, via, a, g.place[y, j])
+        eur += s.cells[y, j, BACK]
         if eur < best:
-            best, seconds = eur, sec + s.cells[r, p, j, BACK_S]
+            best, seconds = eur, sec + s.cells[y, j, BACK_S]
     return best, seconds
 
 
-@compiled
-def refresh(g: Any, s: Any, r: int) -> None:
-    """Both programmes of a route, its loads and its price anew."""
+@inlined
+def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
+    """A route's programmes, loads and price anew, where nothing changed before index ``first`` and after ``last``."""
     n, c = s.size[r], g.kind[r]
     s.cost[r, EUR] = s.cost[r, SEC] = 0.0
-    for i in range(s.whole.shape[1]):
-        s.whole[r, i] = 0.0
     if n == 0:
+        for i in range(s.whole.shape[1]):
+            s.whole[r, i] = 0.0
         return
     modes, dims, timed = len(g.shape.modes), len(g.shape.loads), len(g.shape.timed)
     profile, rate = g.origin[c, PROFILE], g.rate[c]
-    s.via[r, 0] = 0
-    for p in range(n):
-        y, via = s.seq[r, p], s.via[r, p]
+    s.via[s.seq[r, 0]] = 0
+    for p in range(first, n):
+        y = s.seq[r, p]
+        via = s.via[y]
         s.spot[y, AT], s.spot[y, ROUTE] = p, r
         for i in range(dims):
-            before = s.loads[r, p - 1, i, FILLED] if p and not via else 0.0
-            s.loads[r, p, i, FILLED] = before + g.load[y, i]
-            s.whole[r, i] += g.load[y, i]
-        s.whole[r, dims] += 1
-        s.whole[r, dims + 1] += g.windowed[y]
+            before = s.loads[s.seq[r, p - 1], i, FILLED] if p and not via else 0.0
+            s.loads[y, i, FILLED] = before + g.load[y, i]
         for k in range(modes):
             eur, sec = come(g, s, c, profile, rate, r, p, via, g.place[y, k])
-            s.cells[r, p, k, AHEAD], s.cells[r, p, k, AHEAD_S] = (
-                eur + g.serve[c, y, k, EUR],
-                sec + g.serve[c, y, k, SEC],
-            )
-    for p in range(n - 1, -1, -1):
+            s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR]
+            if timed:
+                s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
+    emptied = len(g.shape.unloads) > 0
+    for p in range(n - 1 if emptied else last, -1, -1):
         y = s.seq[r, p]
-        via = s.via[r, p + 1] if p < n - 1 else 1
-        for i in range(dims):
-            s.loads[r, p, i, TRIP] = s.loads[r, p, i, FILLED] if via else s.loads[r, p + 1, i, TRIP]
+        z = s.seq[r, p + 1] if p < n - 1 else y
+        via = s.via[z] if p < n - 1 else 1
+        if emptied:
+            for i in range(dims):
+                s.loads[y, i, TRIP] = s.loads[y, i, FILLED] if via else s.loads[z, i, TRIP]
+            if p > last:
+                continue
         for k in range(modes):
             eur, sec = go(g, s, c, profile, rate, r, p + 1, via, g.place[y, k])
-            s.cells[r, p, k, BACK] = eur + g.serve[c, y, k, EUR]
+            s.cells[y, k, BACK] = eur + g.serve[c, y, k, EUR]
             if timed:
-                s.cells[r, p, k, BACK_S] = sec + g.serve[c, y, k, SEC]
-    best, seconds = INF, 0.0
+                s.cells[y, k, BACK_S] = sec + g.serve[c, y, k, SEC]
+    best, seconds, y = INF, 0.0, s.seq[r, n - 1]
     for k in range(modes):
-        a = g.place[s.seq[r, n - 1], k]
-        if s.cells[r, n - 1, k, AHEAD] + g.home[c, a, EUR] < best:
-            best = s.cells[r, n - 1, k, AHEAD] + g.home[c, a, EUR]
-            seconds = s.cells[r, n - 1, k, AHEAD_S] + g.home[c, a, SEC]
+        a = g.place[y, k]
+        if s.cells[y, k, AHEAD] + g.home[c, a, EUR] < best:
+            best = s.cells[y, k, AHEAD] + g.home[c, a, EUR]
+            seconds = s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
     s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
-    if len(g.shape.clock) and (g.clocked[r] or s.whole[r, dims + 1] > 0):
-        s.cost[r, EUR], s.cost[r, SEC] = on_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
+    if on_clock(g, s, r):
+        s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
+    s.cost[r, EUR] += s.whole[r, dims + 2]
+
+
+@inlined
+def on_clock(g: Any, s: Any, r: int) -> bool:
+    """Whether hours or a lunch matter in this route."""
+    return len(g.shape.clock) > 0 and (g.clocked[r] or s.whole[r, len(g.shape.loads) + 1] > 0)
+
+
+@inlined
+def moved_eur(g: Any, x: int, r: int) -> float:
+    """The price of serving a task by another shift than was told."""
+    return g.moved_eur[x] if len(g.shape.told) and g.told[x] >= 0 and g.told[x] != r else 0.0
+
+
+@inlined
+def count(g: Any, s: Any, x: int, r: int, sign: int) -> None:
+    """Add a task to what is known of a whole route, or take it off."""
+    dims = len(g.shape.loads)
+    for i in range(dims):
+        s.whole[r, i] += sign * g.load[x, i]
+    s.whole[r, dims] += sign
+    s.whole[r, dims + 1] += sign * g.windowed[x]
+    s.whole[r, dims + 2] += sign * moved_eur(g, x, r)
 
 
 @inlined
@@ -234,75 +242,51 @@ def fits(g: Any, s: Any, x: int, r: int, p: int, first: int, then: int) -> bool:
     for i in range(len(g.shape.loads)):
         load = g.load[x, i]
         if p and not first:
-            load += s.loads[r, p - 1, i, FILLED]
+            load += s.loads[s.seq[r, p - 1], i, FILLED]
         if p < n and not then:
-            load += s.loads[r, p, i, TRIP]
-            if p and not s.via[r, p]:
-                load -= s.loads[r, p - 1, i, FILLED]
+            load += s.loads[s.seq[r, p], i, TRIP]
+            if p and not s.via[s.seq[r, p]]:
+                load -= s.loads[s.seq[r, p - 1], i, FILLED]
         if load > g.capacity[r, i]:
             return False
     return True
 
 
 @inlined
-def best_place(g: Any, s: Any, x: int, r: int) -> tuple[float, int, int]:
-    """The cheapest place for a task in a route: the route's price with it, the index, and how the truck is emptied
-    (1: before the task, 2: after it). Without unloadings on the way the caller has seen that it fits."""
-    n, c = s.size[r], g.kind[r]
-    profile, rate = g.origin[c, PROFILE], g.rate[c]
-    best, at, code = INF, 0, 0
-    dims = len(g.shape.loads)
-    clock = len(g.shape.clock) and (g.clocked[r] or g.windowed[x] or s.whole[r, dims + 1] > 0)
+def has_room(g: Any, s: Any, x: int, r: int) -> bool:
+    """Whether a shift may serve a task at all, beside what it serves."""
+    dims, n = len(g.shape.loads), s.size[r]
+    if not g.allowed[x, r] or s.whole[r, dims] + 1 > g.daily[r, dims]:
+        return False
     for i in range(dims):
         if s.whole[r, i] + g.load[x, i] > g.daily[r, i]:
-            return best, at, code
-    if s.whole[r, dims] + 1 > g.daily[r, dims]:
-        return best, at, code
-    beside = 0  # how many of its nearest are in the route
-    if n > LONG:
-        for i in range(1, min(LONG + 1, g.near.shape[1])):
-            beside += s.spot[g.near[x, i], ROUTE] == r
-    long = beside > 0
-    if clock:
-        for p in range(n + 1):
-            s.bounds[p, 0] = INF
-    for i in range(2 * LONG if long else n + 1):
-        p = i
-        if long:  # beside the task's neighbours only
-            y = g.near[x, 1 + i // 2] if 1 + i // 2 < g.near.shape[1] else x
-            if s.spot[y, ROUTE] != r:
+            return False
+        if n and not len(g.shape.unloads) and s.loads[s.seq[r, n - 1], i, FILLED] + g.load[x, i] > g.capacity[r, i]:
+            return False
+    return True
+
+
+@inlined
+def place_eur(g: Any, s: Any, x: int, r: int, p: int) -> tuple[float, int]:
+    """The price of a route with one more task at a place (on the clock: a lower bound), and how the truck is emptied
+    (1: before the task, 2: after it)."""
+    n, c = s.size[r], g.kind[r]
+    profile, rate = g.origin[c, PROFILE], g.rate[c]
+    best, code, fitted = INF, 0, False
+    for way in range(4 if len(g.shape.unloads) else 1):
+        first, then = way & 1, way >> 1
+        if (first and p == 0) or (then and p == n) or (way == 3 and fitted):
+            continue
+        if len(g.shape.unloads):
+            if not fits(g, s, x, r, p, first, then):
                 continue
-            p = s.spot[y, AT] + i % 2
-        fitted = False
-        for way in range(4 if len(g.shape.unloads) else 1):
-            first, then = way & 1, way >> 1
-            if (first and p == 0) or (then and p == n) or (way == 3 and fitted):
-                continue
-            if len(g.shape.unloads):
-                if not fits(g, s, x, r, p, first, then):
-                    continue
-                fitted = True
-            eur = through(g, s, c, profile, rate, x, r, p, first, then)
-            if clock:
-                if eur < s.bounds[p, 0]:
-                    s.bounds[p, 0], s.bounds[p, 1] = eur, way
-            elif eur < best:
-                best, at, code = eur, p, way
-            if way == 0:
-                break  # to be emptied on the way as well is never cheaper
-    if clock:
-        for _ in range(TRIES):
-            p = 0
-            for i in range(1, n + 1):
-                if s.bounds[i, 0] < s.bounds[p, 0]:
-                    p = i
-            if s.bounds[p, 0] >= best:
-                break
-            s.bounds[p, 0] = INF
-            eur = on_the_clock(g, s, np.int64(r), np.int64(x), np.int64(p), np.int64(s.bounds[p, 1]))[0]
-            if eur < best:
-                best, at, code = eur, p, int(s.bounds[p, 1])
-    return best, at, code
+            fitted = True
+        eur = through(g, s, c, profile, rate, x, r, p, first, then)
+        if eur < best:
+            best, code = eur, way
+        if way == 0:
+            break  # to be emptied on the way as well is never cheaper
+    return best + s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r), code
 
 
 @inlined
@@ -381,7 +365,7 @@ def step(g: Any, s: Any, r: int, q: int, half: int, j: int, k: int, a: int, b: i
 
 
 @compiled
-def on_the_clock(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float, float]:
+def by_the_clock(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float, float]:
     """The price of a route and its seconds of work by the clock: hours of tasks and sites, waiting, rests. With task
     ``x`` (-1: none) before its task ``at``. Each task is in the mode, and each unloading at the site, that is done
     first; rests are taken as late as they may be."""
@@ -409,7 +393,8 @@ def clocked(g: Any, s: Any, r: int, x: int, at: int, code: int, due: int) -> tup
             y, via = np.int64(x), np.int64(code & 1)
         elif q < total:
             p = q - 1 if x >= 0 and q > at else q
-            y, via = np.int64(s.seq[r, p]), np.int64(s.via[r, p])
+            y = np.int64(s.seq[r, p])
+            via = np.int64(s.via[y])
             if x >= 0 and q == at + 1:
                 via = np.int64(code >> 1)
         if q == 0:
@@ -437,40 +422,41 @@ def clocked(g: Any, s: Any, r: int, x: int, at: int, code: int, due: int) -> tup
     return price(g, r, s.labels[half, 0, PAID], work_s), work_s
 
 
-@compiled
-def insert(s: Any, x: int, r: int, p: int, code: int) -> None:
-    """Put a task into a route (to be refreshed)."""
+@inlined
+def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
+    """Put a task into a route."""
     n = s.size[r]
     for i in range(n, p, -1):
-        s.seq[r, i], s.via[r, i] = s.seq[r, i - 1], s.via[r, i - 1]
-    s.seq[r, p], s.via[r, p] = x, code & 1
+        s.seq[r, i] = s.seq[r, i - 1]
+    s.seq[r, p], s.via[x] = x, code & 1
     if p < n:
-        s.via[r, p + 1] = code >> 1
+        s.via[s.seq[r, p + 1]] = code >> 1
     s.size[r] = n + 1
     s.spot[x, ROUTE] = r
+    count(g, s, x, r, 1)
+    refresh(g, s, r, np.int64(p), np.int64(p))
 
 
 @compiled
 def drop_needless_unloads(g: Any, s: Any, r: int) -> None:
     """Trips of a refreshed route that fit into one are made one."""
-    p = 1
-    while p < s.size[r]:
-        if s.via[r, p]:
+    for p in range(max(1, g.pins[r]), s.size[r]):
+        y, x = s.seq[r, p], s.seq[r, p - 1]
+        if s.via[y]:
             one = True
             for i in range(len(g.shape.loads)):
-                one &= s.loads[r, p - 1, i, FILLED] + s.loads[r, p, i, TRIP] <= g.capacity[r, i]
+                one &= s.loads[x, i, FILLED] + s.loads[y, i, TRIP] <= g.capacity[r, i]
             if one:
-                s.via[r, p] = 0
-                refresh(g, s, np.int64(r))
-        p += 1
+                s.via[y] = 0
+                refresh(g, s, np.int64(r), np.int64(p), np.int64(p - 1))
 
 
 @entry
 def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
     """The modes that a refreshed route is driven in, and the way by which it is emptied before each task (and home)."""
     n, c, modes = s.size[r], g.kind[r], len(g.shape.modes)
-    if len(g.shape.clock) and (g.clocked[r] or s.whole[r, len(g.shape.loads) + 1] > 0):
-        on_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
+    if on_clock(g, s, r):
+        by_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
         k = 0
         for q in range(n, -1, -1):
             way_out[q] = s.trail[q, k, 1]
@@ -480,10 +466,10 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
         return
     before = g.origin[c, DEPOT]
     for p in range(n):
-        y, via = s.seq[r, p], s.via[r, p]
-        best = INF
+        y = s.seq[r, p]
+        via, best = s.via[y], INF
         for k in range(modes):
-            eur = link(g, c, g.origin[c, PROFILE], g.rate[c], via, before, g.place[y, k])[0] + s.cells[r, p, k, BACK]
+            eur = link(g, c, g.origin[c, PROFILE], g.rate[c], via, before, g.place[y, k])[0] + s.cells[y, k, BACK]
             if eur < best:
                 best, modes_out[p] = eur, k
         here = g.place[y, modes_out[p]]

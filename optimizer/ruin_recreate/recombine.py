@@ -20,7 +20,7 @@ from optimizer.ruin_recreate.ground import Flags, Floats, Ground, Ints
 from optimizer.ruin_recreate.steps import Met
 
 #: Columns in the linear relaxation, the cheapest per kilo of work first, and in the model at most.
-MOST_RELAXED, MOST = 30_000, 6_000
+MOST_RELAXED, MOST = 12_000, 6_000
 UNIT = 1e-8  # of the price of a plan: the model counts in whole numbers of it
 
 Indices = NDArray[np.integer[Any]]

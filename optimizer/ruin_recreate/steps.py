@@ -4,8 +4,8 @@
 Slack induction by string removals (Christiaens and Vanden Berghe 2020, https://doi.org/10.1287/trsc.2019.0914): strings
 near a task are removed from as many routes, the tasks go back one by one, each where the plan becomes cheapest, a route
 being passed over now and then; what is a little worse is accepted as in simulated annealing. What differs from the
-paper: modes and unloadings are priced exactly (``kernels``), a route that has not changed is not priced again for the
-same task (``Memo``), and every good route is remembered (``Met``) for the recombination.
+paper: modes and unloadings are priced exactly (``kernels``), a task is tried beside its neighbours only, and every good
+route is remembered (``Met``) for the recombination.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.ruin_recreate.ground import EUR, FIXED, SEC, Floats, Ground, Ints
+from optimizer.ruin_recreate.ground import EPS, EUR, FIXED, SEC, Floats, Ground, Indices, Ints
 from optimizer.ruin_recreate.kernels import (
     AT,
-    FILLED,
     ROUTE,
-    best_place,
+    by_the_clock,
     compiled,
+    count,
     drop_needless_unloads,
     entry,
+    has_room,
     inlined,
     insert,
+    moved_eur,
+    on_clock,
+    place_eur,
     refresh,
     routes_for,
 )
@@ -35,7 +39,8 @@ SPLIT, DEEPER = 0.5, 0.5  # a string keeps a part in its middle; that part grows
 BLINK = 0.01
 WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price
 FEW = 4  # with so few routes a route may lose several strings
-GRANULAR_FROM, GRANULAR = 150, 40  # tasks; from then on only routes of so many neighbours are looked at
+BESIDE = 20  # a task is tried beside so many of its neighbours
+TRIES = 16  # places that are looked at on the clock, the cheapest first
 RETRIES = 10  # unserved tasks that are tried again in a step
 INF = np.inf
 
@@ -57,32 +62,33 @@ class Met(NamedTuple):
 class Work(NamedTuple):
     """What one search needs besides its routes: the routes as they were before the step, lists, random numbers."""
 
-    seq: Ints
-    via: NDArray[np.int8]
+    seq: Indices
     size: Ints
+    via: NDArray[np.int8]
     cells: Floats
     loads: Floats
     cost: Floats
-    version: NDArray[np.int64]
     whole: Floats
-    marks: Ints  # K, (DIRTY, RUINED, TOUCHED, LOOKING): two flags and two lists
+    marks: Indices  # K, (DIRTY, RUINED, TOUCHED, ROOM): three flags and a list
     looked: NDArray[np.int64]  # per route the number of the insertion that looked at it
-    absent: Ints  # m, (TASK, WAS_OUT): first those taken out in this step
+    before: NDArray[np.int64]  # n + K: ... that looked at the place before a task, at the end of a route
+    offers: Floats  # n + 2 K, (price, route, index, code): places on the clock
+    absent: Ints  # n, (TASK, WAS_OUT): first those taken out in this step
     key: Floats
     counts: NDArray[np.int64]
     random: NDArray[np.uint64]
 
 
-DIRTY, RUINED, TOUCHED, LOOKING = range(4)
+DIRTY, RUINED, TOUCHED, ROOM = range(4)
 TASK, WAS_OUT = range(2)
-#: ``Work.counts``: versions given, insertions, steps, routes touched, tasks absent in this step, tasks unserved.
-VERSIONS, INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED = range(6)
+#: ``Work.counts``: insertions, steps, routes touched, tasks absent in this step, tasks unserved, offers on the clock.
+INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED, OFFERS = range(6)
 
 
 class Best(NamedTuple):
     """The best plan so far."""
 
-    seq: Ints
+    seq: Indices
     via: NDArray[np.int8]
     size: Ints
     eur: Floats  # one number
@@ -97,12 +103,13 @@ def met_for(routes: int, tasks: int) -> Met:
     )  # fmt: skip
 
 
-def work_for(ground: Ground, most: int, seed: int) -> Work:
+def work_for(ground: Ground, seed: int) -> Work:
     k, n = len(ground.kind), len(ground.place)
-    was = routes_for(ground, most)
+    was = routes_for(ground)
     return Work(
-        *was[:7], was.whole, np.zeros((k, 4), np.int32), np.zeros(k, np.int64), np.zeros((n, 2), np.int32), np.zeros(n),
-        np.zeros(6, np.int64), np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
+        *was[:7], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
+        np.zeros((n + 2 * k, 4)), np.zeros((n, 2), np.int32), np.zeros(n), np.zeros(6, np.int64),
+        np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
     )  # fmt: skip
 
 
@@ -122,89 +129,87 @@ def below(state: Any, n: int) -> int:
 
 
 @inlined
-def copy(a: Any, b: Any, r: int, n: int) -> None:
+def copy(g: Any, a: Any, b: Any, r: int, n: int) -> None:
     """Route ``r`` of ``a``, with ``n`` tasks, into ``b``."""
-    b.size[r], b.version[r] = n, a.version[r]
+    b.size[r] = n
     b.cost[r, EUR], b.cost[r, SEC] = a.cost[r, EUR], a.cost[r, SEC]
     for i in range(a.whole.shape[1]):
         b.whole[r, i] = a.whole[r, i]
     for p in range(n):
-        b.seq[r, p], b.via[r, p] = a.seq[r, p], a.via[r, p]
-        for k in range(a.cells.shape[2]):
-            for i in range(4):
-                b.cells[r, p, k, i] = a.cells[r, p, k, i]
-        for k in range(a.loads.shape[2]):
-            for i in range(2):
-                b.loads[r, p, k, i] = a.loads[r, p, k, i]
+        x = a.seq[r, p]
+        b.seq[r, p], b.via[x] = x, a.via[x]
+        for k in range(len(g.shape.modes)):
+            for i in range(4 if len(g.shape.timed) else 2):
+                b.cells[x, k, i] = a.cells[x, k, i]
+        for k in range(len(g.shape.loads)):
+            for i in range(2 if len(g.shape.unloads) else 1):
+                b.loads[x, k, i] = a.loads[x, k, i]
 
 
-@compiled
-def keep(s: Any, w: Any, r: int) -> None:
+@inlined
+def keep(g: Any, s: Any, w: Any, r: int) -> None:
     """Remember a route before it is changed in this step."""
     if not w.marks[r, DIRTY]:
         w.marks[r, DIRTY] = 1
         w.marks[w.counts[CHANGED], TOUCHED] = r
         w.counts[CHANGED] += 1
-        copy(s, w, r, s.size[r])
+        copy(g, s, w, r, s.size[r])
 
 
-@compiled
-def undo(s: Any, w: Any) -> None:
+@inlined
+def undo(g: Any, s: Any, w: Any) -> None:
     """All as it was before this step."""
     for i in range(w.counts[ABSENT]):
         s.spot[w.absent[i, TASK], ROUTE] = -1
     for i in range(w.counts[CHANGED]):
         r = w.marks[i, TOUCHED]
-        copy(w, s, r, w.size[r])
+        copy(g, w, s, r, w.size[r])
         for p in range(s.size[r]):
             x = s.seq[r, p]
             s.spot[x, ROUTE], s.spot[x, AT] = r, p
 
 
-@compiled
-def renew(g: Any, s: Any, w: Any, r: int) -> None:
-    refresh(g, s, np.int64(r))
-    w.counts[VERSIONS] += 1
-    s.version[r] = w.counts[VERSIONS]
-
-
-@compiled
+@inlined
 def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
     """Take a string of tasks around ``c`` out of its route, or two with a rest between them left; 0: all."""
-    r = s.spot[c, ROUTE]
-    keep(s, w, np.int64(r))
-    n = s.size[r]
+    r = np.uint32(s.spot[c, ROUTE])
+    pins = g.pins[r]
+    keep(g, s, w, r)
+    size = s.size[r]
+    n = size - pins
     length = min(n, int(rand(w.random) * min(float(n), longest) + 1.0)) if longest > 0 else n
     left = 0
     if 1 < length < n and rand(w.random) < SPLIT:
         while length + left < n and rand(w.random) > DEEPER:
             left += 1
     whole = length + left
-    lowest, highest = max(0, s.spot[c, AT] - whole + 1), min(s.spot[c, AT], n - whole)
+    lowest, highest = max(pins, s.spot[c, AT] - whole + 1), min(s.spot[c, AT], size - whole)
     start = lowest + below(w.random, highest - lowest + 1)
     gap = end_gap = start
     if left:
         gap = start + 1 + below(w.random, length - 1)
         end_gap = gap + left
     to, carried = start, 0
-    for p in range(start, n):
+    for p in range(start, size):
         x = s.seq[r, p]
         if p < start + whole and not gap <= p < end_gap:
             w.absent[w.counts[ABSENT], TASK] = x
             w.counts[ABSENT] += 1
             s.spot[x, ROUTE] = -1
-            carried |= s.via[r, p]
+            carried |= s.via[x]
+            count(g, s, x, r, -1)
         else:
-            s.seq[r, to], s.via[r, to] = x, s.via[r, p] | carried
+            s.seq[r, to] = x
+            s.via[x] |= carried
             carried = 0
             to += 1
     s.size[r] = to
-    renew(g, s, w, np.int64(r))
+    refresh(g, s, r, np.int64(start), np.int64(start + left - 1))
     if len(g.shape.unloads):
         drop_needless_unloads(g, s, r)
 
 
-@compiled
+@inlined
 def ruin(g: Any, s: Any, w: Any) -> None:
     n, used = len(s.spot), 0
     for r in range(len(s.size)):
@@ -215,22 +220,22 @@ def ruin(g: Any, s: Any, w: Any) -> None:
     longest = min(float(STRING), max(1.0, n / used))
     strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
     seed = below(w.random, n)
-    if s.spot[seed, ROUTE] >= 0 and g.terms[s.spot[seed, ROUTE], FIXED] > 0 and rand(w.random) < WHOLE:
-        remove_string(g, s, w, np.int64(seed), 0.0)
-        return
+    home = s.spot[seed, ROUTE]
+    if home >= 0 and g.terms[home, FIXED] > 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
+        longest, strings = 0.0, 1
     for i in range(g.near.shape[1]):
         c = g.near[seed, i]
         r = s.spot[c, ROUTE]
-        if r < 0 or (w.marks[r, RUINED] and used > FEW):
+        if r < 0 or (w.marks[r, RUINED] and used > FEW) or s.spot[c, AT] < g.pins[r]:
             continue
         w.marks[r, RUINED] = 1
-        remove_string(g, s, w, np.int64(c), longest)
+        remove_string(g, s, w, c, longest)
         strings -= 1
         if strings == 0:
             break
 
 
-@compiled
+@inlined
 def order_absent(g: Any, w: Any) -> None:
     """Sort the absent tasks: at random, heaviest first, farthest first, nearest first."""
     how = below(w.random, 11)
@@ -253,92 +258,130 @@ def order_absent(g: Any, w: Any) -> None:
         w.key[j + 1], w.absent[j + 1, TASK] = key, x
 
 
+class Spot(NamedTuple):
+    """Where a task goes: what the plan becomes dearer, the route (-1: none), the index there, how it is emptied."""
+
+    eur: Any
+    route: Any
+    at: Any
+    code: Any
+
+
 @inlined
-def offered(g: Any, s: Any, m: Any, x: int, r: int) -> float:
-    """What the plan becomes dearer by task ``x`` at its best place in route ``r``, remembered by version."""
-    if not len(g.shape.unloads) and s.size[r]:
-        for i in range(len(g.shape.loads)):
-            if s.loads[r, s.size[r] - 1, i, FILLED] + g.load[x, i] > g.capacity[r, i]:
-                return INF
-    if m.version[x, r] != s.version[r]:
-        eur, at, code = best_place(g, s, x, r)
-        m.eur[x, r], m.place[x, r], m.version[x, r] = eur, 4 * at + code, s.version[r]
-    return m.eur[x, r] - s.cost[r, EUR]
-
-
-@compiled
-def candidates(g: Any, s: Any, w: Any, x: int) -> int:
-    """How many routes are looked at for a task, listed in ``w.looking``: all, or in a large problem those of its
-    neighbours; of the empty ones that are alike the first."""
-    count, empty, large = 0, -1, len(s.spot) >= GRANULAR_FROM
-    if large:
-        w.counts[INSERTIONS] += 1
-        seen = 0
-        for i in range(1, g.near.shape[1]):
-            r = s.spot[g.near[x, i], ROUTE]
-            if r < 0:
-                continue
-            seen += 1
-            if seen > GRANULAR:
-                break
-            if w.looked[r] != w.counts[INSERTIONS]:
-                w.looked[r] = w.counts[INSERTIONS]
-                w.marks[count, LOOKING] = r
-                count += 1
-    everywhere = count == 0
-    for r in range(len(s.size)):
-        if s.size[r] == 0:
-            if empty >= 0 and g.alike[r] == g.alike[empty]:
-                continue
-            empty = r
-        elif not everywhere:
-            continue
-        w.marks[count, LOOKING] = r
-        count += 1
-    return count
-
-
-@compiled
-def put_back(g: Any, s: Any, w: Any, m: Any, x: int) -> float:
-    """Put a task where it costs least, if that is less than to leave it; what the plan becomes dearer by it."""
-    best, where = g.unserved_eur[x], -1
-    looked, passed = candidates(g, s, w, x), 0
-    for again in range(2):
-        for i in range(looked):
-            r = w.marks[i, LOOKING]
-            if not g.allowed[x, r]:
-                continue
-            if not again and s.size[r] and rand(w.random) < BLINK:
-                passed += 1
-                continue
-            more = offered(g, s, m, x, r)
-            if more < best:
-                best, where = more, r
-        if passed == 0 or (where >= 0 and (s.size[where] or g.terms[where, FIXED] == 0)):
-            break  # no truck that has its price drives out, and nothing is left, because a route was passed over
-    if where < 0:
+def look(g: Any, s: Any, w: Any, x: int, r: int, p: int, best: Any) -> Any:
+    """The better one of a spot and another. On the clock that is not known yet: it is put on the list of offers."""
+    eur, code = place_eur(g, s, x, r, p)
+    eur -= s.cost[r, EUR]
+    if eur >= best.eur:
         return best
-    keep(s, w, np.int64(where))
-    insert(s, x, where, m.place[x, where] >> 2, m.place[x, where] & 3)
-    renew(g, s, w, np.int64(where))
+    if len(g.shape.clock) and (g.windowed[x] or on_clock(g, s, r)):
+        i = w.counts[OFFERS]
+        w.offers[i, 0], w.offers[i, 1], w.offers[i, 2], w.offers[i, 3] = eur, r, p, code
+        w.counts[OFFERS] += 1
+        return best
+    return Spot(eur, np.int64(r), np.int64(p), np.int64(code))
+
+
+@inlined
+def by_hours(g: Any, s: Any, w: Any, x: int, best: Any) -> Any:
+    """The best of the offers on the clock, looked at from the cheapest on, and of the spot known."""
+    for tried in range(w.counts[OFFERS]):
+        if tried >= TRIES and best.route >= 0:
+            break
+        i = 0
+        for j in range(1, w.counts[OFFERS]):
+            if w.offers[j, 0] < w.offers[i, 0]:
+                i = j
+        if w.offers[i, 0] >= best.eur:
+            break
+        w.offers[i, 0] = INF
+        r, p, code = np.int64(w.offers[i, 1]), np.int64(w.offers[i, 2]), np.int64(w.offers[i, 3])
+        eur = by_the_clock(g, s, r, np.int64(x), p, code)[0] - s.cost[r, EUR]
+        eur += s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r)
+        if eur < best.eur:
+            best = Spot(eur, r, p, code)
     return best
 
 
-@compiled
-def recreate(g: Any, s: Any, w: Any, m: Any, most: float) -> bool:
-    """Put the absent tasks back. False as soon as the plan has become ``most`` euros dearer than before the step: what
-    is still absent can only make it worse."""
+@inlined
+def best_spot(g: Any, s: Any, w: Any, x: int, blink: float) -> Any:
+    """Where a task costs least: beside its neighbours or in an empty route; where no route of a neighbour has room,
+    anywhere. Places are passed over with a chance of ``blink``."""
+    w.counts[INSERTIONS] += 1
+    w.counts[OFFERS] = 0
+    stamp, seen, tried, tasks = w.counts[INSERTIONS], 0, 0, len(s.spot)
+    best = Spot(g.unserved_eur[x], np.int64(-1), np.int64(0), np.int64(0))
+    for i in range(1, g.near.shape[1]):
+        y = g.near[x, i]
+        if s.spot[y, ROUTE] < 0:
+            continue
+        r = np.uint32(s.spot[y, ROUTE])
+        seen += 1
+        if seen > BESIDE:
+            break
+        if w.looked[r] != stamp:
+            w.looked[r] = stamp
+            w.marks[r, ROOM] = has_room(g, s, x, r)
+        if not w.marks[r, ROOM]:
+            continue
+        for p in range(max(s.spot[y, AT], g.pins[r]), s.spot[y, AT] + 2):
+            after = s.seq[r, p] if p < s.size[r] else tasks + r
+            if w.before[after] != stamp:
+                w.before[after] = stamp
+                tried += 1
+                if rand(w.random) >= blink:
+                    best = look(g, s, w, x, r, p, best)
+    empty = -1
+    for k in range(len(s.size)):
+        if s.size[k]:
+            if tried or not has_room(g, s, x, k):
+                continue
+        elif (empty >= 0 and g.alike[k] == g.alike[empty]) or not has_room(g, s, x, k):
+            continue
+        else:
+            empty = k
+        for p in range(g.pins[k], s.size[k] + 1):
+            if s.size[k] == 0 or rand(w.random) >= blink:
+                best = look(g, s, w, x, k, p, best)
+    if len(g.shape.clock):
+        best = by_hours(g, s, w, x, best)
+    return best
+
+
+@inlined
+def put_back(g: Any, s: Any, w: Any, x: int) -> float:
+    """Put a task where it costs least, if that is less than to leave it; what the plan becomes dearer by it."""
+    blink = BLINK
+    while True:
+        best = best_spot(g, s, w, x, blink)
+        if blink == 0.0 or (best.route >= 0 and (s.size[best.route] or g.terms[best.route, FIXED] == 0)):
+            break
+        blink = 0.0  # nothing is left, and no truck drives out, because a place was passed over
+    if best.route >= 0:
+        r = np.uint32(best.route)
+        keep(g, s, w, r)
+        insert(g, s, x, r, best.at, best.code)
+    return float(best.eur)
+
+
+@inlined
+def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
+    """Put the absent tasks back. False as soon as it is certain that the plan becomes ``most`` euros dearer than before
+    the step: what is still absent costs at least its service."""
     order_absent(g, w)
-    more = 0.0
+    more, least = 0.0, 0.0
     for i in range(w.counts[CHANGED]):
         r = w.marks[i, TOUCHED]
         more += s.cost[r, EUR] - w.cost[r, EUR]
     for i in range(w.counts[ABSENT]):
         x = w.absent[i, TASK]
         more -= g.unserved_eur[x] * w.absent[x, WAS_OUT]
+        least += g.least_eur[x]
     for i in range(w.counts[ABSENT]):
-        more += put_back(g, s, w, m, w.absent[i, TASK])
-        if more > most:
+        x = np.uint32(w.absent[i, TASK])
+        more += put_back(g, s, w, x)
+        least -= g.least_eur[x]
+        if more + least > most + EPS:
             return False
     return True
 
@@ -365,7 +408,7 @@ def remember(g: Any, s: Any, met: Any, r: int) -> None:
     n = s.size[r]
     key = np.uint64(g.alike[r] + 1) * np.uint64(0x9E3779B97F4A7C15)
     for p in range(n):
-        key ^= g.salt[s.seq[r, p]]
+        key ^= np.uint64(g.salt[s.seq[r, p]])
     mask = np.uint64(len(met.slots) - 1)
     slot = key & mask
     while met.slots[slot] >= 0 and met.keys[met.slots[slot]] != key:
@@ -383,7 +426,8 @@ def remember(g: Any, s: Any, met: Any, r: int) -> None:
     if s.cost[r, EUR] < met.eur[i]:
         met.eur[i] = s.cost[r, EUR]
         for p in range(n):
-            met.tasks[met.begin[i] + p], met.via[met.begin[i] + p] = s.seq[r, p], s.via[r, p]
+            x = s.seq[r, p]
+            met.tasks[met.begin[i] + p], met.via[met.begin[i] + p] = x, s.via[x]
 
 
 @compiled
@@ -406,7 +450,7 @@ def add_unserved(g: Any, s: Any, w: Any) -> None:
         s.spot[w.absent[i, TASK], ROUTE] = -1
 
 
-@compiled
+@inlined
 def changed_eur(g: Any, s: Any, w: Any) -> float:
     """What this step has changed of the plan's price, balance aside."""
     more = 0.0
@@ -426,7 +470,8 @@ def save(s: Any, b: Any, eur: float) -> None:
     for r in range(len(s.size)):
         b.size[r] = s.size[r]
         for p in range(s.size[r]):
-            b.seq[r, p], b.via[r, p] = s.seq[r, p], s.via[r, p]
+            x = s.seq[r, p]
+            b.seq[r, p], b.via[x] = x, s.via[x]
 
 
 @entry
@@ -438,14 +483,26 @@ def load(g: Any, s: Any, w: Any, b: Any) -> float:
     for r in range(len(s.size)):
         s.size[r] = b.size[r]
         w.counts[UNSERVED] -= b.size[r]
+        for i in range(s.whole.shape[1]):
+            s.whole[r, i] = 0.0
         for p in range(b.size[r]):
-            s.seq[r, p], s.via[r, p] = b.seq[r, p], b.via[r, p]
-        renew(g, s, w, np.int64(r))
+            x = b.seq[r, p]
+            s.seq[r, p], s.via[x] = x, b.via[x]
+            count(g, s, x, r, 1)
+        refresh(g, s, np.int64(r), np.int64(0), np.int64(b.size[r] - 1))
     return whole_eur(g, s)
 
 
 @entry
-def fill(g: Any, s: Any, w: Any, m: Any, b: Any) -> float:
+def remember_plan(g: Any, s: Any, met: Any) -> None:
+    """Put all routes of a plan among those met."""
+    for r in range(len(s.size)):
+        if s.size[r]:
+            remember(g, s, met, r)
+
+
+@entry
+def fill(g: Any, s: Any, w: Any, b: Any) -> float:
     """Put in whatever is unserved, in random order; the plan's price. It becomes the best plan."""
     w.counts[CHANGED] = w.counts[ABSENT] = 0
     for x in range(len(s.spot)):
@@ -457,7 +514,7 @@ def fill(g: Any, s: Any, w: Any, m: Any, b: Any) -> float:
         j = i + below(w.random, w.counts[ABSENT] - i)
         x = w.absent[j, TASK]
         w.absent[j, TASK] = w.absent[i, TASK]
-        put_back(g, s, w, m, x)
+        put_back(g, s, w, x)
         w.counts[UNSERVED] += s.spot[x, ROUTE] < 0
     for r in range(len(s.size)):
         w.marks[r, DIRTY] = 0
@@ -467,7 +524,7 @@ def fill(g: Any, s: Any, w: Any, m: Any, b: Any) -> float:
 
 
 @entry
-def search(g: Any, s: Any, w: Any, m: Any, b: Any, met: Any, steps: int, heat: float, eur: float, near: float) -> float:
+def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eur: float, near: float) -> float:
     """``steps`` steps at a temperature of ``heat`` euros from a plan of ``eur``; the price of the plan at the end.
 
     Routes of plans within ``near`` euros of the best are remembered.
@@ -479,7 +536,7 @@ def search(g: Any, s: Any, w: Any, m: Any, b: Any, met: Any, steps: int, heat: f
         if w.counts[UNSERVED]:
             add_unserved(g, s, w)
         most = -heat * np.log(max(rand(w.random), 1e-300))
-        good = recreate(g, s, w, m, INF if g.balance else most)
+        good = recreate(g, s, w, INF if g.balance else most)
         found = INF
         if good:
             found = whole_eur(g, s) if g.balance else eur + changed_eur(g, s, w)
@@ -494,7 +551,7 @@ def search(g: Any, s: Any, w: Any, m: Any, b: Any, met: Any, steps: int, heat: f
                     if s.size[w.marks[i, TOUCHED]]:
                         remember(g, s, met, w.marks[i, TOUCHED])
         else:
-            undo(s, w)
+            undo(g, s, w)
         for i in range(w.counts[CHANGED]):
             w.marks[w.marks[i, TOUCHED], DIRTY] = 0
         for i in range(w.counts[ABSENT]):

@@ -1,8 +1,8 @@
-"""The search as a whole: searches side by side, colder and colder, that exchange what they met.
+"""The search as a whole: searches side by side, each annealing its plan in cycles, that exchange what they met.
 
-Every core runs its own ruin and recreate (compiled code that holds no lock). After each round the routes that all of
-them met are recombined (``recombine``); whoever is behind goes on from the best plan. The same seed, one core and
-``iterations`` give the same plan twice, to the bit; with a time limit the clock decides where a round ends.
+Every core runs its own ruin and recreate (compiled code that holds no lock). After each cycle the routes that all of
+them met are recombined (``recombine``); the last cycle begins from the best plan of all. The same seed, one core and
+``iterations`` give the same plan twice, to the bit; with a time limit the clock decides where a cycle ends.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 from optimizer import repair
 from optimizer.cost import cost_eur
 from optimizer.problem import Problem, Solution, Visit
-from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Flags, Ground, ground_of, small
+from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, small
 from optimizer.ruin_recreate.kernels import Routes, routes_for, trace
-from optimizer.ruin_recreate.recombine import Indices, Route, kept, recombined
+from optimizer.ruin_recreate.recombine import Route, recombined
 from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
 from optimizer.schedule import schedule
 from optimizer.terms import Terms
@@ -37,7 +37,7 @@ FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began 
 #: Routes of plans that are dearer than the cycle's best by so many links at most are remembered.
 NEAR = 0.3
 RECOMBINE_SHARE = 0.05  # of a cycle's time, at most
-MET_ROUTES, TASKS_EACH = 60_000, 50  # how many are remembered, and with how many tasks on average
+MET_ROUTES, TASKS_EACH, FULL = 60_000, 50, 0.95  # how many are remembered, and with how many tasks on average
 CHUNK_S = 0.05  # between two looks at the clock
 TELL_S = 0.5  # between two reports of the best so far
 CHUNK_STEPS = 500  # where iterations are counted
@@ -90,9 +90,12 @@ class Searcher:
     def go_on_from(self, best: Best) -> None:
         _copy(best, self.best)
         self.eur = load(self.ground, self.routes, self.work, self.best)
+        remember_plan(self.ground, self.routes, self.met)
 
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
+        if self.met.counts[0] > FULL * len(self.met.keys) or self.met.counts[1] > FULL * len(self.met.tasks):
+            self.met.slots[:], self.met.counts[:] = -1, 0  # what was met early is worth least
 
 
 def _copy(a: Best, b: Best) -> None:
@@ -245,42 +248,11 @@ def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
     if left_s > 0.05:
         mets = [s.met for s in searchers]
         answer = recombined(searchers[0].ground, mets, float(leader.top.eur[0]), left_s, pace.iterations is not None)
-        if answer is not None:
-            routes, columns, reduced = answer
-            if routes:
-                leader.take(routes)
-            if (
-                max(int(met.counts[0]) / len(met.keys) for met in mets) > 0.7
-                or max(int(met.counts[1]) / len(met.tasks) for met in mets) > 0.7
-            ):
-                _forget(searchers, columns.source, columns.place, kept(columns, reduced, MET_ROUTES // 6))
+        if answer is not None and answer[0]:
+            leader.take(answer[0])
     for searcher in searchers:
         if searcher is not leader:
             _copy(leader.top, searcher.top)
-
-
-def _forget(searchers: list[Searcher], source: Indices, index: Indices, chosen: Flags) -> None:
-    """Make room: of the routes met only the chosen ones stay."""
-    for k, searcher in enumerate(searchers):
-        met = searcher.met
-        stay = np.sort(index[chosen & (source == k)])
-        rows = [
-            (met.keys[i], met.eur[i], met.shift[i], met.tasks[met.begin[i] : met.begin[i] + met.length[i]].copy(),
-             met.via[met.begin[i] : met.begin[i] + met.length[i]].copy())
-            for i in stay
-        ]  # fmt: skip
-        met.slots[:] = -1
-        met.counts[:] = 0
-        mask = len(met.slots) - 1
-        for key, eur, shift, tasks, via in rows:
-            i, begin = int(met.counts[0]), int(met.counts[1])
-            slot = int(key) & mask
-            while met.slots[slot] >= 0:
-                slot = (slot + 1) & mask
-            met.slots[slot] = i
-            met.keys[i], met.eur[i], met.shift[i], met.begin[i], met.length[i] = key, eur, shift, begin, len(tasks)
-            met.tasks[begin : begin + len(tasks)], met.via[begin : begin + len(tasks)] = tasks, via
-            met.counts[:] = i + 1, begin + len(tasks)
 
 
 def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:

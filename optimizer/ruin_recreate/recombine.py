@@ -16,7 +16,7 @@ from ortools.sat.python import cp_model
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, csc_array, hstack
 
-from optimizer.ruin_recreate.ground import Flags, Floats, Ground, Ints
+from optimizer.ruin_recreate.ground import Floats, Ground, Ints
 from optimizer.ruin_recreate.steps import Met
 
 #: Columns in the linear relaxation, the cheapest per kilo of work first, and in the model at most.
@@ -161,10 +161,3 @@ def _route(mets: Sequence[Met], columns: Columns, j: int) -> Route:
     met, i = mets[columns.source[j]], columns.place[j]
     part = slice(met.begin[i], met.begin[i] + met.length[i])
     return Route(int(columns.alike[j]), met.tasks[part].copy(), met.via[part].copy(), float(columns.eur[j]))
-
-
-def kept(columns: Columns, reduced: Floats, most: int) -> Flags:
-    """Which columns to remember when the memory is full: those nearest to being of use."""
-    chosen = np.zeros(len(reduced), dtype=bool)
-    chosen[np.argsort(reduced, kind="stable")[:most]] = True
-    return chosen

@@ -25,13 +25,17 @@ from optimizer.routing import improve_by_routing
 from optimizer.ruin_recreate import engine as ruin_recreate
 from optimizer.terms import Terms
 
-#: Told (phase, best cost so far in € or None, seconds left) about twice a second.
+#: Told (phase, best cost so far in € or None, seconds left) about twice a second. Phases: construct, compile (the
+#: first time on a machine), improve, ortools, done.
 Progress = Callable[[str, float | None, float], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Effort:
-    """How much is to be done: until ``time.monotonic()`` is ``until``, or ``iterations`` steps of each of ``cores``."""
+    """How much is to be done: until ``time.monotonic()`` is ``until``, or ``iterations`` steps of each of ``cores``.
+
+    An engine that compiles first puts ``until`` off by so much.
+    """
 
     until: float
     seed: int
@@ -76,13 +80,14 @@ def solve(
         raise ValueError(f"engine = {engine!r}, must be 'ripeur' where visits are pinned")
     if cores < 1 or (iterations is not None and iterations < 0):
         raise ValueError(f"cores = {cores}, iterations = {iterations}, must be at least 1 and 0")
-    until = time.monotonic() + budget_s
+    effort = Effort(time.monotonic() + budget_s, seed, cores, iterations)
     with _interrupted() as interrupted:
 
         def watch(phase: str) -> Watch:
             def tell(best_eur: float) -> bool:
                 if progress is not None:
-                    progress(phase, None if best_eur == inf else best_eur, max(0.0, until - time.monotonic()))
+                    left_s = budget_s if phase == "compile" else max(0.0, effort.until - time.monotonic())
+                    progress(phase, None if best_eur == inf else best_eur, left_s)
                 return interrupted() or (stop is not None and stop())
 
             return tell
@@ -90,14 +95,17 @@ def solve(
         watch("construct")(inf)
         if not problem.tasks or not problem.shifts:
             return construct(problem, seed)
-        best = ENGINES[engine](problem, start, Effort(until, seed, cores, iterations), watch)
+        best = ENGINES[engine](problem, start, effort, watch)
         watch("done")(cost_eur(problem, best))
         return best
 
 
 def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+    with _telling(watch("compile")):
+        ready = ruin_recreate.prepare(problem)
+    effort.until += ready.compiled_s
     return ruin_recreate.improve(
-        problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations
+        problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations, ready
     )
 
 
@@ -144,6 +152,24 @@ def _first(
 ENGINES: dict[str, Engine] = {
     "ripeur": _ripeur, "ortools": _ortools, "ortools-alone": _ortools_alone, "plain": _plain, "pyvrp": _pyvrp,
 }  # fmt: skip
+
+
+@contextmanager
+def _telling(tell: Watch, every_s: float = 1.0) -> Iterator[None]:
+    """Say every so often what is under way; nothing where it is done sooner."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(every_s):
+            tell(inf)
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.recreate import improve
 from optimizer.repair import insert_unserved, repair
 from optimizer.routing import improve_by_routing
+from optimizer.ruin_recreate.ground import Ground
 from optimizer.schedule import schedule
 from optimizer.search import Progress, solve
 from tests.street_problem import small_problem, street_problem
@@ -256,3 +257,15 @@ def test_an_unknown_engine_or_a_negative_budget_is_refused() -> None:
         solve(day, None, 1.0, 1, engine="vroom")
     with pytest.raises(ValueError, match="budget_s = -1"):
         solve(day, None, -1, 1)
+
+
+def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(ground: Ground) -> float:
+        time.sleep(1.3)
+        return 1.3
+
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.warm", slowly)
+    told: list[tuple[str, float]] = []
+    solve(street_problem(20, 2), None, 1.0, 1, lambda phase, best_eur, left_s: told.append((phase, left_s)))
+    assert ("compile", 1.0) in told
+    assert all(left_s > 0.3 for phase, left_s in told if phase == "improve")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -118,6 +119,19 @@ class Pace:
         return min(1.0, (time.monotonic() - self.begin) / max(self.until - self.begin, 1e-6))
 
 
+class Ready(NamedTuple):
+    """A problem as arrays, and the ways to get empty that they number, with the search compiled for its shape."""
+
+    ground: Ground
+    ways: list[list[tuple[int, ...]]]
+    compiled_s: float  # 0 where it was compiled before
+
+
+def prepare(problem: Problem) -> Ready:
+    ground, ways = ground_of(problem)
+    return Ready(ground, ways, warm(ground))
+
+
 def improve(
     problem: Problem,
     start: Solution | None,
@@ -126,13 +140,14 @@ def improve(
     watch: Watch | None = None,
     cores: int = 1,
     iterations: int | None = None,
+    ready: Ready | None = None,
 ) -> Solution:
     """The best plan found until ``time.monotonic()`` is ``until`` (or after ``iterations`` steps of each core).
 
     Routes are feasible in loads, shift lengths and ways; windows and rests are the clock's (``optimizer.repair``).
     """
-    ground, ways = ground_of(problem)
-    until += warm(ground)
+    ready = ready or prepare(problem)
+    ground, ways = ready.ground, ready.ways
     searchers = [Searcher.of(ground, seed * 1_000 + core) for core in range(cores)]
     pace = Pace(time.monotonic(), until - _last_look_s(ground), iterations)
     for searcher in searchers:

@@ -28,7 +28,7 @@ SEEDS = st.integers(0, 100_000)
 
 @njit
 def offer(g: Any, s: Any, w: Any, x: int, out: Any) -> None:
-    out[0], out[1], out[2], out[3] = best_spot(g, s, w, np.uint32(x), 0.0)
+    out[0], out[1], out[2], out[3] = best_spot(g, s, w, np.uint32(x), 0.0, False)
 
 
 @njit

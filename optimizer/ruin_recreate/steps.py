@@ -304,14 +304,14 @@ def by_hours(g: Any, s: Any, w: Any, x: int, best: Any) -> Any:
 
 
 @inlined
-def best_spot(g: Any, s: Any, w: Any, x: int, blink: float) -> Any:
-    """Where a task costs least: beside its neighbours or in an empty route; where no route of a neighbour has room,
-    anywhere. Places are passed over with a chance of ``blink``."""
+def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, everywhere: bool) -> Any:
+    """Where a task costs least: beside its neighbours or in an empty route; ``everywhere`` or where no route of a
+    neighbour has room, at any place. Places are passed over with a chance of ``blink``."""
     w.counts[INSERTIONS] += 1
     w.counts[OFFERS] = 0
     stamp, seen, tried, tasks = w.counts[INSERTIONS], 0, 0, len(s.spot)
     best = Spot(g.unserved_eur[x], np.int64(-1), np.int64(0), np.int64(0))
-    for i in range(1, g.near.shape[1]):
+    for i in range(1, 1 if everywhere else g.near.shape[1]):
         y = g.near[x, i]
         if s.spot[y, ROUTE] < 0:
             continue
@@ -351,12 +351,13 @@ def best_spot(g: Any, s: Any, w: Any, x: int, blink: float) -> Any:
 @inlined
 def put_back(g: Any, s: Any, w: Any, x: int) -> float:
     """Put a task where it costs least, if that is less than to leave it; what the plan becomes dearer by it."""
-    blink = BLINK
+    timed = len(g.shape.timed) > 0
+    blink, everywhere = BLINK, False
     while True:
-        best = best_spot(g, s, w, x, blink)
-        if blink == 0.0 or (best.route >= 0 and (s.size[best.route] or g.terms[best.route, FIXED] == 0)):
+        best = best_spot(g, s, w, x, blink, everywhere)
+        if everywhere or (best.route >= 0 and (s.size[best.route] or not (g.terms[best.route, FIXED] or timed))):
             break
-        blink = 0.0  # nothing is left, and no truck drives out, because a place was passed over
+        blink, everywhere = 0.0, True  # nothing is left, and no truck drives out, as long as there is a place
     if best.route >= 0:
         r = np.uint32(best.route)
         keep(g, s, w, r)

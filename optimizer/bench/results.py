@@ -149,9 +149,10 @@ def known_of(instance: Path) -> Known:
 
 
 def commit() -> str:
-    """What was measured: the commit, with a digest of what of the search is changed since; else the version."""
+    """What was measured: the last commit that touches the search, with a digest of what is changed since; else the
+    version."""
     try:
-        head = _git("rev-parse", "--short=12", "HEAD").decode().strip()
+        head = _git("log", "-1", "--format=%h", "--abbrev=12", "--", *MEASURED).decode().strip()
         changed = _git("diff", "HEAD", "--", *MEASURED)
         for name in sorted(_git("ls-files", "-o", "--exclude-standard", "-z", "--", *MEASURED).split(b"\0")):
             if name.endswith(b".py"):

@@ -14,8 +14,8 @@ from numba import njit
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, solution_of
-from optimizer.ruin_recreate.ground import EUR, Ground, ground_of
-from optimizer.ruin_recreate.kernels import AT, ROUTE, count, insert, refresh
+from optimizer.ruin_recreate.ground import EUR, PROFILE, Ground, ground_of
+from optimizer.ruin_recreate.kernels import AT, BACK, ROUTE, count, insert, refresh, stretch
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.steps import Best, best_spot, load
 from optimizer.schedule import schedule
@@ -45,9 +45,18 @@ def take(g: Any, s: Any, x: int) -> None:
     s.size[r] -= 1
     if at < s.size[r]:
         s.via[s.seq[r, at]] |= s.via[x]
+    s.reach[r, BACK] -= 1
     s.spot[x, ROUTE] = -1
     count(g, s, np.uint32(x), r, -1)
     refresh(g, s, r, np.int64(at), np.int64(at - 1))
+
+
+@njit
+def complete(g: Any, s: Any) -> None:
+    for r in range(len(s.size)):
+        c, n = g.kind[r], s.size[r]
+        stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], np.uint32(r), np.int64(0))
+        stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], np.uint32(r), np.int64(n))
 
 
 def searched(problem: Problem, seed: int, steps: int = 200) -> tuple[Ground, Searcher, list[list[tuple[int, ...]]]]:
@@ -102,9 +111,11 @@ def test_the_price_of_an_insertion_is_the_price_of_the_route_with_it(seed: int) 
             continue
         put(ground, s, x, r, int(out[2]), int(out[3]))
         assert s.cost[r, EUR] - before[r] == pytest.approx(out[0], abs=1e-6)
+        complete(ground, s)
         anew = Best(s.seq.copy(), s.via.copy(), s.size.copy(), np.zeros(1))
         kept = [array.copy() for array in (s.cells, s.loads, s.cost, s.whole)]
         load(ground, s, searcher.work, anew)
+        complete(ground, s)
         served = s.spot[:, ROUTE] >= 0
         for array, was in zip((s.cells, s.loads), kept[:2], strict=True):
             assert array[served] == pytest.approx(was[served], abs=1e-6)

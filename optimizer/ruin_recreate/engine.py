@@ -159,17 +159,9 @@ def improve(
     with ThreadPoolExecutor(cores) as pool:
         for cycle in range(cycles):
             polish = cycle == cycles - 1 > 0
+            hot = unit * (WARM if polish else HOT)
             jobs = [
-                pool.submit(
-                    _anneal,
-                    s,
-                    pace,
-                    cycle,
-                    cycles,
-                    unit * (WARM if polish else HOT),
-                    unit,
-                    watch if s is searchers[0] else None,
-                )
+                pool.submit(_anneal, s, pace, cycle, cycles, hot, unit, watch if s is searchers[0] else None)
                 for s in searchers
             ]
             for job in jobs:

@@ -7,7 +7,8 @@ the best for every mode of every task, so that what a route costs with one more 
 is a few additions (the idea of Vidal 2017, https://doi.org/10.1287/opre.2017.1595, for CARP).
 
 ``cells[y, k, AHEAD]``: from the depot until task ``y`` has been served in mode ``k``; ``BACK``: from the beginning of
-its service until home; both in euros, by the cheapest way, with the seconds of that way beside them.
+its service until home; both in euros, by the cheapest way, with the seconds of that way beside them. They are renewed
+only as far as somebody looks (``reach``): a change in the middle of a long route costs little.
 ``loads[y, i, FILLED]``: what is on board when ``y`` has been served; ``TRIP``: what will have been on board when the
 truck is emptied next.
 """
@@ -63,6 +64,7 @@ class Routes(NamedTuple):
     loads: Floats  # n, loads, (FILLED, TRIP)
     cost: Floats  # K, (EUR, SEC)
     whole: Floats  # K, loads + 3: loads of the whole route, tasks, tasks with hours, euros of tasks told elsewhere
+    reach: Ints  # K, (AHEAD, BACK): AHEAD is up to date for tasks before this index, BACK for those from this one on
     spot: Ints  # n, (ROUTE, AT): a task's route (-1: unserved) and its index there
     labels: Floats  # 2, modes, (TIME, PAID, SINCE, RESTED): where the clock stands
     trail: Ints  # n + 2, modes, (mode before, way or -1): how the clock came there
@@ -81,7 +83,8 @@ def routes_for(ground: Ground) -> Routes:
     return Routes(
         np.zeros((k, n), np.uint32), np.zeros(k, np.int32), np.zeros(n, np.int8),
         np.zeros((n, modes, 4)), np.zeros((n, dims, 2)), np.zeros((k, 2)), np.zeros((k, dims + 3)),
-        np.full((n, 2), -1, np.int32), np.zeros((2, modes, 4)), np.zeros((n + 2, modes, 2), np.int32),
+        np.zeros((k, 2), np.int32), np.full((n, 2), -1, np.int32), np.zeros((2, modes, 4)),
+        np.zeros((n + 2, modes, 2), np.int32),
     )  # fmt: skip
 
 
@@ -147,50 +150,82 @@ def go(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: i
 
 
 @inlined
+def refresh_loads(g: Any, s: Any, r: int, first: int, last: int) -> None:
+    """What is on board in the trips that a change touches."""
+    end = s.size[r]
+    for p in range(first, s.size[r]):
+        y = s.seq[r, p]
+        if p > last + 1 and s.via[y]:
+            end = p
+            break
+        for i in range(len(g.shape.loads)):
+            before = s.loads[s.seq[r, p - 1], i, FILLED] if p and not s.via[y] else 0.0
+            s.loads[y, i, FILLED] = before + g.load[y, i]
+    if not len(g.shape.unloads):
+        return
+    for p in range(end - 1, -1, -1):
+        y = s.seq[r, p]
+        z = s.seq[r, p + 1] if p < end - 1 else y
+        via = s.via[z] if p < end - 1 else 1
+        if via and p < first - 1:
+            break
+        for i in range(len(g.shape.loads)):
+            s.loads[y, i, TRIP] = s.loads[y, i, FILLED] if via else s.loads[z, i, TRIP]
+
+
+@inlined
+def stretch(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
+    """Bring AHEAD up to date before index ``p`` of a route, and BACK from there on."""
+    modes, timed = len(g.shape.modes), len(g.shape.timed)
+    if s.reach[r, AHEAD] < p:
+        for q in range(s.reach[r, AHEAD], p):
+            y = s.seq[r, q]
+            for k in range(modes):
+                eur, sec = come(g, s, c, profile, rate, r, q, s.via[y], g.place[y, k])
+                s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR]
+                if timed:
+                    s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
+        s.reach[r, AHEAD] = p
+    if s.reach[r, BACK] > p:
+        for q in range(s.reach[r, BACK] - 1, p - 1, -1):
+            y = s.seq[r, q]
+            via = s.via[s.seq[r, q + 1]] if q < s.size[r] - 1 else 0
+            for k in range(modes):
+                eur, sec = go(g, s, c, profile, rate, r, q + 1, via, g.place[y, k])
+                s.cells[y, k, BACK] = eur + g.serve[c, y, k, EUR]
+                if timed:
+                    s.cells[y, k, BACK_S] = sec + g.serve[c, y, k, SEC]
+        s.reach[r, BACK] = p
+
+
+@inlined
 def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
-    """A route's programmes, loads and price anew, where nothing changed before index ``first`` and after ``last``."""
-    n, c = s.size[r], g.kind[r]
+    """A route's loads and price anew, where nothing changed before index ``first`` and after ``last``, but for whether
+    the truck is emptied next. ``reach`` counts by the new indices already."""
+    n, c, dims = s.size[r], g.kind[r], len(g.shape.loads)
     s.cost[r, EUR] = s.cost[r, SEC] = 0.0
     if n == 0:
+        s.reach[r, AHEAD] = s.reach[r, BACK] = 0
         for i in range(s.whole.shape[1]):
             s.whole[r, i] = 0.0
         return
-    modes, dims, timed = len(g.shape.modes), len(g.shape.loads), len(g.shape.timed)
     profile, rate = g.origin[c, PROFILE], g.rate[c]
     s.via[s.seq[r, 0]] = 0
+    s.reach[r, AHEAD], s.reach[r, BACK] = min(s.reach[r, AHEAD], first), max(s.reach[r, BACK], last + 1)
     for p in range(first, n):
-        y = s.seq[r, p]
-        via = s.via[y]
-        s.spot[y, AT], s.spot[y, ROUTE] = p, r
-        for i in range(dims):
-            before = s.loads[s.seq[r, p - 1], i, FILLED] if p and not via else 0.0
-            s.loads[y, i, FILLED] = before + g.load[y, i]
-        for k in range(modes):
-            eur, sec = come(g, s, c, profile, rate, r, p, via, g.place[y, k])
-            s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR]
-            if timed:
-                s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
-    emptied = len(g.shape.unloads) > 0
-    for p in range(n - 1 if emptied else last, -1, -1):
-        y = s.seq[r, p]
-        z = s.seq[r, p + 1] if p < n - 1 else y
-        via = s.via[z] if p < n - 1 else 1
-        if emptied:
-            for i in range(dims):
-                s.loads[y, i, TRIP] = s.loads[y, i, FILLED] if via else s.loads[z, i, TRIP]
-            if p > last:
-                continue
-        for k in range(modes):
-            eur, sec = go(g, s, c, profile, rate, r, p + 1, via, g.place[y, k])
-            s.cells[y, k, BACK] = eur + g.serve[c, y, k, EUR]
-            if timed:
-                s.cells[y, k, BACK_S] = sec + g.serve[c, y, k, SEC]
-    best, seconds, y = INF, 0.0, s.seq[r, n - 1]
-    for k in range(modes):
+        s.spot[s.seq[r, p], AT], s.spot[s.seq[r, p], ROUTE] = p, r
+    refresh_loads(g, s, r, first, last)
+    stretch(g, s, c, profile, rate, r, first)
+    best, seconds, y = INF, 0.0, s.seq[r, min(first, n - 1)]
+    for k in range(len(g.shape.modes)):
         a = g.place[y, k]
-        if s.cells[y, k, AHEAD] + g.home[c, a, EUR] < best:
-            best = s.cells[y, k, AHEAD] + g.home[c, a, EUR]
-            seconds = s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
+        if first < n:
+            eur, sec = come(g, s, c, profile, rate, r, first, s.via[y], a)
+            eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
+        else:
+            eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
+        if eur < best:
+            best, seconds = eur, sec
     s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
     if on_clock(g, s, r):
         s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
@@ -218,21 +253,6 @@ def count(g: Any, s: Any, x: int, r: int, sign: int) -> None:
     s.whole[r, dims] += sign
     s.whole[r, dims + 1] += sign * g.windowed[x]
     s.whole[r, dims + 2] += sign * moved_eur(g, x, r)
-
-
-@inlined
-def through(g: Any, s: Any, c: int, profile: int, rate: float, x: int, r: int, p: int, first: int, then: int) -> float:
-    """The price of route ``r`` with task ``x`` before its task ``p``, emptied before ``x`` (``first``) and after
-    (``then``) or not, everything in its best modes."""
-    best, seconds = INF, 0.0
-    for k in range(len(g.shape.modes)):
-        a = g.place[x, k]
-        come_eur, come_s = come(g, s, c, profile, rate, r, p, first, a)
-        go_eur, go_s = go(g, s, c, profile, rate, r, p, then, a)
-        eur = come_eur + g.serve[c, x, k, EUR] + go_eur
-        if eur < best:
-            best, seconds = eur, come_s + g.serve[c, x, k, SEC] + go_s
-    return price(g, r, best, seconds)
 
 
 @inlined
@@ -267,26 +287,42 @@ def has_room(g: Any, s: Any, x: int, r: int) -> bool:
 
 
 @inlined
-def place_eur(g: Any, s: Any, x: int, r: int, p: int) -> tuple[float, int]:
-    """The price of a route with one more task at a place (on the clock: a lower bound), and how the truck is emptied
-    (1: before the task, 2: after it)."""
+def through(g: Any, s: Any, c: int, profile: int, rate: float, x: int, r: int, p: int, first: int, then: int) -> float:
+    """The price of route ``r`` with task ``x`` before its task ``p``, emptied before ``x`` (``first``) and after
+    (``then``) or not, everything in its best modes."""
+    best, seconds = INF, 0.0
+    for k in range(len(g.shape.modes)):
+        a = g.place[x, k]
+        come_eur, come_s = come(g, s, c, profile, rate, r, p, first, a)
+        go_eur, go_s = go(g, s, c, profile, rate, r, p, then, a)
+        eur = come_eur + g.serve[c, x, k, EUR] + go_eur
+        if eur < best:
+            best, seconds = eur, come_s + g.serve[c, x, k, SEC] + go_s
+    return price(g, r, best, seconds)
+
+
+@inlined
+def place_eur(g: Any, s: Any, x: int, r: int, p: int, most: float) -> tuple[float, int]:
+    """The price of a route with one more task at a place (on the clock: a lower bound; inf: not below ``most``), and
+    how the truck is emptied (1: before the task, 2: after it)."""
     n, c = s.size[r], g.kind[r]
     profile, rate = g.origin[c, PROFILE], g.rate[c]
-    best, code, fitted = INF, 0, False
-    for way in range(4 if len(g.shape.unloads) else 1):
-        first, then = way & 1, way >> 1
-        if (first and p == 0) or (then and p == n) or (way == 3 and fitted):
-            continue
-        if len(g.shape.unloads):
-            if not fits(g, s, x, r, p, first, then):
+    told = s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r)
+    stretch(g, s, c, profile, rate, r, p)
+    best, code = through(g, s, c, profile, rate, x, r, p, 0, 0), 0
+    if best + told >= most:  # to be emptied on the way as well is never cheaper
+        return INF, 0
+    if len(g.shape.unloads) and not fits(g, s, x, r, p, 0, 0):
+        best = INF
+        for way in range(1, 4):
+            first, then = way & 1, way >> 1
+            if (first and p == 0) or (then and p == n) or (way == 3 and best < INF):
                 continue
-            fitted = True
-        eur = through(g, s, c, profile, rate, x, r, p, first, then)
-        if eur < best:
-            best, code = eur, way
-        if way == 0:
-            break  # to be emptied on the way as well is never cheaper
-    return best + s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r), code
+            if fits(g, s, x, r, p, first, then):
+                eur = through(g, s, c, profile, rate, x, r, p, first, then)
+                if eur < best:
+                    best, code = eur, way
+    return best + told, code
 
 
 @inlined
@@ -432,7 +468,7 @@ def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
     if p < n:
         s.via[s.seq[r, p + 1]] = code >> 1
     s.size[r] = n + 1
-    s.spot[x, ROUTE] = r
+    s.reach[r, BACK] += 1
     count(g, s, x, r, 1)
     refresh(g, s, r, np.int64(p), np.int64(p))
 
@@ -465,6 +501,7 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
                 modes_out[q - 1] = k
         return
     before = g.origin[c, DEPOT]
+    stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], r, np.int64(0))
     for p in range(n):
         y = s.seq[r, p]
         via, best = s.via[y], INF

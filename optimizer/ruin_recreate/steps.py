@@ -2,7 +2,7 @@
 """Ruin and recreate: strings of neighbouring tasks are taken out and put back, thousands of times a second.
 
 Slack induction by string removals (Christiaens and Vanden Berghe 2020, https://doi.org/10.1287/trsc.2019.0914): strings
-near a task are removed from as many routes, the tasks go back one by one, each where the plan becomes cheapest, a route
+near a task are removed from as many routes, the tasks go back one by one, each where the plan becomes cheapest, a place
 being passed over now and then; what is a little worse is accepted as in simulated annealing. What differs from the
 paper: modes and unloadings are priced exactly (``kernels``), a task is tried beside its neighbours only, and every good
 route is remembered (``Met``) for the recombination.
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from optimizer.ruin_recreate.ground import EPS, EUR, FIXED, SEC, Floats, Ground, Indices, Ints
 from optimizer.ruin_recreate.kernels import (
+    AHEAD,
     AT,
+    BACK,
     ROUTE,
     by_the_clock,
     compiled,
@@ -69,6 +71,7 @@ class Work(NamedTuple):
     loads: Floats
     cost: Floats
     whole: Floats
+    reach: Ints
     marks: Indices  # K, (DIRTY, RUINED, TOUCHED, ROOM): three flags and a list
     looked: NDArray[np.int64]  # per route the number of the insertion that looked at it
     before: NDArray[np.int64]  # n + K: ... that looked at the place before a task, at the end of a route
@@ -107,7 +110,7 @@ def work_for(ground: Ground, seed: int) -> Work:
     k, n = len(ground.kind), len(ground.place)
     was = routes_for(ground)
     return Work(
-        *was[:7], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
+        *was[:8], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
         np.zeros((n + 2 * k, 4)), np.zeros((n, 2), np.int32), np.zeros(n), np.zeros(6, np.int64),
         np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
     )  # fmt: skip
@@ -133,6 +136,7 @@ def copy(g: Any, a: Any, b: Any, r: int, n: int) -> None:
     """Route ``r`` of ``a``, with ``n`` tasks, into ``b``."""
     b.size[r] = n
     b.cost[r, EUR], b.cost[r, SEC] = a.cost[r, EUR], a.cost[r, SEC]
+    b.reach[r, AHEAD], b.reach[r, BACK] = a.reach[r, AHEAD], a.reach[r, BACK]
     for i in range(a.whole.shape[1]):
         b.whole[r, i] = a.whole[r, i]
     for p in range(n):
@@ -204,6 +208,7 @@ def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
             carried = 0
             to += 1
     s.size[r] = to
+    s.reach[r, BACK] -= size - to
     refresh(g, s, r, np.int64(start), np.int64(start + left - 1))
     if len(g.shape.unloads):
         drop_needless_unloads(g, s, r)
@@ -239,8 +244,8 @@ def ruin(g: Any, s: Any, w: Any) -> None:
 def order_absent(g: Any, w: Any) -> None:
     """Sort the absent tasks: at random, heaviest first, farthest first, nearest first."""
     how = below(w.random, 11)
-    count = w.counts[ABSENT]
-    for i in range(count):
+    absent = w.counts[ABSENT]
+    for i in range(absent):
         x = w.absent[i, TASK]
         if how < 4:
             w.key[i] = rand(w.random)
@@ -250,7 +255,7 @@ def order_absent(g: Any, w: Any) -> None:
             w.key[i] = -g.far[x]
         else:
             w.key[i] = g.far[x]
-    for i in range(1, count):
+    for i in range(1, absent):
         key, x, j = w.key[i], w.absent[i, TASK], i - 1
         while j >= 0 and w.key[j] > key:
             w.key[j + 1], w.absent[j + 1, TASK] = w.key[j], w.absent[j, TASK]
@@ -270,7 +275,7 @@ class Spot(NamedTuple):
 @inlined
 def look(g: Any, s: Any, w: Any, x: int, r: int, p: int, best: Any) -> Any:
     """The better one of a spot and another. On the clock that is not known yet: it is put on the list of offers."""
-    eur, code = place_eur(g, s, x, r, p)
+    eur, code = place_eur(g, s, x, r, p, best.eur + s.cost[r, EUR])
     eur -= s.cost[r, EUR]
     if eur >= best.eur:
         return best
@@ -490,6 +495,7 @@ def load(g: Any, s: Any, w: Any, b: Any) -> float:
             x = b.seq[r, p]
             s.seq[r, p], s.via[x] = x, b.via[x]
             count(g, s, x, r, 1)
+        s.reach[r, AHEAD], s.reach[r, BACK] = 0, b.size[r]
         refresh(g, s, np.int64(r), np.int64(0), np.int64(b.size[r] - 1))
     return whole_eur(g, s)
 

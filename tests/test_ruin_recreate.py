@@ -15,8 +15,9 @@ from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, solution_of
 from optimizer.ruin_recreate.ground import EUR, PROFILE, Ground, ground_of
-from optimizer.ruin_recreate.kernels import AT, BACK, ROUTE, count, insert, refresh, stretch
+from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
 from optimizer.ruin_recreate.recombine import recombined
+from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
 from optimizer.ruin_recreate.steps import Best, best_spot, load
 from optimizer.schedule import schedule
 from optimizer.search import solve
@@ -28,7 +29,7 @@ SEEDS = st.integers(0, 100_000)
 
 @njit
 def offer(g: Any, s: Any, w: Any, x: int, out: Any) -> None:
-    out[0], out[1], out[2], out[3] = best_spot(g, s, w, np.uint32(x), 0.0, False)
+    out[0], out[1], out[2], out[3] = best_spot(g, s, w, np.uint32(x), 0.0, np.int64(20))
 
 
 @njit

@@ -20,8 +20,9 @@ from optimizer import repair
 from optimizer.cost import cost_eur
 from optimizer.problem import Problem, Solution, Visit
 from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, small
-from optimizer.ruin_recreate.kernels import Routes, routes_for, trace
+from optimizer.ruin_recreate.kernels import trace
 from optimizer.ruin_recreate.recombine import Route, recombined
+from optimizer.ruin_recreate.routes import Routes, routes_for
 from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
 from optimizer.schedule import schedule
 from optimizer.terms import Terms

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="untyped-decorator,no-any-return"
-"""The routes that are worked on, and the price of any change to them: compiled, without a lock on the interpreter.
+"""The price of any change to the routes: compiled, without a lock on the interpreter.
 
 A route is a row of tasks; a task may be entered in several modes, and before each task the truck may be emptied on the
 way. Which mode, and which site, is never decided: forward and backward dynamic programmes over the whole route keep
@@ -15,110 +15,29 @@ truck is emptied next.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from optimizer.ruin_recreate.ground import (
-    BEGIN,
-    DEPOT,
-    EUR,
-    FIXED,
-    LENGTH,
-    LIMIT,
-    NEVER,
-    OVER_MORE,
-    PER_S,
-    PROFILE,
-    REST,
-    REST_AFTER,
-    REST_LATEST,
-    SEC,
-    SERVICES,
-    SET_OUT,
-    Floats,
-    Ground,
-    Indices,
-    Ints,
+from optimizer.ruin_recreate.clock import by_the_clock, go_through
+from optimizer.ruin_recreate.ground import DEPOT, EUR, PROFILE, SEC
+from optimizer.ruin_recreate.routes import (
+    AHEAD,
+    AHEAD_S,
+    AT,
+    BACK,
+    BACK_S,
+    CLOCK,
+    FILLED,
+    INF,
+    ROUTE,
+    TRIP,
+    compiled,
+    entry,
+    inlined,
+    link,
+    price,
 )
-
-INF = np.inf
-#: Nothing here makes an array, so that arrays need not be counted: that costs more than the arithmetic. Only what
-#: Python calls is cached on disk and gets a way in from Python, which takes longer to compile than the function.
-_PLAIN: Any = {"nogil": True, "_nrt": False}
-_INNER: Any = {**_PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-compiled = njit(**_INNER)
-inlined = njit(**_INNER, forceinline=True)
-entry = njit(**_PLAIN, cache=True)
-
-
-class Routes(NamedTuple):
-    """Routes (K) of tasks (n). What a programme knows of a task stands with the task: it moves with it."""
-
-    seq: Indices  # K, n: tasks in order
-    size: Ints
-    via: NDArray[np.int8]  # n; 1: emptied before this task
-    cells: Floats  # n, modes, (AHEAD, BACK, AHEAD_S, BACK_S)
-    loads: Floats  # n, loads, (FILLED, TRIP)
-    cost: Floats  # K, (EUR, SEC)
-    whole: Floats  # K, loads + 3: loads of the whole route, tasks, tasks with hours, euros of tasks told elsewhere
-    reach: Ints  # K, (AHEAD, BACK): AHEAD is up to date for tasks before this index, BACK for those from this one on
-    spot: Ints  # n, (ROUTE, AT): a task's route (-1: unserved) and its index there
-    labels: Floats  # 2, modes, (TIME, PAID, SINCE, RESTED): where the clock stands
-    trail: Ints  # n + 2, modes, (mode before, way or -1): how the clock came there
-
-
-AHEAD, BACK, AHEAD_S, BACK_S = range(4)
-FILLED, TRIP = range(2)
-ROUTE, AT = range(2)
-TIME, PAID, SINCE, RESTED = range(4)
-
-
-def routes_for(ground: Ground) -> Routes:
-    """Empty routes, and room for every task in each."""
-    k, n = len(ground.kind), len(ground.place)
-    modes, dims = len(ground.shape.modes), len(ground.shape.loads)
-    return Routes(
-        np.zeros((k, n), np.uint32), np.zeros(k, np.int32), np.zeros(n, np.int8),
-        np.zeros((n, modes, 4)), np.zeros((n, dims, 2)), np.zeros((k, 2)), np.zeros((k, dims + 3)),
-        np.zeros((k, 2), np.int32), np.full((n, 2), -1, np.int32), np.zeros((2, modes, 4)),
-        np.zeros((n + 2, modes, 2), np.int32),
-    )  # fmt: skip
-
-
-@inlined
-def link(g: Any, c: int, profile: int, rate: float, via: int, a: int, b: int) -> tuple[float, float]:
-    """Euros and seconds from the end of place ``a`` to the beginning of ``b``, emptied between them or not.
-
-    ``profile`` and ``rate`` are the class's: given, so that they are not looked up again and again.
-    """
-    if len(g.shape.unloads) and via:
-        best, seconds = g.into[c, a, 0, EUR] + g.out[c, b, 0, EUR], g.into[c, a, 0, SEC] + g.out[c, b, 0, SEC]
-        for w in range(1, g.into.shape[2]):
-            eur = g.into[c, a, w, EUR] + g.out[c, b, w, EUR]
-            if eur < best:
-                best, seconds = eur, g.into[c, a, w, SEC] + g.out[c, b, w, SEC]
-        return best, seconds
-    ds = g.travel_ds[profile, a, b]
-    return rate * ds, 0.1 * ds
-
-
-@inlined
-def price(g: Any, r: int, eur: float, seconds: float) -> float:
-    """What a used route costs whose links and services cost ``eur`` and take ``seconds``; inf: it may not be."""
-    if eur >= g.terms[r, NEVER]:
-        return INF
-    eur += g.terms[r, FIXED] + g.terms[r, SERVICES] * g.terms[r, PER_S]
-    if not len(g.shape.timed):
-        return eur
-    work_s = seconds + g.terms[r, SERVICES]
-    if work_s > g.terms[r, LIMIT]:
-        return INF
-    rest_s = g.terms[r, REST] if work_s > g.terms[r, REST_AFTER] else 0.0
-    over_s = max(0.0, work_s + rest_s - g.terms[r, LENGTH])
-    return eur + rest_s * g.terms[r, PER_S] + over_s * g.terms[r, OVER_MORE]
 
 
 @inlined
@@ -205,7 +124,8 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
     n, c, dims = s.size[r], g.kind[r], len(g.shape.loads)
     s.cost[r, EUR] = s.cost[r, SEC] = 0.0
     if n == 0:
-        s.reach[r, AHEAD] = s.reach[r, BACK] = 0
+        for i in range(3):
+            s.reach[r, i] = 0
         for i in range(s.whole.shape[1]):
             s.whole[r, i] = 0.0
         return
@@ -228,7 +148,9 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
             best, seconds = eur, sec
     s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
     if on_clock(g, s, r):
-        s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
+        s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(first), np.int64(last))
+    else:
+        s.reach[r, CLOCK] = 0
     s.cost[r, EUR] += s.whole[r, dims + 2]
 
 
@@ -326,139 +248,6 @@ def place_eur(g: Any, s: Any, x: int, r: int, p: int, most: float) -> tuple[floa
 
 
 @inlined
-def opens(hours: Any, i: int, arrival_s: float, length_s: float) -> float:
-    """When something may begin at the earliest; inf: never."""
-    best = INF
-    for w in range(hours.shape[1]):
-        begin = max(arrival_s, hours[i, w, 0])
-        if begin < hours[i, w, 1] and begin + length_s <= hours[i, w, 1] + 1e-6:
-            best = min(best, begin)
-    return best
-
-
-@inlined
-def pause(
-    g: Any, r: int, now_s: float, paid: float, since_s: float, rested: float, ahead_s: float, due: int, last: int
-) -> tuple[float, float, float, float]:
-    """Rest before driving on, where it is high time: the next chance comes after ``ahead_s``, or never (``last``)."""
-    opens_s, closes_s, length_s = g.lunch[r, 0], g.lunch[r, 1], g.lunch[r, 2]
-    if length_s > 0 and not rested and (last or now_s >= opens_s or now_s + ahead_s > closes_s):
-        if now_s > closes_s:
-            return INF, paid, since_s, rested
-        end_s = max(now_s, opens_s) + length_s
-        return end_s, paid + (end_s - now_s) * g.terms[r, PER_S], 0.0, 1.0
-    if due and (since_s + ahead_s > g.terms[r, REST_LATEST] or (last and not rested)):
-        if since_s > g.terms[r, REST_LATEST]:
-            return INF, paid, since_s, rested
-        return now_s + g.terms[r, REST], paid, 0.0, rested + 1.0
-    return now_s, paid, since_s, rested
-
-
-@compiled
-def step(g: Any, s: Any, r: int, q: int, half: int, j: int, k: int, a: int, b: int, y: int, via: int, due: int) -> None:
-    """From mode ``j`` of one task to mode ``k`` of the next (``y``; -1: home), emptied between them or not: the label
-    that is done first stays."""
-    c, per_s = g.kind[r], g.terms[r, PER_S]
-    profile, rate = g.origin[c, PROFILE], g.rate[c]
-    if via and g.ways[c, 0, 0] < 0:
-        via = 0
-    for w in range(g.ways.shape[1] if via else 1):
-        if via and g.ways[c, w, 0] < 0:
-            continue
-        now_s, paid = s.labels[half, j, TIME], s.labels[half, j, PAID]
-        since_s, rested = s.labels[half, j, SINCE], s.labels[half, j, RESTED]
-        here = a
-        for i in range(4 if via else 1):  # sites, then the task
-            site = g.ways[c, w, i] if via and i < 3 else -1
-            if via and i < 3 and site < 0:
-                continue
-            to, stay_s, stay_eur = b, 0.0, 0.0
-            if site >= 0:
-                to, stay_s = int(g.sites[site, 0]), g.sites[site, 1]
-                stay_eur = stay_s * per_s
-            elif y >= 0:
-                stay_s, stay_eur = g.serve[c, y, k, SEC], g.serve[c, y, k, EUR]
-            ds = g.travel_ds[profile, here, to]
-            now_s, paid, since_s, rested = pause(
-                g, r, now_s, paid, since_s, rested, 0.1 * ds + stay_s, due, y < 0 and site < 0
-            )
-            come_s = now_s + 0.1 * ds
-            begin_s = come_s
-            if site >= 0:
-                begin_s = opens(g.site_hours, site, come_s, stay_s)
-            elif y >= 0:
-                begin_s = opens(g.hours, y, come_s, stay_s)
-            paid += rate * ds + (begin_s - come_s) * per_s + stay_eur
-            since_s += begin_s + stay_s - now_s
-            now_s = begin_s + stay_s
-            here = to
-            if now_s == INF:
-                break
-        if now_s < s.labels[1 - half, k, TIME]:
-            s.labels[1 - half, k, TIME], s.labels[1 - half, k, PAID] = now_s, paid
-            s.labels[1 - half, k, SINCE], s.labels[1 - half, k, RESTED] = since_s, rested
-            s.trail[q, k, 0], s.trail[q, k, 1] = j, w if via else -1
-
-
-@compiled
-def by_the_clock(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float, float]:
-    """The price of a route and its seconds of work by the clock: hours of tasks and sites, waiting, rests. With task
-    ``x`` (-1: none) before its task ``at``. Each task is in the mode, and each unloading at the site, that is done
-    first; rests are taken as late as they may be."""
-    eur = work_s = 0.0
-    for due in range(2):  # a rest that is due changes when everything is done
-        eur, work_s = clocked(g, s, r, x, at, code, due)
-        if eur == INF or work_s + g.terms[r, SERVICES] <= g.terms[r, REST_AFTER]:
-            break
-    return eur, work_s
-
-
-@compiled
-def clocked(g: Any, s: Any, r: int, x: int, at: int, code: int, due: int) -> tuple[float, float]:
-    """One pass of the clock, with rests (``due``) or without."""
-    c, modes = g.kind[r], len(g.shape.modes)
-    begin_s = g.terms[r, BEGIN]
-    total = s.size[r] + (1 if x >= 0 else 0)
-    half, last = np.int64(0), np.int64(-1)
-    for k in range(modes):
-        s.labels[0, k, TIME], s.labels[0, k, PAID] = INF, 0.0
-    s.labels[0, 0, TIME], s.labels[0, 0, SINCE], s.labels[0, 0, RESTED] = begin_s, g.terms[r, SET_OUT], 0.0
-    for q in range(total + 1):
-        y, via = np.int64(-1), np.int64(1)
-        if q < total and x >= 0 and q == at:
-            y, via = np.int64(x), np.int64(code & 1)
-        elif q < total:
-            p = q - 1 if x >= 0 and q > at else q
-            y = np.int64(s.seq[r, p])
-            via = np.int64(s.via[y])
-            if x >= 0 and q == at + 1:
-                via = np.int64(code >> 1)
-        if q == 0:
-            via = np.int64(0)
-        for k in range(modes):
-            s.labels[1 - half, k, TIME] = INF
-        for j in range(modes):
-            if s.labels[half, j, TIME] == INF:
-                continue
-            a = np.int64(g.origin[c, DEPOT] if last < 0 else g.place[last, j])
-            for k in range(modes if y >= 0 else 1):
-                if y < 0 or g.serve[c, y, k, EUR] < INF:
-                    b = np.int64(g.origin[c, DEPOT] if y < 0 else g.place[y, k])
-                    step(g, s, r, q, half, j, k, a, b, y, via, due)
-        half, last = np.int64(1 - half), y
-    end_s, rested = s.labels[half, 0, TIME], s.labels[half, 0, RESTED]
-    if end_s == INF:
-        return INF, 0.0
-    lunch_s = g.lunch[r, 2]
-    work_s = end_s - begin_s
-    if lunch_s == 0:
-        work_s -= rested * g.terms[r, REST]
-        if due and not rested:  # at the very end it is due: nothing kept room for it
-            return INF, work_s
-    return price(g, r, s.labels[half, 0, PAID], work_s), work_s
-
-
-@inlined
 def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
     """Put a task into a route."""
     n = s.size[r]
@@ -492,7 +281,9 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
     """The modes that a refreshed route is driven in, and the way by which it is emptied before each task (and home)."""
     n, c, modes = s.size[r], g.kind[r], len(g.shape.modes)
     if on_clock(g, s, r):
-        by_the_clock(g, s, np.int64(r), np.int64(-1), np.int64(n), np.int64(0))
+        none, start = np.int64(-1), np.int64(0)
+        go_through(g, s, np.int64(r), none, none, none, start, 0.0, 0.0, 0)
+        by_the_clock(g, s, np.int64(r), np.int64(n), np.int64(n - 1))  # where a rest matters, it goes through anew
         k = 0
         for q in range(n, -1, -1):
             way_out[q] = s.trail[q, k, 1]

@@ -15,24 +15,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.ruin_recreate.clock import with_task
 from optimizer.ruin_recreate.ground import EPS, EUR, FIXED, SEC, Floats, Ground, Indices, Ints
 from optimizer.ruin_recreate.kernels import (
-    AHEAD,
-    AT,
-    BACK,
-    ROUTE,
-    by_the_clock,
-    compiled,
     count,
     drop_needless_unloads,
-    entry,
     has_room,
-    inlined,
     insert,
     moved_eur,
     on_clock,
     place_eur,
     refresh,
+)
+from optimizer.ruin_recreate.routes import (
+    AHEAD,
+    AT,
+    BACK,
+    CLOCK,
+    INF,
+    ROUTE,
+    compiled,
+    entry,
+    inlined,
     routes_for,
 )
 
@@ -41,10 +45,10 @@ SPLIT, DEEPER = 0.5, 0.5  # a string keeps a part in its middle; that part grows
 BLINK = 0.01
 WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price
 FEW = 4  # with so few routes a route may lose several strings
-BESIDE = 20  # a task is tried beside so many of its neighbours
+BESIDE = 20  # a task is tried beside so many of its neighbours; beside all where that gives none
+EVERYWHERE = 0.05  # chance to be tried everywhere where that gives none either
 TRIES = 16  # places that are looked at on the clock, the cheapest first
-RETRIES = 10  # unserved tasks that are tried again in a step
-INF = np.inf
+RETRIES = 4  # unserved tasks near a ruin that are tried again
 
 
 class Met(NamedTuple):
@@ -72,6 +76,8 @@ class Work(NamedTuple):
     cost: Floats
     whole: Floats
     reach: Ints
+    clock: Floats
+    tail: Floats
     marks: Indices  # K, (DIRTY, RUINED, TOUCHED, ROOM): three flags and a list
     looked: NDArray[np.int64]  # per route the number of the insertion that looked at it
     before: NDArray[np.int64]  # n + K: ... that looked at the place before a task, at the end of a route
@@ -110,7 +116,7 @@ def work_for(ground: Ground, seed: int) -> Work:
     k, n = len(ground.kind), len(ground.place)
     was = routes_for(ground)
     return Work(
-        *was[:8], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
+        *was[:10], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
         np.zeros((n + 2 * k, 4)), np.zeros((n, 2), np.int32), np.zeros(n), np.zeros(6, np.int64),
         np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
     )  # fmt: skip
@@ -136,7 +142,8 @@ def copy(g: Any, a: Any, b: Any, r: int, n: int) -> None:
     """Route ``r`` of ``a``, with ``n`` tasks, into ``b``."""
     b.size[r] = n
     b.cost[r, EUR], b.cost[r, SEC] = a.cost[r, EUR], a.cost[r, SEC]
-    b.reach[r, AHEAD], b.reach[r, BACK] = a.reach[r, AHEAD], a.reach[r, BACK]
+    for i in range(3):
+        b.reach[r, i] = a.reach[r, i]
     for i in range(a.whole.shape[1]):
         b.whole[r, i] = a.whole[r, i]
     for p in range(n):
@@ -148,6 +155,12 @@ def copy(g: Any, a: Any, b: Any, r: int, n: int) -> None:
         for k in range(len(g.shape.loads)):
             for i in range(2 if len(g.shape.unloads) else 1):
                 b.loads[x, k, i] = a.loads[x, k, i]
+        if len(g.shape.clock):
+            for k in range(len(g.shape.modes)):
+                for i in range(4):
+                    b.clock[x, k, i] = a.clock[x, k, i]
+            for i in range(7):
+                b.tail[x, i] = a.tail[x, i]
 
 
 @inlined
@@ -215,16 +228,17 @@ def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
 
 
 @inlined
-def ruin(g: Any, s: Any, w: Any) -> None:
+def ruin(g: Any, s: Any, w: Any) -> int:
+    """Take strings out near a task, which is returned."""
     n, used = len(s.spot), 0
+    seed = below(w.random, n)
     for r in range(len(s.size)):
         w.marks[r, RUINED] = 0
         used += s.size[r] > 0
     if not used:
-        return
+        return seed
     longest = min(float(STRING), max(1.0, n / used))
     strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
-    seed = below(w.random, n)
     home = s.spot[seed, ROUTE]
     if home >= 0 and g.terms[home, FIXED] > 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
         longest, strings = 0.0, 1
@@ -238,6 +252,7 @@ def ruin(g: Any, s: Any, w: Any) -> None:
         strings -= 1
         if strings == 0:
             break
+    return seed
 
 
 @inlined
@@ -301,7 +316,7 @@ def by_hours(g: Any, s: Any, w: Any, x: int, best: Any) -> Any:
             break
         w.offers[i, 0] = INF
         r, p, code = np.int64(w.offers[i, 1]), np.int64(w.offers[i, 2]), np.int64(w.offers[i, 3])
-        eur = by_the_clock(g, s, r, np.int64(x), p, code)[0] - s.cost[r, EUR]
+        eur = with_task(g, s, r, np.int64(x), p, code)[0] - s.cost[r, EUR]
         eur += s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r)
         if eur < best.eur:
             best = Spot(eur, r, p, code)
@@ -309,20 +324,20 @@ def by_hours(g: Any, s: Any, w: Any, x: int, best: Any) -> Any:
 
 
 @inlined
-def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, everywhere: bool) -> Any:
-    """Where a task costs least: beside its neighbours or in an empty route; ``everywhere`` or where no route of a
-    neighbour has room, at any place. Places are passed over with a chance of ``blink``."""
+def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, beside: int) -> Any:
+    """Where a task costs least: beside the first ``beside`` of its neighbours that are served, or in an empty route;
+    with ``beside`` 0 at any place. Places are passed over with a chance of ``blink``."""
     w.counts[INSERTIONS] += 1
     w.counts[OFFERS] = 0
-    stamp, seen, tried, tasks = w.counts[INSERTIONS], 0, 0, len(s.spot)
+    stamp, seen, tasks = w.counts[INSERTIONS], 0, len(s.spot)
     best = Spot(g.unserved_eur[x], np.int64(-1), np.int64(0), np.int64(0))
-    for i in range(1, 1 if everywhere else g.near.shape[1]):
+    for i in range(1, g.near.shape[1] if beside else 1):
         y = g.near[x, i]
         if s.spot[y, ROUTE] < 0:
             continue
         r = np.uint32(s.spot[y, ROUTE])
         seen += 1
-        if seen > BESIDE:
+        if seen > beside:
             break
         if w.looked[r] != stamp:
             w.looked[r] = stamp
@@ -333,13 +348,12 @@ def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, everywhere: bool) ->
             after = s.seq[r, p] if p < s.size[r] else tasks + r
             if w.before[after] != stamp:
                 w.before[after] = stamp
-                tried += 1
                 if rand(w.random) >= blink:
                     best = look(g, s, w, x, r, p, best)
     empty = -1
     for k in range(len(s.size)):
         if s.size[k]:
-            if tried or not has_room(g, s, x, k):
+            if beside or not has_room(g, s, x, k):
                 continue
         elif (empty >= 0 and g.alike[k] == g.alike[empty]) or not has_room(g, s, x, k):
             continue
@@ -354,15 +368,18 @@ def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, everywhere: bool) ->
 
 
 @inlined
-def put_back(g: Any, s: Any, w: Any, x: int) -> float:
-    """Put a task where it costs least, if that is less than to leave it; what the plan becomes dearer by it."""
+def put_back(g: Any, s: Any, w: Any, x: int, everywhere: float) -> float:
+    """Put a task where it costs least, if that is less than to leave it; what the plan becomes dearer by it. As long as
+    there is a place in a route, nothing is left and no truck drives out: it is looked for ``everywhere`` with this
+    chance."""
     timed = len(g.shape.timed) > 0
-    blink, everywhere = BLINK, False
-    while True:
-        best = best_spot(g, s, w, x, blink, everywhere)
-        if everywhere or (best.route >= 0 and (s.size[best.route] or not (g.terms[best.route, FIXED] or timed))):
+    for tried in range(3):
+        beside = BESIDE if tried == 0 else g.near.shape[1] if tried == 1 else 0
+        best = best_spot(g, s, w, x, 0.0 if tried else BLINK, beside)
+        if best.route >= 0 and (s.size[best.route] or not (g.terms[best.route, FIXED] or timed)):
             break
-        blink, everywhere = 0.0, True  # nothing is left, and no truck drives out, as long as there is a place
+        if tried == 1 and rand(w.random) >= everywhere:
+            break
     if best.route >= 0:
         r = np.uint32(best.route)
         keep(g, s, w, r)
@@ -385,7 +402,7 @@ def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
         least += g.least_eur[x]
     for i in range(w.counts[ABSENT]):
         x = np.uint32(w.absent[i, TASK])
-        more += put_back(g, s, w, x)
+        more += put_back(g, s, w, x, EVERYWHERE)
         least -= g.least_eur[x]
         if more + least > most + EPS:
             return False
@@ -437,21 +454,20 @@ def remember(g: Any, s: Any, met: Any, r: int) -> None:
 
 
 @compiled
-def add_unserved(g: Any, s: Any, w: Any) -> None:
-    """Some of the unserved tasks are tried again."""
-    n, begin, wanted = len(s.spot), below(w.random, len(s.spot)), min(RETRIES, w.counts[UNSERVED])
-    taken = w.counts[ABSENT]
+def add_unserved(g: Any, s: Any, w: Any, seed: int) -> None:
+    """Unserved tasks near a ruin are tried again."""
+    wanted, taken = RETRIES, w.counts[ABSENT]
     for i in range(taken):
         s.spot[w.absent[i, TASK], ROUTE] = -2  # not these
-    for i in range(n):
-        x = (begin + i) % n
+    for i in range(g.near.shape[1]):
+        x = g.near[seed, i]
         if s.spot[x, ROUTE] == -1:
-            if wanted == 0:
-                break
-            wanted -= 1
             w.absent[w.counts[ABSENT], TASK] = x
             w.counts[ABSENT] += 1
             w.absent[x, WAS_OUT] = True
+            wanted -= 1
+            if wanted == 0:
+                break
     for i in range(taken):
         s.spot[w.absent[i, TASK], ROUTE] = -1
 
@@ -495,7 +511,8 @@ def load(g: Any, s: Any, w: Any, b: Any) -> float:
             x = b.seq[r, p]
             s.seq[r, p], s.via[x] = x, b.via[x]
             count(g, s, x, r, 1)
-        s.reach[r, AHEAD], s.reach[r, BACK] = 0, b.size[r]
+        s.reach[r, AHEAD] = s.reach[r, CLOCK] = 0
+        s.reach[r, BACK] = b.size[r]
         refresh(g, s, np.int64(r), np.int64(0), np.int64(b.size[r] - 1))
     return whole_eur(g, s)
 
@@ -521,7 +538,7 @@ def fill(g: Any, s: Any, w: Any, b: Any) -> float:
         j = i + below(w.random, w.counts[ABSENT] - i)
         x = w.absent[j, TASK]
         w.absent[j, TASK] = w.absent[i, TASK]
-        put_back(g, s, w, x)
+        put_back(g, s, w, x, 1.0)
         w.counts[UNSERVED] += s.spot[x, ROUTE] < 0
     for r in range(len(s.size)):
         w.marks[r, DIRTY] = 0
@@ -539,9 +556,9 @@ def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eu
     for _ in range(steps):
         w.counts[STEPS] += 1
         w.counts[CHANGED] = w.counts[ABSENT] = 0
-        ruin(g, s, w)
+        seed = ruin(g, s, w)
         if w.counts[UNSERVED]:
-            add_unserved(g, s, w)
+            add_unserved(g, s, w, seed)
         most = -heat * np.log(max(rand(w.random), 1e-300))
         good = recreate(g, s, w, INF if g.balance else most)
         found = INF

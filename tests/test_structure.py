@@ -33,7 +33,7 @@ ALONE = {
     "can": {"onboard/vehicle_bus.py"},
     "authlib": {"depot_api/oidc.py"},
     "argon2": {"depot_api/passwords.py"},
-    "numba": {"optimizer/match_kernels.py", "optimizer/ruin_recreate/kernels.py"},
+    "numba": {"optimizer/match_kernels.py", "optimizer/ruin_recreate/routes.py"},
     "pyvrp": {"optimizer/bench/pyvrp_engine.py"},
     "osmnx": {"optimizer/overpass.py"},
 }

@@ -195,7 +195,7 @@ def warm(ground: Ground) -> float:
     few.begin()
     few.run(1, 1.0, 0.0)
     load(few.ground, few.routes, few.work, few.best)
-    trace(few.ground, few.routes, 0, np.zeros(9, np.int32), np.zeros(9, np.int32))
+    trace(few.ground, few.routes, np.uint32(0), np.zeros(9, np.int32), np.zeros(9, np.int32))
     took_s = time.monotonic() - began
     return took_s if took_s > LOADED_S else 0.0
 
@@ -298,7 +298,7 @@ def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int,
         n, visits = int(s.size[r]), list[Visit]()
         own = ways[g.kind[r]]
         if n:
-            trace(g, s, r, modes, way)
+            trace(g, s, np.uint32(r), modes, way)
             pinned = problem.shifts[r].pinned
             visits = list(pinned)
             since = len(pinned) - next((i for i, v in enumerate(reversed(pinned)) if v.kind == "unload"), len(pinned))

@@ -44,7 +44,7 @@ from optimizer.ruin_recreate.routes import (
 def come(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: int, b: int) -> tuple[float, float]:
     """The cheapest way from the depot over the first ``p`` tasks of a route to the beginning of place ``b``."""
     if p == 0:
-        return link(g, c, profile, rate, 0, g.origin[c, DEPOT], b)
+        return link(g, c, profile, rate, np.int64(0), g.origin[c, DEPOT], b)
     best, seconds, y = INF, 0.0, s.seq[r, p - 1]
     for j in range(len(g.shape.modes)):
         eur, sec = link(g, c, profile, rate, via, g.place[y, j], b)
@@ -100,7 +100,7 @@ def stretch(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -
         for q in range(s.reach[r, AHEAD], p):
             y = s.seq[r, q]
             for k in range(modes):
-                eur, sec = come(g, s, c, profile, rate, r, q, s.via[y], g.place[y, k])
+                eur, sec = come(g, s, c, profile, rate, r, q, np.int64(s.via[y]), g.place[y, k])
                 s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR]
                 if timed:
                     s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
@@ -140,7 +140,7 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
     for k in range(len(g.shape.modes)):
         a = g.place[y, k]
         if first < n:
-            eur, sec = come(g, s, c, profile, rate, r, first, s.via[y], a)
+            eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), a)
             eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
         else:
             eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
@@ -231,10 +231,11 @@ def place_eur(g: Any, s: Any, x: int, r: int, p: int, most: float) -> tuple[floa
     profile, rate = g.origin[c, PROFILE], g.rate[c]
     told = s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r)
     stretch(g, s, c, profile, rate, r, p)
-    best, code = through(g, s, c, profile, rate, x, r, p, 0, 0), 0
+    on = np.int64(0)
+    best, code = through(g, s, c, profile, rate, x, r, p, on, on), 0
     if best + told >= most:  # to be emptied on the way as well is never cheaper
         return INF, 0
-    if len(g.shape.unloads) and not fits(g, s, x, r, p, 0, 0):
+    if len(g.shape.unloads) and not fits(g, s, x, r, p, on, on):
         best = INF
         for way in range(1, 4):
             first, then = way & 1, way >> 1
@@ -258,7 +259,7 @@ def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
         s.via[s.seq[r, p + 1]] = code >> 1
     s.size[r] = n + 1
     s.reach[r, BACK] += 1
-    count(g, s, x, r, 1)
+    count(g, s, x, r, np.int64(1))
     refresh(g, s, r, np.int64(p), np.int64(p))
 
 
@@ -273,7 +274,7 @@ def drop_needless_unloads(g: Any, s: Any, r: int) -> None:
                 one &= s.loads[x, i, FILLED] + s.loads[y, i, TRIP] <= g.capacity[r, i]
             if one:
                 s.via[y] = 0
-                refresh(g, s, np.int64(r), np.int64(p), np.int64(p - 1))
+                refresh(g, s, r, np.int64(p), np.int64(p - 1))
 
 
 @entry
@@ -282,7 +283,7 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
     n, c, modes = s.size[r], g.kind[r], len(g.shape.modes)
     if on_clock(g, s, r):
         none, start = np.int64(-1), np.int64(0)
-        go_through(g, s, np.int64(r), none, none, none, start, 0.0, 0.0, 0)
+        go_through(g, s, np.int64(r), none, none, none, start, 0.0, 0.0, start)
         by_the_clock(g, s, np.int64(r), np.int64(n), np.int64(n - 1))  # where a rest matters, it goes through anew
         k = 0
         for q in range(n, -1, -1):
@@ -297,7 +298,10 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
         y = s.seq[r, p]
         via, best = s.via[y], INF
         for k in range(modes):
-            eur = link(g, c, g.origin[c, PROFILE], g.rate[c], via, before, g.place[y, k])[0] + s.cells[y, k, BACK]
+            eur = (
+                link(g, c, g.origin[c, PROFILE], g.rate[c], np.int64(via), before, g.place[y, k])[0]
+                + s.cells[y, k, BACK]
+            )
             if eur < best:
                 best, modes_out[p] = eur, k
         here = g.place[y, modes_out[p]]

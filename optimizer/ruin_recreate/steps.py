@@ -214,7 +214,7 @@ def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
             w.counts[ABSENT] += 1
             s.spot[x, ROUTE] = -1
             carried |= s.via[x]
-            count(g, s, x, r, -1)
+            count(g, s, x, r, np.int64(-1))
         else:
             s.seq[r, to] = x
             s.via[x] |= carried
@@ -258,7 +258,7 @@ def ruin(g: Any, s: Any, w: Any) -> int:
 @inlined
 def order_absent(g: Any, w: Any) -> None:
     """Sort the absent tasks: at random, heaviest first, farthest first, nearest first."""
-    how = below(w.random, 11)
+    how = below(w.random, np.int64(11))
     absent = w.counts[ABSENT]
     for i in range(absent):
         x = w.absent[i, TASK]
@@ -351,14 +351,15 @@ def best_spot(g: Any, s: Any, w: Any, x: int, blink: float, beside: int) -> Any:
                 if rand(w.random) >= blink:
                     best = look(g, s, w, x, r, p, best)
     empty = -1
-    for k in range(len(s.size)):
+    for i in range(len(s.size)):
+        k = np.uint32(i)
         if s.size[k]:
             if beside or not has_room(g, s, x, k):
                 continue
         elif (empty >= 0 and g.alike[k] == g.alike[empty]) or not has_room(g, s, x, k):
             continue
         else:
-            empty = k
+            empty = i
         for p in range(g.pins[k], s.size[k] + 1):
             if s.size[k] == 0 or rand(w.random) >= blink:
                 best = look(g, s, w, x, k, p, best)
@@ -510,10 +511,10 @@ def load(g: Any, s: Any, w: Any, b: Any) -> float:
         for p in range(b.size[r]):
             x = b.seq[r, p]
             s.seq[r, p], s.via[x] = x, b.via[x]
-            count(g, s, x, r, 1)
+            count(g, s, x, np.uint32(r), np.int64(1))
         s.reach[r, AHEAD] = s.reach[r, CLOCK] = 0
         s.reach[r, BACK] = b.size[r]
-        refresh(g, s, np.int64(r), np.int64(0), np.int64(b.size[r] - 1))
+        refresh(g, s, np.uint32(r), np.int64(0), np.int64(b.size[r] - 1))
     return whole_eur(g, s)
 
 
@@ -522,7 +523,7 @@ def remember_plan(g: Any, s: Any, met: Any) -> None:
     """Put all routes of a plan among those met."""
     for r in range(len(s.size)):
         if s.size[r]:
-            remember(g, s, met, r)
+            remember(g, s, met, np.uint32(r))
 
 
 @entry
@@ -536,10 +537,10 @@ def fill(g: Any, s: Any, w: Any, b: Any) -> float:
     w.counts[UNSERVED] = 0
     for i in range(w.counts[ABSENT]):
         j = i + below(w.random, w.counts[ABSENT] - i)
-        x = w.absent[j, TASK]
+        y = np.uint32(w.absent[j, TASK])
         w.absent[j, TASK] = w.absent[i, TASK]
-        put_back(g, s, w, x, 1.0)
-        w.counts[UNSERVED] += s.spot[x, ROUTE] < 0
+        put_back(g, s, w, y, 1.0)
+        w.counts[UNSERVED] += s.spot[y, ROUTE] < 0
     for r in range(len(s.size)):
         w.marks[r, DIRTY] = 0
     eur = whole_eur(g, s)

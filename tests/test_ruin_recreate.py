@@ -260,3 +260,8 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
         with pytest.raises(ValueError, match=says):
             tied(problem, "bad", satellite, carrier, place, bad, 600.0, 1.0)
+
+
+def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 1)
+    assert not solve(street_problem(20, 2), None, 60.0, 1, iterations=1_500).unserved

@@ -58,7 +58,7 @@ class Searcher:
     top: Best  # of all
     met: Met
     eur: float = np.inf
-    chunk: int = 100
+    chunk: int = 100  # steps between two looks at the clock
 
     @classmethod
     def of(cls, ground: Ground, seed: int, met: int = MET_ROUTES) -> Searcher:
@@ -228,6 +228,8 @@ def _anneal(
     """One cycle, or until somebody asked to stop."""
     cold = unit * COLD
     known = cycle == 0
+    if pace.iterations is not None:
+        searcher.chunk = CHUNK_STEPS
     if cycle == cycles - 1 > 0:
         searcher.go_on_from(searcher.top)
         known = True
@@ -237,9 +239,10 @@ def _anneal(
         heat = hot * (cold / hot) ** max(0.0, share)
         began = time.monotonic()
         near = unit * NEAR if share > REMEMBER else -np.inf
-        searcher.run(CHUNK_STEPS if pace.iterations is not None else searcher.chunk, heat, near)
+        searcher.run(searcher.chunk, heat, near)
         now = time.monotonic()
-        searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
+        if pace.iterations is None:
+            searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
         if watch is not None and now - pace.told[0] > TELL_S:
             pace.told[0] = now
             if watch(float(min(searcher.best.eur[0], searcher.top.eur[0]))):

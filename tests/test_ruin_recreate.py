@@ -16,6 +16,7 @@ from optimizer.problem import Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, solution_of
 from optimizer.ruin_recreate.ground import EUR, PROFILE, Ground, ground_of
 from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
+from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
 from optimizer.ruin_recreate.steps import Best, best_spot, load
@@ -260,6 +261,75 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
         with pytest.raises(ValueError, match=says):
             tied(problem, "bad", satellite, carrier, place, bad, 600.0, 1.0)
+
+
+def tight_town(seed: int) -> Problem:
+    """Streets without hours, trucks that unload several times a day."""
+    problem = street_problem(60, 4, seed=seed, windows_share=0.0, mean_kg=400.0)
+    shifts = tuple(replace(s, lunch=None) for s in problem.shifts)
+    return replace(problem, shifts=shifts, sites=tuple(replace(s, windows=()) for s in problem.sites))
+
+
+@given(seed=st.integers(0, 50))
+@settings(max_examples=10, deadline=None)
+def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_nothing_else(seed: int) -> None:
+    problem = tight_town(seed)
+    ground, searcher, ways = searched(problem, seed)
+    assert not ground.shape.clock
+    plan = solution_of(searcher, problem, ways)
+    trips = sum(v.kind == "unload" for visits in plan.routes for v in visits)
+    dear = packed(ground, 2.0, leaving=False)
+    assert dear is not None
+    fits = (ground.capacity.max(0) / ground.load.mean(0)).min()
+    true_eur = load(ground, searcher.routes, searcher.work, searcher.top)
+    packed_eur = load(dear, searcher.routes, searcher.work, searcher.top)
+    assert packed_eur - true_eur == pytest.approx(trips * 2.0 * TRIP_LINKS * fits)
+
+
+def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_never_more_than_in_truth() -> None:
+    ground, _ = ground_of(tight_town(3))
+    dear = packed(ground, 2.0, leaving=True)
+    assert dear is not None
+    share = (ground.load / ground.capacity.max(0)).max(1)
+    trip_eur = 2.0 * TRIP_LINKS * (ground.capacity.max(0) / ground.load.mean(0)).min()
+    expected = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * trip_eur * share)
+    assert dear.unserved_eur == pytest.approx(expected)
+    assert (dear.unserved_eur >= ground.least_eur).all()
+
+
+def test_trips_are_not_made_dear_where_hours_count_or_one_truck_takes_it_all() -> None:
+    clocked, _ = ground_of(street_problem(60, 4, seed=3, windows_share=0.5))
+    assert clocked.shape.clock
+    assert packed(clocked, 2.0, leaving=True) is None
+    light = tight_town(3)
+    shifts = tuple(replace(s, capacity=tuple(1e9 for _ in s.capacity)) for s in light.shifts)
+    roomy, _ = ground_of(replace(light, shifts=shifts))
+    assert packed(roomy, 2.0, leaving=True) is None
+
+
+def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.CYCLE_STEPS", 10)
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 20)
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.TELL_S", 0.0)
+    problem = tight_town(5)
+    first = cost_eur(problem, solve(problem, None, 60.0, 1, iterations=0))
+    for stop_at in (1, 5, 12, 40, 10_000):
+        told: list[float] = []
+
+        def tell(phase: str, eur: float | None, left_s: float, told: list[float] = told) -> None:
+            if phase == "improve" and eur is not None:
+                told.append(eur)
+
+        def stop(told: list[float] = told, stop_at: int = stop_at) -> bool:
+            return len(told) >= stop_at
+
+        plan = solve(problem, None, 60.0, 1, tell, stop=stop, iterations=4_000)
+        assert not plan.unserved
+        assert told == sorted(told, reverse=True)
+        assert cost_eur(problem, plan) <= first + 1e-6
+        assert cost_eur(problem, plan) <= told[-1] * 1.01  # the exact clock may place a rest otherwise
 
 
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from optimizer.cost import cost_eur
 from optimizer.problem import Problem, Solution, Visit
 from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, small
 from optimizer.ruin_recreate.kernels import trace
+from optimizer.ruin_recreate.packing import packed
 from optimizer.ruin_recreate.recombine import Route, recombined
 from optimizer.ruin_recreate.routes import Routes, routes_for
 from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
@@ -34,6 +35,9 @@ CYCLE_STEPS, MOST_CYCLES = 4_000, 12
 #: Temperatures at the start and at the end of a cycle, in parts of what a link costs on average; the last of several
 #: cycles begins at WARM, from the best plan of all.
 HOT, WARM, COLD = 0.4, 0.1, 0.004
+#: Up to this share of a cycle trips are dear (``packing``), where loads decide how many there are and there is time for
+#: more than one cycle: half a cycle alone is too short for a plan at true prices.
+PACKED = 0.5
 REMEMBER = 0.4  # of a cycle: hot plans have no route worth it
 FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began from is forgotten by then
 #: Routes of plans that are dearer than the cycle's best by so many links at most are remembered.
@@ -94,6 +98,12 @@ class Searcher:
         self.eur = load(self.ground, self.routes, self.work, self.best)
         remember_plan(self.ground, self.routes, self.met)
 
+    def price_by(self, ground: Ground) -> None:
+        """Go on with the same plan at other prices; the best is looked for anew."""
+        now = Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.zeros(1))
+        self.ground, self.eur = ground, load(ground, self.routes, self.work, now)
+        self.best.eur[0] = np.inf
+
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
         if self.met.counts[0] > FULL * len(self.met.keys) or self.met.counts[1] > FULL * len(self.met.tasks):
@@ -116,7 +126,7 @@ class Pace:
 
     def share(self, steps: int) -> float:
         if self.iterations is not None:
-            return min(1.0, steps / self.iterations)
+            return steps / self.iterations if steps < self.iterations else 1.0
         return min(1.0, (time.monotonic() - self.begin) / max(self.until - self.begin, 1e-6))
 
 
@@ -159,8 +169,7 @@ def improve(
     cycles = _cycles(pace, searchers[0], unit)
     with ThreadPoolExecutor(cores) as pool:
         for cycle in range(cycles):
-            polish = cycle == cycles - 1 > 0
-            hot = unit * (WARM if polish else HOT)
+            hot = unit * (WARM if cycle == cycles - 1 > 0 else HOT)
             jobs = [
                 pool.submit(_anneal, s, pace, cycle, cycles, hot, unit, watch if s is searchers[0] else None)
                 for s in searchers
@@ -226,27 +235,37 @@ def _anneal(
     searcher: Searcher, pace: Pace, cycle: int, cycles: int, hot: float, unit: float, watch: Watch | None
 ) -> None:
     """One cycle, or until somebody asked to stop."""
-    cold = unit * COLD
-    known = cycle == 0
+    polish = cycle == cycles - 1 > 0
     if pace.iterations is not None:
         searcher.chunk = CHUNK_STEPS
-    if cycle == cycles - 1 > 0:
+    if polish:
         searcher.go_on_from(searcher.top)
-        known = True
+    true = searcher.ground
+    dear = None if polish or cycles == 1 else packed(true, unit, leaving=cycle == 0)
+    if dear is not None:
+        searcher.price_by(dear)
+        searcher.best.eur[0] = -np.inf  # no plan is kept for what it costs there
+    known = polish or dear is not None
     while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < 1 and not pace.stop.is_set():
-        if not known and share > FORGET:
+        if dear is not None and share > PACKED:
+            searcher.price_by(true)
+            dear = None
+        elif not known and share > FORGET:
+            searcher.crown()
             searcher.best.eur[0], known = np.inf, True
-        heat = hot * (cold / hot) ** max(0.0, share)
+        near = unit * NEAR if share > REMEMBER and dear is None else -np.inf
         began = time.monotonic()
-        near = unit * NEAR if share > REMEMBER else -np.inf
-        searcher.run(searcher.chunk, heat, near)
+        searcher.run(searcher.chunk, hot * (unit * COLD / hot) ** max(0.0, share), near)
         now = time.monotonic()
         if pace.iterations is None:
             searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
         if watch is not None and now - pace.told[0] > TELL_S:
             pace.told[0] = now
-            if watch(float(min(searcher.best.eur[0], searcher.top.eur[0]))):
+            best = np.inf if dear is not None else searcher.best.eur[0]
+            if watch(float(min(best, searcher.top.eur[0]))):
                 pace.stop.set()
+    if dear is not None:
+        searcher.price_by(true)
     searcher.crown()
 
 

@@ -43,7 +43,8 @@ from optimizer.ruin_recreate.routes import (
 REMOVED, STRING = 10, 10  # tasks removed per step about, in a string at most
 SPLIT, DEEPER = 0.5, 0.5  # a string keeps a part in its middle; that part grows
 BLINK = 0.01
-WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price
+WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price, or a whole trip
+ALL, TRIP_ONLY = 0.0, -1.0  # in place of a string's length
 FEW = 4  # with so few routes a route may lose several strings
 BESIDE = 20  # a task is tried beside so many of its neighbours; beside all where that gives none
 EVERYWHERE = 0.05  # chance to be tried everywhere where that gives none either
@@ -188,13 +189,14 @@ def undo(g: Any, s: Any, w: Any) -> None:
 
 @inlined
 def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
-    """Take a string of tasks around ``c`` out of its route, or two with a rest between them left; 0: all."""
+    """Take a string of tasks around ``c`` out of its route, or two with a rest between them left; ALL of the route, or
+    TRIP_ONLY."""
     r = np.uint32(s.spot[c, ROUTE])
     pins = g.pins[r]
     keep(g, s, w, r)
     size = s.size[r]
     n = size - pins
-    length = min(n, int(rand(w.random) * min(float(n), longest) + 1.0)) if longest > 0 else n
+    length = min(n, int(rand(w.random) * min(float(n), longest) + 1.0)) if longest > ALL else n
     left = 0
     if 1 < length < n and rand(w.random) < SPLIT:
         while length + left < n and rand(w.random) > DEEPER:
@@ -202,6 +204,13 @@ def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
     whole = length + left
     lowest, highest = max(pins, s.spot[c, AT] - whole + 1), min(s.spot[c, AT], size - whole)
     start = lowest + below(w.random, highest - lowest + 1)
+    if longest == TRIP_ONLY:
+        start, end = s.spot[c, AT], s.spot[c, AT] + 1
+        while start > pins and not s.via[s.seq[r, start]]:
+            start -= 1
+        while end < size and not s.via[s.seq[r, end]]:
+            end += 1
+        whole, left = end - start, 0
     gap = end_gap = start
     if left:
         gap = start + 1 + below(w.random, length - 1)
@@ -239,9 +248,13 @@ def ruin(g: Any, s: Any, w: Any) -> int:
         return seed
     longest = min(float(STRING), max(1.0, n / used))
     strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
-    home = s.spot[seed, ROUTE]
-    if home >= 0 and g.terms[home, FIXED] > 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
-        longest, strings = 0.0, 1
+    home, trips = s.spot[seed, ROUTE], len(g.shape.unloads) > 0
+    if home >= 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
+        priced = g.terms[home, FIXED] > 0
+        if trips and not (priced and rand(w.random) < 0.5):
+            longest, strings = TRIP_ONLY, 1
+        elif priced:
+            longest, strings = ALL, 1
     for i in range(g.near.shape[1]):
         c = g.near[seed, i]
         r = s.spot[c, ROUTE]

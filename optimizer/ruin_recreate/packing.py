@@ -1,0 +1,46 @@
+"""Other prices for a while, by which plans come out with fewer and fuller trips.
+
+Where trucks are nearly full, the last trip too many is hard to get rid of: no change of a few streets does it, and each
+step on the way costs. So a cycle begins on a ground where a trip is dear and a task left out costs its share of some
+trips: plans with one trip less and something left out are then on the way to plans with one trip less. The second half
+of the cycle goes on from there at true prices. The aim is that of the fleet's minimization in Christiaens and Vanden
+Berghe (2020), who count how often a task was left out; here prices alone do it, and the kernels know nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optimizer.ruin_recreate.ground import EUR, FIXED, Ground
+
+#: What a trip costs more, in links per task that fits into it; what a task left out costs, in its share of such trips.
+TRIP_LINKS, LEFT_OUT_TRIPS = 2.5, 3.0
+
+
+def packed(ground: Ground, link_eur: float, leaving: bool) -> Ground | None:
+    """The same problem where a trip is dear, and with ``leaving`` a task may be left out cheaply; None where loads do
+    not decide how many trips there are, or hours count (the clock prices a site by itself). ``link_eur``: what a link
+    costs on average."""
+    if ground.shape.clock:
+        return None
+    mean = ground.load.mean(0)
+    loaded = mean > 0
+    capacity = ground.capacity[:, loaded].max(0)
+    fits = float((capacity / mean[loaded]).min(initial=np.inf))  # tasks in the largest truck
+    if fits >= len(ground.place):
+        return None
+    trip_eur = link_eur * TRIP_LINKS * fits
+    prices: dict[str, Any] = {}
+    if len(ground.shape.unloads):
+        prices = {"into": ground.into.copy(), "home": ground.home.copy()}
+        for price in prices.values():
+            price[..., EUR] += trip_eur
+    else:
+        prices = {"terms": ground.terms.copy()}
+        prices["terms"][:, FIXED] += trip_eur
+    if leaving:
+        share = (ground.load[:, loaded] / capacity).max(1)
+        prices["unserved_eur"] = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * trip_eur * share)
+    return ground._replace(**prices)

@@ -451,7 +451,9 @@ class _Teller:
         from dashboards.catalogue import number, text
 
         left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
-        if best_eur is None:
+        if phase == "compile":
+            said = f"{step} …"
+        elif best_eur is None:
             said = text("step_left", self.lang, step=step, left=left)
         else:
             said = text("step_best", self.lang, step=step, left=left, eur=number(best_eur, self.lang))

@@ -193,7 +193,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "step_demand": {"fr": "déchets attendus par rue", "en": "waste expected in each street"},
     "step_proposal": {"fr": "secteurs et jours", "en": "sectors and days"},
     "step_construct": {"fr": "premier plan", "en": "first plan"},
-    "step_compile": {"fr": "compilation du calcul (la première fois)", "en": "compiling the search (the first time)"},
+    "step_compile": {
+        "fr": "compilation (la première fois : environ une minute, en plus)",
+        "en": "compiling (the first time: about a minute, on top)",
+    },
     "step_improve": {"fr": "amélioration", "en": "improving"},
     "step_ortools": {"fr": "amélioration (OR-Tools)", "en": "improving (OR-Tools)"},
     "step_done": {"fr": "terminé", "en": "done"},

@@ -351,6 +351,13 @@ def test_nothing_is_called_a_new_best_that_is_above_a_reported_value(shared: Pat
     assert a_row(11_528.0, 19, known).is_new_best
 
 
+def test_a_value_that_may_only_have_been_rounded_is_no_new_best() -> None:
+    assert not a_row(550.696, 6, results.Known(550.7)).is_new_best
+    assert not a_row(550.651, 6, results.Known(550.7)).is_new_best
+    assert a_row(550.649, 6, results.Known(550.7)).is_new_best
+    assert a_row(999.0, 6, results.Known(1_000.0)).is_new_best
+
+
 def test_the_mean_of_the_seeds_and_their_best_are_told_apart() -> None:
     rows = [a_row(cost, 1, results.Known(100.0), seed, name)
             for name, costs in (("x", (100, 102)), ("y", (104, 106))) for seed, cost in enumerate(costs)]  # fmt: skip

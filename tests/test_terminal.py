@@ -7,6 +7,7 @@ import pytest
 from dashboards.catalogue import TEXTS
 from dashboards.terminal import figure_lines, what_if_line
 from fleet import Plan, Unserved
+from ripeur import _Teller
 from tests.small_plan import small_plan, small_words
 
 
@@ -46,3 +47,14 @@ def test_trucks_are_counted_in_the_singular_and_the_plural(change: int, said: st
 
 def test_every_text_is_there_in_french_and_english() -> None:
     assert all(set(said) == {"fr", "en"} and all(said.values()) for said in TEXTS.values())
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_while_it_compiles_no_seconds_are_told_that_do_not_run_out(
+    lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _Teller(lang).search("compile", None, 60.0)
+    said = capsys.readouterr().err.strip()
+    assert said.endswith("…")
+    assert "60" not in said
+    assert len(said) < 80

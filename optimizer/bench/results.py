@@ -57,8 +57,9 @@ class Result:
 
     @property
     def is_new_best(self) -> bool:
-        gap = self.gap_to_claimed_percent
-        return gap is not None and self.cost < (self.claimed or self.best_known or 0.0) - 1e-6
+        """Below the lowest value that anybody reports, by more than it may have been rounded."""
+        lowest = self.claimed or self.best_known or 0.0
+        return self.gap_to_claimed_percent is not None and self.cost < lowest - _half_of_the_last_digit(lowest)
 
     def _gap_percent(self, known: float | None) -> float | None:
         if not known or (self.best_vehicles is not None and self.vehicles > self.best_vehicles):
@@ -78,6 +79,11 @@ class Result:
             f"{self.instance:<18}{self.seed:>5}{number(self.cost):>14}{vehicles:>9}{known:>14}{gap:>9}"
             f"{self.seconds:>9.1f}{self.reading_s:>10.1f}{'  new best' if self.is_new_best else ''}"
         )
+
+
+def _half_of_the_last_digit(value: float) -> float:
+    decimals = len(repr(float(value)).partition(".")[2].rstrip("0"))
+    return 0.5 * 10.0**-decimals
 
 
 def number(value: float) -> str:

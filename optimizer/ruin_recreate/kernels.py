@@ -135,22 +135,22 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
     for p in range(first, n):
         s.spot[s.seq[r, p], AT], s.spot[s.seq[r, p], ROUTE] = p, r
     refresh_loads(g, s, r, first, last)
-    stretch(g, s, c, profile, rate, r, first)
-    best, seconds, y = INF, 0.0, s.seq[r, min(first, n - 1)]
-    for k in range(len(g.shape.modes)):
-        a = g.place[y, k]
-        if first < n:
-            eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), a)
-            eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
-        else:
-            eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
-        if eur < best:
-            best, seconds = eur, sec
-    s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
     if on_clock(g, s, r):
         s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(first), np.int64(last))
     else:
         s.reach[r, CLOCK] = 0
+        stretch(g, s, c, profile, rate, r, first)
+        best, seconds, y = INF, 0.0, s.seq[r, min(first, n - 1)]
+        for k in range(len(g.shape.modes)):
+            a = g.place[y, k]
+            if first < n:
+                eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), a)
+                eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
+            else:
+                eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
+            if eur < best:
+                best, seconds = eur, sec
+        s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
     s.cost[r, EUR] += s.whole[r, dims + 2]
 
 

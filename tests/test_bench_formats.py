@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,6 +291,21 @@ def bench(*words: str) -> int:
     add_to(parser.add_subparsers())
     args = parser.parse_args(["bench", *words])
     return int(args.run(args))
+
+
+KEPT = Path(__file__).parents[1] / "docs" / "measured"
+
+
+@pytest.mark.parametrize("kept", sorted(KEPT.glob("*/*.sol")), ids=lambda path: path.stem)
+def test_a_plan_that_is_kept_costs_what_the_table_says_and_is_below_what_was_known(kept: Path, shared: Path) -> None:
+    source = next((shared / "benchmarks").rglob(f"{kept.stem}.txt"))
+    cost = verify(kept.parent.name, source, kept.read_text(encoding="utf-8")).cost
+    with (KEPT / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = [float(row["cost"]) for row in csv.DictReader(file) if row["instance"] == kept.stem]
+    assert cost == pytest.approx(min(rows))
+    known = results.known_of(source).cost
+    assert known is not None
+    assert cost < known
 
 
 def test_a_table_grows_and_repeats_nothing(

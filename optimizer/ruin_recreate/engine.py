@@ -169,9 +169,8 @@ def improve(
     cycles = _cycles(pace, searchers[0], unit)
     with ThreadPoolExecutor(cores) as pool:
         for cycle in range(cycles):
-            hot = unit * (WARM if cycle == cycles - 1 > 0 else HOT)
             jobs = [
-                pool.submit(_anneal, s, pace, cycle, cycles, hot, unit, watch if s is searchers[0] else None)
+                pool.submit(_anneal, s, pace, cycle, cycles, unit, watch if s is searchers[0] else None)
                 for s in searchers
             ]
             for job in jobs:
@@ -231,11 +230,10 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     return found
 
 
-def _anneal(
-    searcher: Searcher, pace: Pace, cycle: int, cycles: int, hot: float, unit: float, watch: Watch | None
-) -> None:
+def _anneal(searcher: Searcher, pace: Pace, cycle: int, cycles: int, unit: float, watch: Watch | None) -> None:
     """One cycle, or until somebody asked to stop."""
     polish = cycle == cycles - 1 > 0
+    hot, cold = unit * (WARM if polish else HOT), unit * COLD
     if pace.iterations is not None:
         searcher.chunk = CHUNK_STEPS
     if polish:
@@ -255,7 +253,7 @@ def _anneal(
             searcher.best.eur[0], known = np.inf, True
         near = unit * NEAR if share > REMEMBER and dear is None else -np.inf
         began = time.monotonic()
-        searcher.run(searcher.chunk, hot * (unit * COLD / hot) ** max(0.0, share), near)
+        searcher.run(searcher.chunk, hot * (cold / hot) ** max(0.0, share), near)
         now = time.monotonic()
         if pace.iterations is None:
             searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))

@@ -27,10 +27,11 @@ def plan_day(
     version: str,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
+    cores: int = 1,
 ) -> Plan:
     """The plan of one date. ``stop`` ends the search early with the best found so far."""
     found = Day.of(town, day)
-    solution = solved(found, None, budget_s, seed, engine, progress, stop)
+    solution = solved(found, None, budget_s, seed, engine, progress, stop, cores)
     return plan_of(found, solution, seed=seed, engine=engine, version=version)
 
 

@@ -14,7 +14,7 @@ from numba import njit
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, solution_of
-from optimizer.ruin_recreate.ground import EUR, PROFILE, Ground, ground_of
+from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, ground_of
 from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
 from optimizer.ruin_recreate.recombine import recombined
@@ -270,6 +270,10 @@ def tight_town(seed: int) -> Problem:
     return replace(problem, shifts=shifts, sites=tuple(replace(s, windows=()) for s in problem.sites))
 
 
+def with_price_of_a_truck(problem: Problem, eur: float) -> Problem:
+    return replace(problem, shifts=tuple(replace(s, fixed_eur=eur) for s in problem.shifts))
+
+
 @given(seed=st.integers(0, 50))
 @settings(max_examples=10, deadline=None)
 def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_nothing_else(seed: int) -> None:
@@ -287,7 +291,7 @@ def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_no
 
 
 def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_never_more_than_in_truth() -> None:
-    ground, _ = ground_of(tight_town(3))
+    ground, _ = ground_of(with_price_of_a_truck(tight_town(3), 0.0))
     dear = packed(ground, 2.0, leaving=True)
     assert dear is not None
     share = (ground.load / ground.capacity.max(0)).max(1)
@@ -297,10 +301,38 @@ def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_neve
     assert (dear.unserved_eur >= ground.least_eur).all()
 
 
-def test_trips_are_not_made_dear_where_hours_count_or_one_truck_takes_it_all() -> None:
-    clocked, _ = ground_of(street_problem(60, 4, seed=3, windows_share=0.5))
-    assert clocked.shape.clock
-    assert packed(clocked, 2.0, leaving=True) is None
+def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its_trips_and_the_truck() -> None:
+    ground, searcher, _ = searched(with_price_of_a_truck(tight_town(3), 5_000.0), 3)
+    dear = packed(ground, 2.0, leaving=True)
+    assert dear is not None
+    load(dear, searcher.routes, searcher.work, searcher.top)
+    for r in np.flatnonzero(searcher.routes.size):
+        tasks = searcher.routes.seq[r, : searcher.routes.size[r]]
+        if searcher.routes.cost[r, SEC] > 0.5 * ground.terms[r, LIMIT]:
+            assert dear.unserved_eur[tasks].sum() > searcher.routes.cost[r, EUR]
+
+
+@given(seed=st.integers(0, 50))
+@settings(max_examples=10, deadline=None)
+def test_on_the_clock_too_a_dear_trip_costs_so_much_more_and_the_price_without_the_clock_stays_below(seed: int) -> None:
+    problem = street_problem(40, 4, seed=seed, windows_share=0.5, mean_kg=400.0)
+    ground, searcher, ways = searched(problem, seed)
+    assert ground.shape.clock
+    dear = packed(ground, 2.0, leaving=False)
+    assert dear is not None
+    trips = sum(v.kind == "unload" for visits in solution_of(searcher, problem, ways).routes for v in visits)
+    load(ground, searcher.routes, searcher.work, searcher.top)
+    true_eur = searcher.routes.cost[:, EUR].copy()
+    load(dear, searcher.routes, searcher.work, searcher.top)
+    more = searcher.routes.cost[:, EUR] - true_eur
+    assert (more >= -1e-6).all()
+    assert more.sum() == pytest.approx(trips * dear.trip_eur[0])
+    without = dear._replace(shape=dear.shape._replace(clock=()))
+    load(without, searcher.routes, searcher.work, searcher.top)
+    assert (searcher.routes.cost[:, EUR] <= true_eur + more + 1e-6).all()
+
+
+def test_trips_are_not_made_dear_where_one_truck_takes_it_all() -> None:
     light = tight_town(3)
     shifts = tuple(replace(s, capacity=tuple(1e9 for _ in s.capacity)) for s in light.shifts)
     roomy, _ = ground_of(replace(light, shifts=shifts))

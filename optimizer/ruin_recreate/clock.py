@@ -88,7 +88,7 @@ def step(g: Any, s: Any, r: int, half: int, j: int, k: int, a: int, b: int, y: i
     for w in range(g.ways.shape[1] if via else 1):
         if via and g.ways[c, w, 0] < 0:
             continue
-        now_s, paid = s.labels[half, j, TIME], s.labels[half, j, PAID]
+        now_s, paid = s.labels[half, j, TIME], s.labels[half, j, PAID] + (g.trip_eur[c] if via else 0.0)
         since_s, rested = s.labels[half, j, SINCE], s.labels[half, j, RESTED]
         later, waited, here = INF, False, a
         for i in range(4 if via else 1):  # sites, then the task

@@ -70,6 +70,7 @@ class Ground(NamedTuple):
     site_hours: Floats  # S, windows, (opens, closes)
     sites: Floats  # S, (place, seconds to unload)
     ways: Ints  # C, W, 3: site indices, -1: no more
+    trip_eur: Floats  # C: what the clock adds for each way; into and home have it already
     allowed: Flags  # m, K
     told: Ints  # m: the shift that a task was told to be served by, -1: none
     moved_eur: Floats  # m: the price of another shift
@@ -136,7 +137,7 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
         _hours([t.windows for t in tasks]), windowed, _hours([s.windows for s in problem.sites]),
         np.array([(s.place, s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 2), _ways(ways, width),
-        allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
+        np.zeros(len(ways)), allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
         np.array([t.moved_eur for t in tasks], dtype=float),
         np.array([sum(v.kind == "task" for v in s.pinned) for s in shifts], dtype=np.int32), place, load,
         unserved_eur, np.minimum(unserved_eur, _least_eur(problem)), near, far,

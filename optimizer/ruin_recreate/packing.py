@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.ruin_recreate.ground import EUR, FIXED, Ground
+from optimizer.ruin_recreate.ground import EUR, FIXED, LIMIT, SEC, Floats, Ground
 
-#: What a trip costs more, in links per task that fits into it; what a task left out costs, in its share of such trips.
+#: What a trip costs more, in links per task that fits into it; what a task left out costs, in its share of such trips
+#: and of a truck's day.
 TRIP_LINKS, LEFT_OUT_TRIPS = 2.5, 3.0
 
 
 def packed(ground: Ground, link_eur: float, leaving: bool) -> Ground | None:
     """The same problem where a trip is dear, and with ``leaving`` a task may be left out cheaply; None where loads do
-    not decide how many trips there are, or hours count (the clock prices a site by itself). ``link_eur``: what a link
-    costs on average."""
-    if ground.shape.clock:
-        return None
+    not decide how many trips there are. ``link_eur``: what a link costs on average."""
     mean = ground.load.mean(0)
     loaded = mean > 0
     capacity = ground.capacity[:, loaded].max(0)
@@ -34,13 +32,30 @@ def packed(ground: Ground, link_eur: float, leaving: bool) -> Ground | None:
     trip_eur = link_eur * TRIP_LINKS * fits
     prices: dict[str, Any] = {}
     if len(ground.shape.unloads):
-        prices = {"into": ground.into.copy(), "home": ground.home.copy()}
-        for price in prices.values():
-            price[..., EUR] += trip_eur
+        prices = {"into": ground.into.copy(), "home": ground.home.copy(), "trip_eur": ground.trip_eur + trip_eur}
+        prices["into"][..., EUR] += trip_eur
+        prices["home"][ground.ways[:, 0, 0] >= 0, :, EUR] += trip_eur
     else:
         prices = {"terms": ground.terms.copy()}
         prices["terms"][:, FIXED] += trip_eur
     if leaving:
-        share = (ground.load[:, loaded] / capacity).max(1)
-        prices["unserved_eur"] = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * trip_eur * share)
+        share_eur = trip_eur * (ground.load[:, loaded] / capacity).max(1)
+        share_eur += ground.terms[:, FIXED].max() * _days(ground, link_eur)
+        prices["unserved_eur"] = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * share_eur)
     return ground._replace(**prices)
+
+
+def _days(ground: Ground, link_eur: float) -> Floats:
+    """Which part of a truck's day each task takes, with a link to it: of what it may load, serve, and work."""
+    link_s = link_eur / max(10 * float(ground.rate.max()), 1e-9)
+    seconds = np.where(np.isfinite(ground.serve[0, ..., EUR]), ground.serve[0, ..., SEC], np.inf).min(1)
+    seconds[np.isinf(seconds)] = 0.0  # not for this class of trucks
+    dims = ground.load.shape[1]
+    most = ground.daily.max(0)
+    if not len(ground.shape.unloads):  # a day is a trip
+        most[:dims] = np.minimum(most[:dims], ground.capacity.max(0))
+    parts = (ground.load / most[:dims]).max(1, initial=0.0)
+    work_s = float(ground.terms[:, LIMIT].max())
+    parts = np.maximum(parts, (seconds + link_s) / work_s)
+    days: Floats = np.maximum(parts, 1 / most[dims])
+    return days

@@ -1,8 +1,9 @@
 """A day's plan of whole towns: cost without the gate fees, seconds by step, peak memory, by engine and budget.
 
-    python tests/bench/bench_towns.py AREA [AREA …] --budgets 0,10,60 --engines ortools,ortools-alone,plain
+    python tests/bench/bench_towns.py AREA [AREA …] --budgets 60 --engines ripeur,ortools-alone --seeds 1,2 --cores 2
 
-One process per row, so that the peak memory is its own; seed 1. Every plan is judged by the checker.
+One process per row, so that the peak memory is its own. Every plan is judged by the checker. OR-Tools has no seed. Towns
+with everything on are made by ``make_towns``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import subprocess
 import sys
 import time
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 
-def row(area: Path, day: date, engine: str, budget_s: float) -> str:
+def row(area: Path, day: date, engine: str, budget_s: float, seed: int, cores: int) -> str:
     from optimizer.check import check
     from optimizer.night import plan_day
     from optimizer.town import Town
@@ -24,7 +26,7 @@ def row(area: Path, day: date, engine: str, budget_s: float) -> str:
     begin = time.monotonic()
     town = Town.prepare(area)
     prepared = time.monotonic()
-    plan = plan_day(town, day, budget_s=budget_s, seed=1, engine=engine, version="bench")
+    plan = plan_day(town, day, budget_s=budget_s, seed=seed, engine=engine, version="bench", cores=cores)
     planned = time.monotonic()
     report = check(plan, town.area, town.area.folder)
     judged = time.monotonic()
@@ -34,7 +36,7 @@ def row(area: Path, day: date, engine: str, budget_s: float) -> str:
     eur = total["eur"]["total"] - total["eur"]["gate"]
     steps = (prepared - begin, planned - prepared, judged - planned)
     cells = (
-        *(area.name, engine, f"{budget_s:g}", len(plan.tasks), len(plan.tours), left),
+        *(area.name, engine, seed, f"{budget_s:g}", len(plan.tasks), len(plan.tours), left),
         *(f"{eur:.0f}", f"{total['km']:.0f}", f"{total['hours']['drive']:.1f}", total["reversals"]),
         *(f"{step:.1f}" for step in steps),
         "ok" if report.ok else f"{len(report.faults)} faults",
@@ -43,9 +45,10 @@ def row(area: Path, day: date, engine: str, budget_s: float) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+SEEDED = ("ripeur", "plain")
 HEAD = (
-    "| area | engine | budget, s | tasks | tours | no time left | € | km | driving, h | reversals "
-    "| prepare, s | plan, s | check, s | checked | peak, MiB |\n" + "|---" * 15 + "|"
+    "| area | engine | seed | budget, s | tasks | tours | no time left | € | km | driving, h | reversals "
+    "| prepare, s | plan, s | check, s | checked | peak, MiB |\n" + "|---" * 16 + "|"
 )
 
 
@@ -55,17 +58,20 @@ def main() -> None:
     parser.add_argument("--date", type=date.fromisoformat, default=date(2026, 11, 23))
     parser.add_argument("--budgets", default="0,10")
     parser.add_argument("--engines", default="ortools")
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--one", action="store_true", help="this process measures one row")
     args = parser.parse_args()
     if args.one:
-        print(row(args.areas[0], args.date, args.engines, float(args.budgets)))
+        print(row(args.areas[0], args.date, args.engines, float(args.budgets), int(args.seeds), args.cores))
         return
     print(HEAD)
     for area in args.areas:
         for engine in args.engines.split(","):
-            for budget in args.budgets.split(","):
-                one = ["--date", str(args.date), "--budgets", budget, "--engines", engine, "--one"]
-                command = [sys.executable, __file__, str(area), *one]
+            seeds = args.seeds.split(",") if engine in SEEDED else ["1"]
+            for budget, seed in product(args.budgets.split(","), seeds):
+                one = ["--date", str(args.date), "--budgets", budget, "--engines", engine, "--seeds", seed]
+                command = [sys.executable, __file__, str(area), *one, "--cores", str(args.cores), "--one"]
                 print(subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip(), flush=True)
 
 

@@ -13,7 +13,7 @@ from numba import njit
 
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import Problem, Visit
-from optimizer.ruin_recreate.engine import Searcher, _lay, solution_of
+from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
 from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, ground_of
 from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
@@ -362,6 +362,26 @@ def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stoppe
         assert told == sorted(told, reverse=True)
         assert cost_eur(problem, plan) <= first + 1e-6
         assert cost_eur(problem, plan) <= told[-1] * 1.01  # the exact clock may place a rest otherwise
+
+
+def test_what_a_link_costs_does_not_hang_by_a_crew_that_serves_hardly_anything() -> None:
+    problem = street_problem(60, 6, seed=2)
+    slow = replace(problem.shifts[0], crew_factor=100.0, length_s=36_000.0)
+    _, alike, _ = searched(problem, 2)
+    _, unlike, _ = searched(replace(problem, shifts=(slow, *problem.shifts[1:])), 2)
+    assert _link_eur(unlike) == pytest.approx(_link_eur(alike), rel=0.5)
+
+
+@given(seed=st.integers(0, 30))
+@settings(max_examples=10, deadline=None)
+def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed: int) -> None:
+    problem = replace(street_problem(40, 5, seed=seed, windows_share=0.0), balance_eur_per_s=0.05)
+    ground, searcher, _ = searched(problem, seed)
+    searcher.run(300, 5.0, 0.0)
+    kept = searcher.eur
+    now = Best(searcher.routes.seq.copy(), searcher.routes.via.copy(), searcher.routes.size.copy(), np.zeros(1))
+    assert load(ground, searcher.routes, searcher.work, now) == pytest.approx(kept)
+    assert load(ground, searcher.routes, searcher.work, searcher.best) == pytest.approx(searcher.best.eur[0])
 
 
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:

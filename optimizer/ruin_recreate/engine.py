@@ -302,10 +302,10 @@ def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
 def _link_eur(searcher: Searcher) -> float:
     """What a link costs on average in the first plan: its price without services, trucks and what is left."""
     g, s = searcher.ground, searcher.routes
-    used = s.size > 0
-    served = s.spot[:, 0] >= 0
-    links = s.cost[used, EUR].sum() - g.terms[used, FIXED].sum() - g.serve[0, served, :, EUR].min(1).sum()
-    return max(float(links) / max(1, int(served.sum())), 1e-6)
+    used, served = s.size > 0, np.flatnonzero(s.spot[:, 0] >= 0)
+    by = g.kind[s.spot[served, 0]]  # the crew that serves it: another one may be twice as slow
+    links = s.cost[used, EUR].sum() - g.terms[used, FIXED].sum() - g.serve[by, served, :, EUR].min(1).sum()
+    return max(float(links) / max(1, len(served)), 1e-6)
 
 
 def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> Solution:

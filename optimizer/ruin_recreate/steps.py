@@ -44,7 +44,6 @@ REMOVED, STRING = 10, 10  # tasks removed per step about, in a string at most
 SPLIT, DEEPER = 0.5, 0.5  # a string keeps a part in its middle; that part grows
 BLINK = 0.01
 WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price, or a whole trip
-ALL, TRIP_ONLY = 0.0, -1.0  # in place of a string's length
 FEW = 4  # with so few routes a route may lose several strings
 BESIDE = 20  # a task is tried beside so many of its neighbours; beside all where that gives none
 EVERYWHERE = 0.05  # chance to be tried everywhere where that gives none either
@@ -187,38 +186,14 @@ def undo(g: Any, s: Any, w: Any) -> None:
             s.spot[x, ROUTE], s.spot[x, AT] = r, p
 
 
-@inlined
-def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
-    """Take a string of tasks around ``c`` out of its route, or two with a rest between them left; ALL of the route, or
-    TRIP_ONLY."""
-    r = np.uint32(s.spot[c, ROUTE])
-    pins = g.pins[r]
+@compiled
+def take_out(g: Any, s: Any, w: Any, r: int, start: int, end: int, gap: int, end_gap: int) -> None:
+    """Take the tasks of a route from one index to another out of it, but for those in a gap between them."""
     keep(g, s, w, r)
-    size = s.size[r]
-    n = size - pins
-    length = min(n, int(rand(w.random) * min(float(n), longest) + 1.0)) if longest > ALL else n
-    left = 0
-    if 1 < length < n and rand(w.random) < SPLIT:
-        while length + left < n and rand(w.random) > DEEPER:
-            left += 1
-    whole = length + left
-    lowest, highest = max(pins, s.spot[c, AT] - whole + 1), min(s.spot[c, AT], size - whole)
-    start = lowest + below(w.random, highest - lowest + 1)
-    if longest == TRIP_ONLY:
-        start, end = s.spot[c, AT], s.spot[c, AT] + 1
-        while start > pins and not s.via[s.seq[r, start]]:
-            start -= 1
-        while end < size and not s.via[s.seq[r, end]]:
-            end += 1
-        whole, left = end - start, 0
-    gap = end_gap = start
-    if left:
-        gap = start + 1 + below(w.random, length - 1)
-        end_gap = gap + left
-    to, carried = start, 0
+    size, to, carried = s.size[r], start, 0
     for p in range(start, size):
         x = s.seq[r, p]
-        if p < start + whole and not gap <= p < end_gap:
+        if p < end and not gap <= p < end_gap:
             w.absent[w.counts[ABSENT], TASK] = x
             w.counts[ABSENT] += 1
             s.spot[x, ROUTE] = -1
@@ -231,14 +206,46 @@ def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
             to += 1
     s.size[r] = to
     s.reach[r, BACK] -= size - to
-    refresh(g, s, r, np.int64(start), np.int64(start + left - 1))
+    refresh(g, s, r, np.int64(start), np.int64(start + end_gap - gap - 1))
     if len(g.shape.unloads):
         drop_needless_unloads(g, s, r)
 
 
 @inlined
+def remove_string(g: Any, s: Any, w: Any, c: int, longest: float) -> None:
+    """Take a string of tasks around ``c`` out of its route, or two with a rest between them left."""
+    r = np.uint32(s.spot[c, ROUTE])
+    pins, size = g.pins[r], s.size[r]
+    n = size - pins
+    length = min(n, int(rand(w.random) * min(float(n), longest) + 1.0))
+    left = 0
+    if 1 < length < n and rand(w.random) < SPLIT:
+        while length + left < n and rand(w.random) > DEEPER:
+            left += 1
+    whole = length + left
+    lowest, highest = max(pins, s.spot[c, AT] - whole + 1), min(s.spot[c, AT], size - whole)
+    start = np.int64(lowest + below(w.random, highest - lowest + 1))
+    gap = start
+    if left:
+        gap = start + 1 + below(w.random, length - 1)
+    take_out(g, s, w, r, start, np.int64(start + whole), np.int64(gap), np.int64(gap + left))
+
+
+@inlined
+def remove_trip(g: Any, s: Any, w: Any, c: int) -> None:
+    """Take all that is loaded together with ``c`` out of its route."""
+    r = np.uint32(s.spot[c, ROUTE])
+    start, end = np.int64(s.spot[c, AT]), np.int64(s.spot[c, AT] + 1)
+    while start > g.pins[r] and not s.via[s.seq[r, start]]:
+        start -= 1
+    while end < s.size[r] and not s.via[s.seq[r, end]]:
+        end += 1
+    take_out(g, s, w, r, start, end, end, end)
+
+
+@inlined
 def ruin(g: Any, s: Any, w: Any) -> int:
-    """Take strings out near a task, which is returned."""
+    """Take strings out near a task, which is returned; now and then its whole trip or route."""
     n, used = len(s.spot), 0
     seed = below(w.random, n)
     for r in range(len(s.size)):
@@ -246,15 +253,18 @@ def ruin(g: Any, s: Any, w: Any) -> int:
         used += s.size[r] > 0
     if not used:
         return seed
-    longest = min(float(STRING), max(1.0, n / used))
-    strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
     home, trips = s.spot[seed, ROUTE], len(g.shape.unloads) > 0
     if home >= 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
         priced = g.terms[home, FIXED] > 0
         if trips and not (priced and rand(w.random) < 0.5):
-            longest, strings = TRIP_ONLY, 1
-        elif priced:
-            longest, strings = ALL, 1
+            remove_trip(g, s, w, seed)
+            return seed
+        if priced:
+            size = np.int64(s.size[home])
+            take_out(g, s, w, np.uint32(home), np.int64(g.pins[home]), size, size, size)
+            return seed
+    longest = min(float(STRING), max(1.0, n / used))
+    strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
     for i in range(g.near.shape[1]):
         c = g.near[seed, i]
         r = s.spot[c, ROUTE]
@@ -424,19 +434,28 @@ def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
 
 
 @compiled
-def whole_eur(g: Any, s: Any) -> float:
-    """The price of the plan: routes, what is unserved, balance."""
-    eur, longest, all_s, used = 0.0, 0.0, 0.0, 0
-    for r in range(len(s.size)):
+def uneven_eur(g: Any, s: Any) -> float:
+    """The price of the longest route being longer than the mean."""
+    longest, all_s, used = 0.0, 0.0, 0
+    for r in range(len(s.size) if g.balance else 0):
         if s.size[r]:
-            eur += s.cost[r, EUR]
             used += 1
             all_s += s.cost[r, SEC]
             longest = max(longest, s.cost[r, SEC])
+    return g.balance * (longest - all_s / used) if used else 0.0
+
+
+@compiled
+def whole_eur(g: Any, s: Any) -> float:
+    """The price of the plan: routes, what is unserved, balance."""
+    eur = uneven_eur(g, s)
+    for r in range(len(s.size)):
+        if s.size[r]:
+            eur += s.cost[r, EUR]
     for x in range(len(s.spot)):
         if s.spot[x, ROUTE] < 0:
             eur += g.unserved_eur[x]
-    return eur + (g.balance * (longest - all_s / used) if used and g.balance else 0.0)
+    return eur
 
 
 @compiled
@@ -567,6 +586,7 @@ def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eu
 
     Routes of plans within ``near`` euros of the best are remembered.
     """
+    uneven = uneven_eur(g, s)
     for _ in range(steps):
         w.counts[STEPS] += 1
         w.counts[CHANGED] = w.counts[ABSENT] = 0
@@ -574,12 +594,12 @@ def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eu
         if w.counts[UNSERVED]:
             add_unserved(g, s, w, seed)
         most = -heat * np.log(max(rand(w.random), 1e-300))
-        good = recreate(g, s, w, INF if g.balance else most)
-        found = INF
-        if good:
-            found = whole_eur(g, s) if g.balance else eur + changed_eur(g, s, w)
+        found, then = INF, 0.0
+        if recreate(g, s, w, most + uneven):  # it may become as even as can be
+            then = uneven_eur(g, s)
+            found = eur + changed_eur(g, s, w) + then - uneven
         if found < eur + most:
-            eur = found
+            eur, uneven = found, then
             for i in range(w.counts[ABSENT]):
                 w.counts[UNSERVED] += (s.spot[w.absent[i, TASK], ROUTE] < 0) - w.absent[w.absent[i, TASK], WAS_OUT]
             if eur < b.eur[0] - 1e-7:

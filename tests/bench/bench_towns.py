@@ -2,8 +2,8 @@
 
     python tests/bench/bench_towns.py AREA [AREA …] --budgets 60 --engines ripeur,ortools-alone --seeds 1,2 --cores 2
 
-One process per row, so that the peak memory is its own. Every plan is judged by the checker. OR-Tools has no seed. Towns
-with everything on are made by ``make_towns``.
+One process per row, so that the peak memory is its own. Every plan is judged by the checker. OR-Tools has no seed.
+Towns with everything on are made by ``make_towns``.
 """
 
 from __future__ import annotations

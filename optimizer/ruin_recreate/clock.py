@@ -180,13 +180,11 @@ def stand(g: Any, s: Any, r: int, p: int, by_s: float, by_eur: float) -> int:
 
 
 @inlined
-def falls_in(g: Any, s: Any, half: int, y: int) -> tuple[float, float]:
-    """How much later the labels stand than the clock is known to stand after a task, and euros likewise, where all else
-    will be the same; else inf."""
+def put_off_by(g: Any, s: Any, half: int, y: int) -> tuple[float, float]:
+    """How much later the labels stand than the clock is known to stand after a task, and euros likewise, where that is
+    the same for all modes; else inf."""
     k = int(s.tail[y, MODE])
     by_s, by_eur = s.labels[half, k, TIME] - s.clock[y, k, TIME], s.labels[half, k, PAID] - s.clock[y, k, PAID]
-    if not (by_s <= s.tail[y, MAY_LATER] + SAME and -by_s <= s.tail[y, MAY_EARLIER] + SAME):
-        return INF, INF
     for j in range(len(g.shape.modes)):
         stands, known = s.labels[half, j, TIME], s.clock[y, j, TIME]
         if stands == INF and known == INF:
@@ -197,6 +195,12 @@ def falls_in(g: Any, s: Any, half: int, y: int) -> tuple[float, float]:
         if s.labels[half, j, RESTED] != s.clock[y, j, RESTED]:
             return INF, INF
     return by_s, by_eur
+
+
+@inlined
+def may_be(later: float, earlier: float, by_s: float) -> bool:
+    """Whether being so much later (negative: earlier) changes nothing."""
+    return by_s <= later + SAME and -by_s <= earlier + SAME
 
 
 @inlined
@@ -215,25 +219,34 @@ def put_off(g: Any, s: Any, y: int, by_s: float, by_eur: float) -> None:
 def keep_time(g: Any, s: Any, r: int, first: int, last: int) -> None:
     """Clock and tails of a route anew, where nothing changed before index ``first`` and after ``last``."""
     n, modes, half = s.size[r], len(g.shape.modes), np.int64(0)
-    before, known = stand(g, s, r, first, 0.0, 0.0), np.int64(n)
-    for q in range(first, n + 1):
+    before, known, q = stand(g, s, r, first, 0.0, 0.0), np.int64(n), np.int64(first - 1)
+    while q < n:
+        q += 1
         y = np.int64(s.seq[r, q]) if q < n else np.int64(-1)
         later, earlier = arrive(g, s, r, half, before, y, np.int64(s.via[y]) if q < n else np.int64(1), np.int64(0))
         half, before = np.int64(1 - half), y
         if q == n:
             break
+        by_s = by_eur = INF
         if q > last:
-            by_s, by_eur = falls_in(g, s, half, y)
-            if by_s < INF:
+            by_s, by_eur = put_off_by(g, s, half, y)
+            if by_s < INF and may_be(s.tail[y, MAY_LATER], s.tail[y, MAY_EARLIER], by_s):
                 for i in range(q, n):
                     put_off(g, s, np.int64(s.seq[r, i]), by_s, by_eur)
-                known = np.int64(q)
+                known = q
         for k in range(modes):
             s.clock[y, k, TIME], s.clock[y, k, PAID] = s.labels[half, k, TIME], s.labels[half, k, PAID]
             s.clock[y, k, RESTED], s.clock[y, k, CAME] = s.labels[half, k, RESTED], s.labels[half, k, CAME]
         s.tail[y, OWN_LATER], s.tail[y, OWN_EARLIER] = later, earlier
         if known < n:
             break
+        if by_s < INF:  # the same holds until a task for which it matters
+            begin = q
+            while q + 1 < n and may_be(s.tail[s.seq[r, q + 1], OWN_LATER], s.tail[s.seq[r, q + 1], OWN_EARLIER], by_s):
+                q += 1
+                put_off(g, s, np.int64(s.seq[r, q]), by_s, by_eur)
+            if q > begin:
+                half, before = np.int64(0), stand(g, s, r, q + 1, 0.0, 0.0)
     for i in range(known - 1, -1, -1):
         y = np.int64(s.seq[r, i])
         if i == n - 1:  # home
@@ -263,15 +276,19 @@ def latest_rest_s(g: Any, r: int) -> float:
 
 
 @inlined
+def is_late(g: Any, s: Any, r: int, y: int, by_s: float) -> bool:
+    """Whether a task is late for a rest, being later by so much."""
+    late = False
+    for k in range(len(g.shape.modes)):
+        late |= INF > s.clock[y, k, TIME] > latest_rest_s(g, r) - by_s
+    return late
+
+
+@inlined
 def first_late(g: Any, s: Any, r: int, first: int, last: int, by_s: float) -> int:
     """The first of these tasks that is late for a rest, all being later by so much; else the index after them."""
     m = last
-    while m > first:
-        late, y = False, s.seq[r, m - 1]
-        for k in range(len(g.shape.modes)):
-            late |= INF > s.clock[y, k, TIME] > latest_rest_s(g, r) - by_s
-        if not late:
-            break
+    while m > first and is_late(g, s, r, np.int64(s.seq[r, m - 1]), by_s):
         m -= 1
     return m
 
@@ -300,7 +317,9 @@ def with_task(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float
     if n and not s.reach[r, CLOCK]:
         by_the_clock(g, s, r, np.int64(0), n - 1)
     before, later, end_s, paid = stand(g, s, r, at, 0.0, 0.0), INF, INF, 0.0
-    for q in range(at - 1, n + 1):
+    q = np.int64(at - 2)
+    while q < n:
+        q += 1
         y = np.int64(x) if q < at else np.int64(s.seq[r, q]) if q < n else none
         if q == n:
             via = np.int64(1)
@@ -319,16 +338,26 @@ def with_task(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float
         late = now_s > latest_rest_s(g, r)
         if late or q == n:
             later = min(later, may_later)
-        if at <= q < n:
-            by_s, by_eur = falls_in(g, s, half, y)
-            if by_s < INF:
-                k = int(s.tail[y, MODE])
-                end_s, paid = s.labels[half, k, TIME] + s.tail[y, TAIL_S], s.labels[half, k, PAID] + s.tail[y, TAIL_EUR]
-                m = np.int64(first_late(g, s, r, np.int64(q + 1), n, by_s))
-                later = min(later, s.tail[s.seq[r, m - 1], MAY_LATER] - by_s)
-                if not late:
-                    return judged(g, s, r, none, none, none, m, by_s, by_eur, later, end_s, paid)
-                break
+        if not at <= q < n:
+            continue
+        by_s, by_eur = put_off_by(g, s, half, y)
+        if by_s == INF:
+            continue
+        if may_be(s.tail[y, MAY_LATER], s.tail[y, MAY_EARLIER], by_s):
+            k = int(s.tail[y, MODE])
+            end_s, paid = s.labels[half, k, TIME] + s.tail[y, TAIL_S], s.labels[half, k, PAID] + s.tail[y, TAIL_EUR]
+            m = np.int64(first_late(g, s, r, np.int64(q + 1), n, by_s))
+            later = min(later, s.tail[s.seq[r, m - 1], MAY_LATER] - by_s)
+            if not late:
+                return judged(g, s, r, none, none, none, m, by_s, by_eur, later, end_s, paid)
+            break
+        begin = q  # the same holds until a task for which it matters
+        while q + 1 < n and may_be(s.tail[s.seq[r, q + 1], OWN_LATER], s.tail[s.seq[r, q + 1], OWN_EARLIER], by_s):
+            q += 1
+            if is_late(g, s, r, np.int64(s.seq[r, q]), by_s):
+                later = min(later, s.tail[s.seq[r, q], OWN_LATER] - by_s)
+        if q > begin:
+            half, before = np.int64(0), stand(g, s, r, q + 1, by_s, by_eur)
     if end_s == INF:
         end_s, paid = s.labels[half, 0, TIME], s.labels[half, 0, PAID]
     m = np.int64(first_late(g, s, r, np.int64(0), at, 0.0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from optimizer.cost import cost_eur, route_eur
-from optimizer.problem import Problem, Visit
+from optimizer.problem import UNREACHABLE, Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
 from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, ground_of
 from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
@@ -362,6 +362,18 @@ def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stoppe
         assert told == sorted(told, reverse=True)
         assert cost_eur(problem, plan) <= first + 1e-6
         assert cost_eur(problem, plan) <= told[-1] * 1.01  # the exact clock may place a rest otherwise
+
+
+def test_neighbours_are_those_by_the_roads_of_the_truck_that_may_go_there() -> None:
+    problem = street_problem(60, 6, seed=2)
+    place, closed = problem.tasks[7].modes[0].place, problem.travel_ds[0].copy()
+    closed[place, :] = closed[:, place] = UNREACHABLE
+    alone = replace(problem.tasks[7], modes=problem.tasks[7].modes[:1])
+    tasks = (*problem.tasks[:7], alone, *problem.tasks[8:])
+    shifts = (problem.shifts[0], *(replace(s, travel=1) for s in problem.shifts[1:]))
+    mixed = replace(problem, tasks=tasks, shifts=shifts, travel_ds=(closed, problem.travel_ds[0]))
+    near = ground_of(mixed)[0].near[7]
+    assert near.tolist() == ground_of(replace(problem, tasks=tasks))[0].near[7].tolist()
 
 
 def test_what_a_link_costs_does_not_hang_by_a_crew_that_serves_hardly_anything() -> None:

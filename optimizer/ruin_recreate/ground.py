@@ -113,9 +113,9 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
                 allowed[visit.index] = np.arange(len(shifts)) == k
     for k in range(len(shifts)):
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
-    near, far = _near(
-        travel[shifts[classes[0][0]].travel], place, serve[0, ..., EUR], shifts[classes[0][0]].depot, allowed
-    )
+    roads = [(travel[shifts[k].travel], shifts[k].depot) for k in {shifts[k].travel: k for k, _ in classes}.values()]
+    usable: Flags = np.logical_or.reduce(np.isfinite(serve[..., EUR]), axis=0)
+    near, far = _near(roads, place, usable, allowed)
     windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
     clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
     shape = Shape(
@@ -337,25 +337,25 @@ def _ways(ways: list[list[tuple[int, ...]]], width: int) -> Ints:
     return rows
 
 
-def _near(d: Ints, place: Indices, serve_eur: Floats, depot: int, allowed: Flags) -> tuple[Indices, Floats]:
+def _near(roads: Sequence[tuple[Ints, int]], place: Indices, usable: Flags, allowed: Flags) -> tuple[Indices, Floats]:
     """Per task the nearest ones that a truck could serve together with it, itself first, by the shortest link between
-    any of their modes, either way round."""
+    any of their modes, either way round, by any truck's roads (travel times and depot); and how far the depot is."""
     n, most = place.shape
     count = min(n, NEIGHBOURS)
     near = np.empty((n, count), dtype=np.uint32)
     far = np.full(n, np.inf)
-    usable = np.isfinite(serve_eur)
     trucks = allowed.T.astype(np.float32)
-    for a in range(most):
-        out = np.where(usable[:, a], d[depot, place[:, a]], UNREACHABLE)
-        far = np.minimum(far, out)
+    for d, depot in roads:
+        for a in range(most):
+            far = np.minimum(far, np.where(usable[:, a], d[depot, place[:, a]], UNREACHABLE))
     for begin in range(0, n, 256):
         rows = slice(begin, min(n, begin + 256))
         best = np.full((rows.stop - begin, n), UNREACHABLE, dtype=np.int32)
-        for a in range(most):
-            for b in range(most):
-                np.minimum(best, d[np.ix_(place[rows, a], place[:, b])], out=best)
-                np.minimum(best, d[np.ix_(place[:, b], place[rows, a])].T, out=best)
+        for d, _ in roads:
+            for a in range(most):
+                for b in range(most):
+                    np.minimum(best, d[np.ix_(place[rows, a], place[:, b])], out=best)
+                    np.minimum(best, d[np.ix_(place[:, b], place[rows, a])].T, out=best)
         best[(allowed[rows].astype(np.float32) @ trucks) == 0] = UNREACHABLE
         best[np.arange(len(best)), np.arange(rows.start, rows.stop)] = -1
         part = np.argpartition(best, count - 1, axis=1)[:, :count]

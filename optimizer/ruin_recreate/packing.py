@@ -48,8 +48,8 @@ def packed(ground: Ground, link_eur: float, leaving: bool) -> Ground | None:
 def _days(ground: Ground, link_eur: float) -> Floats:
     """Which part of a truck's day each task takes, with a link to it: of what it may load, serve, and work."""
     link_s = link_eur / max(10 * float(ground.rate.max()), 1e-9)
-    seconds = np.where(np.isfinite(ground.serve[0, ..., EUR]), ground.serve[0, ..., SEC], np.inf).min(1)
-    seconds[np.isinf(seconds)] = 0.0  # not for this class of trucks
+    seconds = np.where(np.isfinite(ground.serve[..., EUR]), ground.serve[..., SEC], np.inf).min((0, 2))
+    seconds[np.isinf(seconds)] = 0.0  # nobody can serve it
     dims = ground.load.shape[1]
     most = ground.daily.max(0)
     if not len(ground.shape.unloads):  # a day is a trip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from optimizer.bench.network import Link, Streets, instance_of
+from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import UNREACHABLE, Problem, Visit
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, ground_of
-from optimizer.ruin_recreate.kernels import count, insert, refresh, stretch
+from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
+from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
-from optimizer.ruin_recreate.steps import Best, best_spot, load
+from optimizer.ruin_recreate.steps import LARGE, Best, best_spot, load
 from optimizer.schedule import schedule
 from optimizer.search import solve
 from optimizer.tie import tied
@@ -100,7 +103,7 @@ def everything_on(seed: int) -> Problem:
 def test_the_price_of_an_insertion_is_the_price_of_the_route_with_it(seed: int) -> None:
     ground, searcher, _ = searched(everything_on(seed), seed)
     s, out = searcher.routes, np.zeros(4)
-    for x in range(len(ground.place)):
+    for x in range(len(ground.load)):
         r = int(s.spot[x, ROUTE])
         if r < 0 or s.spot[x, AT] < ground.pins[r]:
             continue
@@ -399,3 +402,83 @@ def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 1)
     assert not solve(street_problem(20, 2), None, 60.0, 1, iterations=1_500).unserved
+
+
+@pytest.mark.parametrize("windows_share", [0.0, 0.1])
+def test_in_long_routes_what_is_added_up_is_what_would_be_worked_out(windows_share: float) -> None:
+    problem = street_problem(150, 3, seed=5, windows_share=windows_share)
+    for steps in (1, 50, 3_000):
+        ground, searcher, _ = searched(problem, steps, steps)
+        s = searcher.routes
+        assert s.size.max() > 3 * SHORT
+        complete(ground, s)
+        kept = [array.copy() for array in (s.cells, s.cost)]
+        load(ground, s, searcher.work, Best(s.seq.copy(), s.via.copy(), s.size.copy(), np.zeros(1)))
+        complete(ground, s)
+        served = s.spot[:, ROUTE] >= 0
+        assert s.cells[served] == pytest.approx(kept[0][served], abs=1e-6)
+        assert s.cost == pytest.approx(kept[1], abs=1e-6)
+
+
+def grid() -> Problem:
+    """A published kind of instance: a trip ends at the depot, so that a truck's second trip is another route."""
+    side = range(6)
+    links = [Link(10 * i + j, 10 * i + j + 1, 7.0 + i, True, 9.0, 1.0) for i in side for j in side]
+    links += [Link(10 * i + j, 10 * i + j + 10, 5.0 + j, True, 9.0, 1.0) for i in side for j in side]
+    return instance_of(Streets("grid", tuple(links), 0, 20.0, 4), "carp", Path("grid")).problem
+
+
+def test_a_start_whose_trucks_drive_twice_is_taken_over_within_their_capacity() -> None:
+    problem = grid()
+    start = construct(problem, 1)
+    assert any(sum(v.kind == "unload" for v in visits) > 1 for visits in start.routes)
+    ground, _ = ground_of(problem)
+    searcher = Searcher.of(ground, 1, 100)
+    _lay(searcher, problem, start)
+    assert (searcher.routes.spot[:, ROUTE] >= 0).any()
+    assert (searcher.routes.whole[:, 0] <= ground.capacity[:, 0]).all()
+    assert cost_eur(problem, solve(problem, start, 60.0, 1, iterations=2_000)) < cost_eur(problem, start)
+
+
+def test_corners_tell_the_same_times_as_places_and_are_fewer_where_turns_are_free() -> None:
+    problem = grid()
+    ground, _ = ground_of(problem)
+    place = np.array([[mode.place for mode in task.modes] for task in problem.tasks])
+    leave, enter = ground.leave.ravel(), ground.enter.ravel()
+    assert (
+        ground.travel_ds[0][np.ix_(leave, enter)] == problem.travel_ds[0][np.ix_(place.ravel(), place.ravel())]
+    ).all()
+    corners = 7 * 7 - 1
+    assert ground.travel_ds[0].shape == (corners, corners)
+    street, _ = ground_of(street_problem(60, 4, seed=1))  # turns cost time there
+    assert sorted(street.walk.tolist()) == list(range(60))
+
+
+def test_the_walk_goes_through_every_island_and_every_stretch_of_it_is_compact() -> None:
+    islands = 400 * (np.arange(90) // 30)[:, None]
+    at = np.random.default_rng(1).uniform(0, 100, (90, 2)) + islands
+    link_ds = np.abs(at[:, None] - at[None]).sum(2)
+    near = np.argsort(link_ds, axis=1, kind="stable")[:, :12].astype(np.uint32)
+    walk = _walk(near, np.take_along_axis(link_ds, near, 1).astype(np.int32), at.sum(1))
+    assert sorted(walk.tolist()) == list(range(90))
+    assert (np.diff(walk // 30) != 0).sum() == 2, "an island is left when all of it is done"
+    on_walk = np.mean([link_ds[np.ix_(walk[i : i + 6], walk[i : i + 6])].max() for i in range(0, 90, 6)])
+    at_random = np.mean([link_ds[np.ix_(range(i, i + 6), range(i, i + 6))].max() for i in range(0, 90, 6)])
+    assert on_walk < 0.7 * at_random
+
+
+def test_the_first_plan_of_a_large_problem_serves_all_that_it_can_and_is_better_than_one_filled_at_random() -> None:
+    problem = street_problem(LARGE + 100, 40, seed=8, windows_share=0.0)
+    ground, _ = ground_of(problem)
+    searcher = Searcher.of(ground, 1, 100)
+    searcher.begin()
+    s = searcher.routes
+    along = searcher.eur
+    assert (s.size.sum(), len(np.unique(np.concatenate([s.seq[r, : s.size[r]] for r in range(len(s.size))])))) == (
+        (s.spot[:, ROUTE] >= 0).sum(),
+    ) * 2
+    assert np.isfinite(s.cost[:, EUR]).all()
+    shuffled = ground._replace(walk=np.random.default_rng(1).permutation(ground.walk))
+    other = Searcher.of(shuffled, 1, 100)
+    other.begin()
+    assert along < other.eur

@@ -18,8 +18,9 @@ import numpy as np
 
 from optimizer.ruin_recreate.ground import (
     BEGIN,
-    DEPOT,
+    ENTER,
     EUR,
+    LEAVE,
     PER_S,
     PROFILE,
     REST,
@@ -28,6 +29,7 @@ from optimizer.ruin_recreate.ground import (
     SEC,
     SERVICES,
     SET_OUT,
+    STAY_S,
 )
 from optimizer.ruin_recreate.routes import CLOCK, INF, compiled, inlined, price
 
@@ -88,7 +90,7 @@ def step(g: Any, s: Any, r: int, half: int, j: int, k: int, a: int, b: int, y: i
     for w in range(g.ways.shape[1] if via else 1):
         if via and g.ways[c, w, 0] < 0:
             continue
-        now_s, paid = s.labels[half, j, TIME], s.labels[half, j, PAID] + (g.trip_eur[c] if via else 0.0)
+        now_s, paid = s.labels[half, j, TIME], s.labels[half, j, PAID] + (g.trip_eur if via else 0.0)
         since_s, rested = s.labels[half, j, SINCE], s.labels[half, j, RESTED]
         later, waited, here = INF, False, a
         for i in range(4 if via else 1):  # sites, then the task
@@ -97,7 +99,7 @@ def step(g: Any, s: Any, r: int, half: int, j: int, k: int, a: int, b: int, y: i
                 continue
             to, stay_s, stay_eur = b, 0.0, 0.0
             if site >= 0:
-                to, stay_s = int(g.sites[site, 0]), g.sites[site, 1]
+                to, stay_s = int(g.sites[site, ENTER]), g.sites[site, STAY_S]
                 stay_eur = stay_s * per_s
             elif y >= 0:
                 stay_s, stay_eur = g.serve[c, y, k, SEC], g.serve[c, y, k, EUR]
@@ -120,7 +122,7 @@ def step(g: Any, s: Any, r: int, half: int, j: int, k: int, a: int, b: int, y: i
             paid += rate * ds + (begin_s - come_s) * per_s + stay_eur
             since_s += begin_s + stay_s - now_s
             now_s = begin_s + stay_s
-            here = to
+            here = int(g.sites[site, LEAVE]) if site >= 0 else here
             if now_s == INF:
                 break
         if waited:
@@ -145,10 +147,10 @@ def arrive(g: Any, s: Any, r: int, half: int, last: int, y: int, via: int, due: 
     later, earlier = INF, INF
     for j in range(modes):
         if s.labels[half, j, TIME] < INF:
-            a = np.int64(g.origin[c, DEPOT] if last < 0 else g.place[last, j])
+            a = np.int64(g.origin[c, LEAVE] if last < 0 else g.leave[last, j])
             for k in range(modes if y >= 0 else 1):
                 if y < 0 or g.serve[c, y, k, EUR] < INF:
-                    b = np.int64(g.origin[c, DEPOT] if y < 0 else g.place[y, k])
+                    b = np.int64(g.origin[c, ENTER] if y < 0 else g.enter[y, k])
                     earlier = min(earlier, step(g, s, r, half, j, k, a, b, y, via, due))
     for k in range(modes if y >= 0 else 1):
         if s.labels[1 - half, k, TIME] < INF:

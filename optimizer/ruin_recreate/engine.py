@@ -193,7 +193,7 @@ def _cycles(pace: Pace, searcher: Searcher, unit: float) -> int:
             searcher.run(20, unit * HOT, unit * NEAR)
         done = int(searcher.work.counts[STEPS]) - done
         steps = int(done / (time.monotonic() - began) * (pace.until - pace.begin))
-    return min(MOST_CYCLES, max(1, round(steps / (CYCLE_STEPS * len(searcher.ground.place)))))
+    return min(MOST_CYCLES, max(1, round(steps / (CYCLE_STEPS * len(searcher.ground.load)))))
 
 
 def warm(ground: Ground) -> float:
@@ -211,7 +211,7 @@ def warm(ground: Ground) -> float:
 def _last_look_s(ground: Ground) -> float:
     """Kept back for the exact clock, where there are hours or rests to be looked at."""
     rests = bool((ground.terms[:, REST] > 0).any())
-    return CLOCK_S_PER_TASK * len(ground.place) if rests or ground.shape.clock else 0.0
+    return CLOCK_S_PER_TASK * len(ground.load) if rests or ground.shape.clock else 0.0
 
 
 def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution, until: float) -> Solution:
@@ -291,6 +291,8 @@ def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
         for visit in (*shift.pinned, *(start.routes[k] if start is not None else ())):
             if visit.kind == "unload":
                 via = 1
+                if n and not searcher.ground.shape.unloads:
+                    break  # here a trip is a route: the others are put in anew
             elif allowed[visit.index, k] and visit.index not in laid:
                 best.seq[k, n], best.via[visit.index] = visit.index, via if n else 0
                 laid.add(visit.index)

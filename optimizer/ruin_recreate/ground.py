@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, depth_first_order, minimum_spanning_tree
 
 from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Window
 from optimizer.schedule import longest_work_s
@@ -29,7 +31,8 @@ NEVER_S = 1e8
 EPS = 1e-6
 _INF = float("inf")
 EUR, SEC = 0, 1
-PROFILE, DEPOT = 0, 1
+#: Columns of ``Ground.origin`` and ``Ground.sites``.
+LEAVE, ENTER, PROFILE, STAY_S = 0, 1, 2, 2
 #: Columns of ``Ground.terms``: euros, euros per second, euros per second more in overtime, then seconds; NEVER: the
 #: euros of travel from which on there is no way; BEGIN: when it drives out, SET_OUT seconds after its start.
 FIXED, PER_S, OVER_MORE, LENGTH, LIMIT, SERVICES, REST, REST_AFTER, NEVER, REST_LATEST, BEGIN, SET_OUT = range(12)
@@ -48,16 +51,16 @@ class Shape(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """Tasks (m), modes, shifts (K), classes (C), places (P), ways (W), load dimensions (D)."""
+    """Tasks (m), modes, shifts (K), classes (C), corners, ways (W), load dimensions (D)."""
 
     shape: Shape
-    travel_ds: Ints  # profile, P, P
-    origin: Indices  # C, (PROFILE, DEPOT)
+    travel_ds: Ints  # profile, corner left, corner entered
+    origin: Indices  # C, (LEAVE, ENTER, PROFILE): the depot's corners
     rate: Floats  # C: euros per decisecond of travel
     serve: Floats  # C, m, modes, (EUR, SEC); inf: no such mode
-    into: Floats  # C, P, W, (EUR, SEC): from a place into a way, emptying included
-    out: Floats  # C, P, W, (EUR, SEC): from a way to a place
-    home: Floats  # C, P, (EUR, SEC): emptied by the best way and home; where nothing is loaded, home
+    into: Floats  # C, corner left, W, (EUR, SEC): from a corner into a way, emptying included
+    out: Floats  # C, corner entered, W, (EUR, SEC): from a way to a corner
+    home: Floats  # C, corner left, (EUR, SEC): emptied by the best way and home; where nothing is loaded, home
     kind: Indices  # K: a shift's class
     alike: Ints  # K: the first shift that is the same in every respect
     capacity: Floats  # K, D
@@ -68,18 +71,20 @@ class Ground(NamedTuple):
     hours: Floats  # m, windows, (opens, closes): a service begins and ends inside one; always at least one
     windowed: Flags  # m
     site_hours: Floats  # S, windows, (opens, closes)
-    sites: Floats  # S, (place, seconds to unload)
+    sites: Floats  # S, (LEAVE, ENTER, STAY_S): its corners, the seconds to unload
     ways: Ints  # C, W, 3: site indices, -1: no more
-    trip_eur: Floats  # C: what the clock adds for each way; into and home have it already
+    trip_eur: float  # what the clock adds for each way; into and home have it already
     allowed: Flags  # m, K
     told: Ints  # m: the shift that a task was told to be served by, -1: none
     moved_eur: Floats  # m: the price of another shift
     pins: Ints  # K: so many first tasks stay
-    place: Indices  # m, modes
+    leave: Indices  # m, modes: the corner at which a mode ends
+    enter: Indices  # m, modes: ... at which it begins
     load: Floats  # m, D
     unserved_eur: Floats
     least_eur: Floats  # m: what a task adds at least, wherever: to drive through may cost nothing more
     near: Indices  # m, up to NEIGHBOURS: itself first
+    walk: Indices  # m: all tasks; a stretch of it is a compact part of the map
     far: Floats
     salt: NDArray[np.int64]
     balance: float
@@ -115,7 +120,10 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
     roads = [(travel[shifts[k].travel], shifts[k].depot) for k in {shifts[k].travel: k for k, _ in classes}.values()]
     usable: Flags = np.logical_or.reduce(np.isfinite(serve[..., EUR]), axis=0)
-    near, far = _near(roads, place, usable, allowed)
+    near, link_ds, far = _near(roads, place, usable, allowed)
+    walk = _walk(near, link_ds, far)
+    left, leave, entered, enter = _corners(travel, place[walk].ravel())
+    few_ds = np.ascontiguousarray(travel[:, left][:, :, entered])
     windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
     clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
     shape = Shape(
@@ -126,21 +134,25 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         (0,) * int(clocked.any() or windowed.any()),
         (0,) * int(any(t.told is not None for t in tasks)),
     )
+    firsts = [shifts[k] for k, _ in classes]
     ground = Ground(
-        shape, travel,
-        np.array([(shifts[k].travel, shifts[k].depot) for k, _ in classes], dtype=np.uint32), rate, serve,
-        np.stack([_widened(part.into, width) for part in parts]),
-        np.stack([_widened(part.out, width) for part in parts]), home, np.array(kinds, dtype=np.uint32),
+        shape, few_ds,
+        np.array([(leave[s.depot], enter[s.depot], s.travel) for s in firsts], dtype=np.uint32), rate, serve,
+        np.stack([_widened(part.into[left], width) for part in parts]),
+        np.stack([_widened(part.out[entered], width) for part in parts]),
+        np.stack([part.home[left] for part in parts]), np.array(kinds, dtype=np.uint32),
         _alike(problem, allowed),
         np.array([s.capacity for s in shifts], dtype=float).reshape(len(shifts), dims) + EPS,
         np.array([_daily(s, dims) for s in shifts]), np.array([_terms(problem, s) for s in shifts]),
         np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
         _hours([t.windows for t in tasks]), windowed, _hours([s.windows for s in problem.sites]),
-        np.array([(s.place, s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 2), _ways(ways, width),
-        np.zeros(len(ways)), allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
+        np.array([(leave[s.place], enter[s.place], s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 3),
+        _ways(ways, width),
+        0.0, allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
         np.array([t.moved_eur for t in tasks], dtype=float),
-        np.array([sum(v.kind == "task" for v in s.pinned) for s in shifts], dtype=np.int32), place, load,
-        unserved_eur, np.minimum(unserved_eur, _least_eur(problem)), near, far,
+        np.array([sum(v.kind == "task" for v in s.pinned) for s in shifts], dtype=np.int32),
+        leave[place], enter[place], load,
+        unserved_eur, np.minimum(unserved_eur, _least_eur(problem)), near, walk, far,
         np.random.default_rng(1).integers(1, 2**63 - 1, n), problem.balance_eur_per_s,
     )  # fmt: skip
     return ground, ways
@@ -148,8 +160,9 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
 
 def small(ground: Ground) -> Ground:
     """The first tasks alone: a problem of the same shape that is solved at once."""
-    n = min(3, len(ground.place))
-    near = np.tile(np.arange(n, dtype=np.uint32), (n, 1))
+    n = min(3, len(ground.load))
+    walk = np.arange(n, dtype=np.uint32)
+    near = np.tile(walk, (n, 1))
     first: dict[str, Any] = {
         name: np.ascontiguousarray(getattr(ground, name)[:n])
         for name in (
@@ -158,7 +171,8 @@ def small(ground: Ground) -> Ground:
             "allowed",
             "told",
             "moved_eur",
-            "place",
+            "leave",
+            "enter",
             "load",
             "unserved_eur",
             "least_eur",
@@ -167,7 +181,7 @@ def small(ground: Ground) -> Ground:
         )
     }
     serve, pins = np.ascontiguousarray(ground.serve[:, :n]), np.zeros_like(ground.pins)
-    return ground._replace(serve=serve, near=near, pins=pins, **first)
+    return ground._replace(serve=serve, near=near, walk=walk, pins=pins, **first)
 
 
 def _alike(problem: Problem, allowed: Flags) -> Ints:
@@ -337,12 +351,15 @@ def _ways(ways: list[list[tuple[int, ...]]], width: int) -> Ints:
     return rows
 
 
-def _near(roads: Sequence[tuple[Ints, int]], place: Indices, usable: Flags, allowed: Flags) -> tuple[Indices, Floats]:
+def _near(
+    roads: Sequence[tuple[Ints, int]], place: Indices, usable: Flags, allowed: Flags
+) -> tuple[Indices, Ints, Floats]:
     """Per task the nearest ones that a truck could serve together with it, itself first, by the shortest link between
-    any of their modes, either way round, by any truck's roads (travel times and depot); and how far the depot is."""
+    any of their modes, either way round, by any truck's roads (travel times and depot); these links (-1: itself); and
+    how far the depot is."""
     n, most = place.shape
     count = min(n, NEIGHBOURS)
-    near = np.empty((n, count), dtype=np.uint32)
+    near, link_ds = np.empty((n, count), dtype=np.uint32), np.empty((n, count), dtype=np.int32)
     far = np.full(n, np.inf)
     trucks = allowed.T.astype(np.float32)
     for d, depot in roads:
@@ -361,7 +378,57 @@ def _near(roads: Sequence[tuple[Ints, int]], place: Indices, usable: Flags, allo
         part = np.argpartition(best, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(best, part, 1), axis=1, kind="stable")
         near[rows] = np.take_along_axis(part, order, 1)
-    return near, far
+        link_ds[rows] = np.take_along_axis(best, near[rows], 1)
+    return near, link_ds, far
+
+
+def _corners(travel: Ints, walk: NDArray[Any]) -> tuple[list[int], Indices, list[int], Indices]:
+    """Where turns cost nothing, places that end at the same corner have the same way to everywhere, and one row of the
+    matrix is enough. One place for each corner left, each place's corner so, and likewise for corners entered, in the
+    order of the ``walk`` over places: what is near on the map is near in memory."""
+    walk = np.concatenate((walk, np.arange(travel.shape[1])))
+    walk = walk[np.sort(np.unique(walk, return_index=True)[1])]
+    left, leave = _unlike(travel, walk)
+    entered, enter = _unlike(np.ascontiguousarray(travel[:, left].transpose(0, 2, 1)), walk)
+    return left, leave, entered, enter
+
+
+def _unlike(travel: Ints, walk: NDArray[Any]) -> tuple[list[int], Indices]:
+    """Places whose rows are unlike those of all before them on the walk, and per place which of them has its row."""
+    known: dict[int, int] = {}
+    kept: list[int] = []
+    row_of = np.empty(len(walk), np.uint32)
+    for place in walk.tolist():
+        row = known.setdefault(hash(travel[:, place].tobytes()), len(kept))
+        if row == len(kept) or not np.array_equal(travel[:, kept[row]], travel[:, place]):
+            row = len(kept)
+            kept.append(place)
+        row_of[place] = row
+    return kept, row_of
+
+
+def _walk(near: Indices, link_ds: Ints, far: Floats) -> Indices:
+    """All tasks, each followed by one that is near: the shortest tree that joins them to their neighbours, from the
+    depot on, small branches before large ones, so that any stretch of it is a compact part of the map."""
+    n = len(near)
+    task, other = np.repeat(np.arange(n), near.shape[1]), near.ravel()
+    tree = minimum_spanning_tree(csr_array((link_ds.ravel() + 2.0, (task, other)), shape=(n, n)))
+    _, part = connected_components(tree, directed=False)
+    nearest = np.lexsort((far, part))
+    roots = nearest[np.unique(part[nearest], return_index=True)[1]]
+    walk: list[int] = []
+    for root in roots[np.argsort(far[roots], kind="stable")].tolist():
+        order, before = depth_first_order(tree, root, directed=False)
+        size = np.ones(n, dtype=np.intp)
+        branches: dict[int, list[int]] = {}
+        for x in order[:0:-1].tolist():
+            size[before[x]] += size[x]
+            branches.setdefault(int(before[x]), []).append(x)
+        ahead = [root]
+        while ahead:
+            walk.append(x := ahead.pop())
+            ahead += sorted(branches.get(x, ()), key=lambda y: -int(size[y]))
+    return np.array(walk, dtype=np.uint32)
 
 
 def _widened(a: Floats, width: int) -> Floats:

@@ -20,13 +20,15 @@ from typing import Any
 import numpy as np
 
 from optimizer.ruin_recreate.clock import by_the_clock, go_through
-from optimizer.ruin_recreate.ground import DEPOT, EUR, PROFILE, SEC
+from optimizer.ruin_recreate.ground import ENTER, EUR, LEAVE, PROFILE, SEC
 from optimizer.ruin_recreate.routes import (
     AHEAD,
     AHEAD_S,
     AT,
     BACK,
     BACK_S,
+    BROKEN_AHEAD,
+    BROKEN_BACK,
     CLOCK,
     FILLED,
     INF,
@@ -39,15 +41,19 @@ from optimizer.ruin_recreate.routes import (
     price,
 )
 
+#: Two programmes are further by the same where they differ by less (euros, seconds): what rounding makes of nothing.
+ALIKE = 1e-8
+SHORT = 16  # a route of so few tasks is worked out sooner than it is compared
+
 
 @inlined
 def come(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: int, b: int) -> tuple[float, float]:
-    """The cheapest way from the depot over the first ``p`` tasks of a route to the beginning of place ``b``."""
+    """The cheapest way from the depot over the first ``p`` tasks of a route to corner ``b``."""
     if p == 0:
-        return link(g, c, profile, rate, np.int64(0), g.origin[c, DEPOT], b)
+        return link(g, c, profile, rate, np.int64(0), g.origin[c, LEAVE], b)
     best, seconds, y = INF, 0.0, s.seq[r, p - 1]
     for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, g.place[y, j], b)
+        eur, sec = link(g, c, profile, rate, via, g.leave[y, j], b)
         eur += s.cells[y, j, AHEAD]
         if eur < best:
             best, seconds = eur, sec + s.cells[y, j, AHEAD_S]
@@ -56,12 +62,12 @@ def come(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via:
 
 @inlined
 def go(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: int, a: int) -> tuple[float, float]:
-    """The cheapest way from the end of place ``a`` over the tasks of a route from ``p`` on, and home."""
+    """The cheapest way from corner ``a`` over the tasks of a route from ``p`` on, and home."""
     if p == s.size[r]:
         return g.home[c, a, EUR], g.home[c, a, SEC]
     best, seconds, y = INF, 0.0, s.seq[r, p]
     for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, a, g.place[y, j])
+        eur, sec = link(g, c, profile, rate, via, a, g.enter[y, j])
         eur += s.cells[y, j, BACK]
         if eur < best:
             best, seconds = eur, sec + s.cells[y, j, BACK_S]
@@ -94,27 +100,84 @@ def refresh_loads(g: Any, s: Any, r: int, first: int, last: int) -> None:
 
 @inlined
 def stretch(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-    """Bring AHEAD up to date before index ``p`` of a route, and BACK from there on."""
-    modes, timed = len(g.shape.modes), len(g.shape.timed)
+    """Bring AHEAD up to date before index ``p`` of a route, and BACK from there on.
+
+    As soon as a task is dearer by the same in each of its modes, so is all that comes after it (for BACK: before it),
+    as far as nothing else changed there: it is added, not worked out.
+    """
     if s.reach[r, AHEAD] < p:
-        for q in range(s.reach[r, AHEAD], p):
-            y = s.seq[r, q]
-            for k in range(modes):
-                eur, sec = come(g, s, c, profile, rate, r, q, np.int64(s.via[y]), g.place[y, k])
-                s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR]
-                if timed:
-                    s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
-        s.reach[r, AHEAD] = p
+        stretch_ahead(g, s, c, profile, rate, r, p)
     if s.reach[r, BACK] > p:
-        for q in range(s.reach[r, BACK] - 1, p - 1, -1):
-            y = s.seq[r, q]
-            via = s.via[s.seq[r, q + 1]] if q < s.size[r] - 1 else 0
-            for k in range(modes):
-                eur, sec = go(g, s, c, profile, rate, r, q + 1, via, g.place[y, k])
-                s.cells[y, k, BACK] = eur + g.serve[c, y, k, EUR]
-                if timed:
-                    s.cells[y, k, BACK_S] = sec + g.serve[c, y, k, SEC]
-        s.reach[r, BACK] = p
+        stretch_back(g, s, c, profile, rate, r, p)
+
+
+@compiled
+def stretch_ahead(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
+    q, n = s.reach[r, AHEAD], s.size[r]
+    while q < p:
+        y = s.seq[r, q]
+        alike, seen, more, more_s = n > SHORT, False, 0.0, 0.0
+        for k in range(len(g.shape.modes)):
+            eur, sec = come(g, s, c, profile, rate, r, q, np.int64(s.via[y]), g.enter[y, k])
+            eur, sec = eur + g.serve[c, y, k, EUR], sec + g.serve[c, y, k, SEC]
+            if alike and eur < INF:
+                k_more, k_more_s = eur - s.cells[y, k, AHEAD], sec - s.cells[y, k, AHEAD_S]
+                if not seen:
+                    seen, more, more_s = True, k_more, k_more_s
+                alike = same(g, k_more, k_more_s, more, more_s)
+            s.cells[y, k, AHEAD] = eur
+            if len(g.shape.timed):
+                s.cells[y, k, AHEAD_S] = sec
+        q += 1
+        if alike and q > s.reach[r, BROKEN_AHEAD]:
+            put_off(g, s, r, np.int64(AHEAD), np.int64(q), np.int64(n), more, more_s)
+            q = n
+    s.reach[r, AHEAD] = q
+    s.reach[r, BROKEN_AHEAD] = max(s.reach[r, BROKEN_AHEAD], q) if q < n else 0
+
+
+@compiled
+def stretch_back(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
+    q, n = s.reach[r, BACK], s.size[r]
+    while q > p:
+        q -= 1
+        y = s.seq[r, q]
+        via = s.via[s.seq[r, q + 1]] if q < n - 1 else 0
+        alike, seen, more, more_s = n > SHORT, False, 0.0, 0.0
+        for k in range(len(g.shape.modes)):
+            eur, sec = go(g, s, c, profile, rate, r, q + 1, via, g.leave[y, k])
+            eur, sec = eur + g.serve[c, y, k, EUR], sec + g.serve[c, y, k, SEC]
+            if alike and eur < INF:
+                k_more, k_more_s = eur - s.cells[y, k, BACK], sec - s.cells[y, k, BACK_S]
+                if not seen:
+                    seen, more, more_s = True, k_more, k_more_s
+                alike = same(g, k_more, k_more_s, more, more_s)
+            s.cells[y, k, BACK] = eur
+            if len(g.shape.timed):
+                s.cells[y, k, BACK_S] = sec
+        if alike and q <= s.reach[r, BROKEN_BACK]:
+            put_off(g, s, r, np.int64(BACK), np.int64(0), np.int64(q), more, more_s)
+            q = 0
+    s.reach[r, BACK] = q
+    s.reach[r, BROKEN_BACK] = min(s.reach[r, BROKEN_BACK], q - 1) if q else n
+
+
+@inlined
+def same(g: Any, eur: float, sec: float, eur_then: float, sec_then: float) -> bool:
+    return abs(eur - eur_then) < ALIKE and (not len(g.shape.timed) or abs(sec - sec_then) < ALIKE)
+
+
+@inlined
+def put_off(g: Any, s: Any, r: int, which: int, first: int, end: int, eur: float, sec: float) -> None:
+    """Add this to a programme of some tasks, in every mode."""
+    if eur == 0.0 and sec == 0.0:
+        return
+    for q in range(first, end):
+        y = s.seq[r, q]
+        for k in range(len(g.shape.modes)):
+            s.cells[y, k, which] += eur
+            if len(g.shape.timed):
+                s.cells[y, k, which + 2] += sec
 
 
 @inlined
@@ -124,7 +187,7 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
     n, c, dims = s.size[r], g.kind[r], len(g.shape.loads)
     s.cost[r, EUR] = s.cost[r, SEC] = 0.0
     if n == 0:
-        for i in range(3):
+        for i in range(5):
             s.reach[r, i] = 0
         for i in range(s.whole.shape[1]):
             s.whole[r, i] = 0.0
@@ -132,6 +195,8 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
     profile, rate = g.origin[c, PROFILE], g.rate[c]
     s.via[s.seq[r, 0]] = 0
     s.reach[r, AHEAD], s.reach[r, BACK] = min(s.reach[r, AHEAD], first), max(s.reach[r, BACK], last + 1)
+    s.reach[r, BROKEN_AHEAD] = max(s.reach[r, BROKEN_AHEAD], last + 1)
+    s.reach[r, BROKEN_BACK] = min(s.reach[r, BROKEN_BACK], first - 1)
     for p in range(first, n):
         s.spot[s.seq[r, p], AT], s.spot[s.seq[r, p], ROUTE] = p, r
     refresh_loads(g, s, r, first, last)
@@ -142,9 +207,9 @@ def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
         stretch(g, s, c, profile, rate, r, first)
         best, seconds, y = INF, 0.0, s.seq[r, min(first, n - 1)]
         for k in range(len(g.shape.modes)):
-            a = g.place[y, k]
+            a = g.leave[y, k]
             if first < n:
-                eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), a)
+                eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), g.enter[y, k])
                 eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
             else:
                 eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
@@ -214,9 +279,8 @@ def through(g: Any, s: Any, c: int, profile: int, rate: float, x: int, r: int, p
     (``then``) or not, everything in its best modes."""
     best, seconds = INF, 0.0
     for k in range(len(g.shape.modes)):
-        a = g.place[x, k]
-        come_eur, come_s = come(g, s, c, profile, rate, r, p, first, a)
-        go_eur, go_s = go(g, s, c, profile, rate, r, p, then, a)
+        come_eur, come_s = come(g, s, c, profile, rate, r, p, first, g.enter[x, k])
+        go_eur, go_s = go(g, s, c, profile, rate, r, p, then, g.leave[x, k])
         eur = come_eur + g.serve[c, x, k, EUR] + go_eur
         if eur < best:
             best, seconds = eur, come_s + g.serve[c, x, k, SEC] + go_s
@@ -259,6 +323,7 @@ def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
         s.via[s.seq[r, p + 1]] = code >> 1
     s.size[r] = n + 1
     s.reach[r, BACK] += 1
+    s.reach[r, BROKEN_AHEAD] += 1
     count(g, s, x, r, np.int64(1))
     refresh(g, s, r, np.int64(p), np.int64(p))
 
@@ -292,27 +357,26 @@ def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
             if q:
                 modes_out[q - 1] = k
         return
-    before = g.origin[c, DEPOT]
+    before = g.origin[c, LEAVE]
     stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], r, np.int64(0))
     for p in range(n):
         y = s.seq[r, p]
         via, best = s.via[y], INF
         for k in range(modes):
             eur = (
-                link(g, c, g.origin[c, PROFILE], g.rate[c], np.int64(via), before, g.place[y, k])[0]
+                link(g, c, g.origin[c, PROFILE], g.rate[c], np.int64(via), before, g.enter[y, k])[0]
                 + s.cells[y, k, BACK]
             )
             if eur < best:
                 best, modes_out[p] = eur, k
-        here = g.place[y, modes_out[p]]
-        way_out[p] = way(g, c, before, here) if via else -1
-        before = here
-    way_out[n] = way(g, c, before, g.origin[c, DEPOT])
+        way_out[p] = way(g, c, before, g.enter[y, modes_out[p]]) if via else -1
+        before = g.leave[y, modes_out[p]]
+    way_out[n] = way(g, c, before, g.origin[c, ENTER])
 
 
 @compiled
 def way(g: Any, c: int, a: int, b: int) -> int:
-    """The cheapest way to be emptied between two places."""
+    """The cheapest way to be emptied between two corners."""
     best, found = INF, 0
     for w in range(g.into.shape[2]):
         eur = g.into[c, a, w, EUR] + g.out[c, b, w, EUR]

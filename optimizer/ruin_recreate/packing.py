@@ -27,7 +27,7 @@ def packed(ground: Ground, link_eur: float, leaving: bool) -> Ground | None:
     loaded = mean > 0
     capacity = ground.capacity[:, loaded].max(0)
     fits = float((capacity / mean[loaded]).min(initial=np.inf))  # tasks in the largest truck
-    if fits >= len(ground.place):
+    if fits >= len(ground.load):
         return None
     trip_eur = link_eur * TRIP_LINKS * fits
     prices: dict[str, Any] = {}

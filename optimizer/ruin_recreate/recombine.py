@@ -75,7 +75,7 @@ def recombined(
 ) -> tuple[list[Route], Columns, Floats] | None:
     """A plan from routes met that is cheaper than ``best_eur`` (balance aside), with the columns and their reduced
     costs; an empty list where none was found in ``seconds``; None where there is nothing to combine."""
-    columns = columns_of(mets, len(ground.place))
+    columns = columns_of(mets, len(ground.load))
     if len(columns.eur) < 2:
         return None
     shifts, counts = np.unique(ground.alike, return_counts=True)

@@ -47,9 +47,7 @@ class Routes(NamedTuple):
     loads: Floats  # n, loads, (FILLED, TRIP)
     cost: Floats  # K, (EUR, SEC)
     whole: Floats  # K, loads + 3: loads of the whole route, tasks, tasks with hours, euros of tasks told elsewhere
-    reach: (
-        Ints  # K, (AHEAD, BACK, CLOCK): cells are up to date before, and from, this index on; the clock is (1) or not
-    )
+    reach: Ints  # K, (AHEAD … BROKEN_BACK): how far cells are up to date
     clock: Floats  # n, modes, (TIME, PAID, RESTED, CAME): the clock after a task
     tail: Floats  # n, (MODE … OWN_EARLIER): what is known of the route after a task (clock.py)
     spot: Ints  # n, (ROUTE, AT): a task's route (-1: unserved) and its index there
@@ -58,26 +56,28 @@ class Routes(NamedTuple):
 
 
 AHEAD, BACK, AHEAD_S, BACK_S = range(4)
-CLOCK = 2
+#: ``Routes.reach``: cells are up to date before this index (AHEAD), and from it on (BACK); the clock is (1) or not; the
+#: last task whose AHEAD, and the first one whose BACK, was worked out on other neighbours than it has now.
+CLOCK, BROKEN_AHEAD, BROKEN_BACK = 2, 3, 4
 FILLED, TRIP = range(2)
 ROUTE, AT = range(2)
 
 
 def routes_for(ground: Ground) -> Routes:
     """Empty routes, and room for every task in each."""
-    k, n = len(ground.kind), len(ground.place)
+    k, n = len(ground.kind), len(ground.load)
     modes, dims = len(ground.shape.modes), len(ground.shape.loads)
     return Routes(
         np.zeros((k, n), np.uint32), np.zeros(k, np.int32), np.zeros(n, np.int8),
         np.zeros((n, modes, 4)), np.zeros((n, dims, 2)), np.zeros((k, 2)), np.zeros((k, dims + 3)),
-        np.zeros((k, 3), np.int32), np.zeros((n, modes, 4)), np.zeros((n, 7)), np.full((n, 2), -1, np.int32),
+        np.zeros((k, 5), np.int32), np.zeros((n, modes, 4)), np.zeros((n, 7)), np.full((n, 2), -1, np.int32),
         np.zeros((2, modes, 8)), np.zeros((n + 2, modes, 2), np.int32),
     )  # fmt: skip
 
 
 @inlined
 def link(g: Any, c: int, profile: int, rate: float, via: int, a: int, b: int) -> tuple[float, float]:
-    """Euros and seconds from the end of place ``a`` to the beginning of ``b``, emptied between them or not.
+    """Euros and seconds from corner ``a`` to corner ``b``, emptied between them or not.
 
     ``profile`` and ``rate`` are the class's: given, so that they are not looked up again and again.
     """

@@ -31,6 +31,8 @@ from optimizer.ruin_recreate.routes import (
     AHEAD,
     AT,
     BACK,
+    BROKEN_AHEAD,
+    BROKEN_BACK,
     CLOCK,
     INF,
     ROUTE,
@@ -44,6 +46,9 @@ REMOVED, STRING = 10, 10  # tasks removed per step about, in a string at most
 SPLIT, DEEPER = 0.5, 0.5  # a string keeps a part in its middle; that part grows
 BLINK = 0.01
 WHOLE = 0.01  # of the steps take a whole route out, where a truck has its price, or a whole trip
+LARGE = 2_000  # tasks: from then on the first plan follows the walk, and
+HERE, STAY = 250, 250  # tasks along the walk are ruined for so many steps, and
+LONG = 0.3  # strings are such a part of a mean route
 FEW = 4  # with so few routes a route may lose several strings
 BESIDE = 20  # a task is tried beside so many of its neighbours; beside all where that gives none
 EVERYWHERE = 0.05  # chance to be tried everywhere where that gives none either
@@ -68,9 +73,10 @@ class Met(NamedTuple):
 class Work(NamedTuple):
     """What one search needs besides its routes: the routes as they were before the step, lists, random numbers."""
 
-    seq: Indices
+    seq: Indices  # n: tasks of the routes kept, one route after the other
+    begin: Ints  # K: where a route kept begins
     size: Ints
-    via: NDArray[np.int8]
+    via: NDArray[np.int8]  # n, by the place in ``seq``, as are cells, loads, clock and tail
     cells: Floats
     loads: Floats
     cost: Floats
@@ -90,8 +96,9 @@ class Work(NamedTuple):
 
 DIRTY, RUINED, TOUCHED, ROOM = range(4)
 TASK, WAS_OUT = range(2)
-#: ``Work.counts``: insertions, steps, routes touched, tasks absent in this step, tasks unserved, offers on the clock.
-INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED, OFFERS = range(6)
+#: ``Work.counts``: insertions, steps, routes touched, tasks absent in this step, tasks unserved, offers on the clock,
+#: tasks of the routes kept, where on the walk it is ruined.
+INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED, OFFERS, KEPT, CORNER = range(8)
 
 
 class Best(NamedTuple):
@@ -113,11 +120,12 @@ def met_for(routes: int, tasks: int) -> Met:
 
 
 def work_for(ground: Ground, seed: int) -> Work:
-    k, n = len(ground.kind), len(ground.place)
+    k, n = len(ground.kind), len(ground.load)
     was = routes_for(ground)
     return Work(
-        *was[:10], np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
-        np.zeros((n + 2 * k, 4)), np.zeros((n, 2), np.int32), np.zeros(n), np.zeros(6, np.int64),
+        np.zeros(n, np.uint32), np.zeros(k, np.int32), *was[1:10],
+        np.zeros((k, 4), np.uint32), np.zeros(k, np.int64), np.zeros(n + k, np.int64),
+        np.zeros((n + 2 * k, 4)), np.zeros((n, 2), np.int32), np.zeros(n), np.zeros(8, np.int64),
         np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
     )  # fmt: skip
 
@@ -138,39 +146,21 @@ def below(state: Any, n: int) -> int:
 
 
 @inlined
-def copy(g: Any, a: Any, b: Any, r: int, n: int) -> None:
-    """Route ``r`` of ``a``, with ``n`` tasks, into ``b``."""
-    b.size[r] = n
-    b.cost[r, EUR], b.cost[r, SEC] = a.cost[r, EUR], a.cost[r, SEC]
-    for i in range(3):
-        b.reach[r, i] = a.reach[r, i]
-    for i in range(a.whole.shape[1]):
-        b.whole[r, i] = a.whole[r, i]
-    for p in range(n):
-        x = a.seq[r, p]
-        b.seq[r, p], b.via[x] = x, a.via[x]
-        for k in range(len(g.shape.modes)):
-            for i in range(4 if len(g.shape.timed) else 2):
-                b.cells[x, k, i] = a.cells[x, k, i]
-        for k in range(len(g.shape.loads)):
-            for i in range(2 if len(g.shape.unloads) else 1):
-                b.loads[x, k, i] = a.loads[x, k, i]
-        if len(g.shape.clock):
-            for k in range(len(g.shape.modes)):
-                for i in range(4):
-                    b.clock[x, k, i] = a.clock[x, k, i]
-            for i in range(7):
-                b.tail[x, i] = a.tail[x, i]
-
-
-@inlined
 def keep(g: Any, s: Any, w: Any, r: int) -> None:
-    """Remember a route before it is changed in this step."""
-    if not w.marks[r, DIRTY]:
-        w.marks[r, DIRTY] = 1
-        w.marks[w.counts[CHANGED], TOUCHED] = r
-        w.counts[CHANGED] += 1
-        copy(g, s, w, r, s.size[r])
+    """Remember a route before it is changed in this step: its tasks one after the other, behind those kept before."""
+    if w.marks[r, DIRTY]:
+        return
+    w.marks[r, DIRTY] = 1
+    w.marks[w.counts[CHANGED], TOUCHED] = r
+    w.counts[CHANGED] += 1
+    n, begin = s.size[r], w.counts[KEPT]
+    w.counts[KEPT] += n
+    w.begin[r], w.size[r] = begin, n
+    copy_route(s, w, r)
+    for p in range(n):
+        x, i = s.seq[r, p], np.uint32(begin + p)
+        w.seq[i], w.via[i] = x, s.via[x]
+        copy_task(g, s, w, x, i)
 
 
 @inlined
@@ -180,10 +170,40 @@ def undo(g: Any, s: Any, w: Any) -> None:
         s.spot[w.absent[i, TASK], ROUTE] = -1
     for i in range(w.counts[CHANGED]):
         r = w.marks[i, TOUCHED]
-        copy(g, w, s, r, w.size[r])
-        for p in range(s.size[r]):
-            x = s.seq[r, p]
+        s.size[r] = w.size[r]
+        copy_route(w, s, r)
+        for p in range(w.size[r]):
+            j = np.uint32(w.begin[r] + p)
+            x = w.seq[j]
+            s.seq[r, p], s.via[x] = x, w.via[j]
             s.spot[x, ROUTE], s.spot[x, AT] = r, p
+            copy_task(g, w, s, j, x)
+
+
+@inlined
+def copy_route(a: Any, b: Any, r: int) -> None:
+    b.cost[r, EUR], b.cost[r, SEC] = a.cost[r, EUR], a.cost[r, SEC]
+    for i in range(5):
+        b.reach[r, i] = a.reach[r, i]
+    for i in range(a.whole.shape[1]):
+        b.whole[r, i] = a.whole[r, i]
+
+
+@inlined
+def copy_task(g: Any, a: Any, b: Any, x: int, y: int) -> None:
+    """What stands with task ``x`` of ``a`` to ``y`` of ``b``."""
+    for k in range(len(g.shape.modes)):
+        for i in range(4 if len(g.shape.timed) else 2):
+            b.cells[y, k, i] = a.cells[x, k, i]
+    for k in range(len(g.shape.loads)):
+        for i in range(2 if len(g.shape.unloads) else 1):
+            b.loads[y, k, i] = a.loads[x, k, i]
+    if len(g.shape.clock):
+        for k in range(len(g.shape.modes)):
+            for i in range(4):
+                b.clock[y, k, i] = a.clock[x, k, i]
+        for i in range(7):
+            b.tail[y, i] = a.tail[x, i]
 
 
 @compiled
@@ -206,6 +226,8 @@ def take_out(g: Any, s: Any, w: Any, r: int, start: int, end: int, gap: int, end
             to += 1
     s.size[r] = to
     s.reach[r, BACK] -= size - to
+    if s.reach[r, BROKEN_AHEAD] >= end:
+        s.reach[r, BROKEN_AHEAD] -= size - to
     refresh(g, s, r, np.int64(start), np.int64(start + end_gap - gap - 1))
     if len(g.shape.unloads):
         drop_needless_unloads(g, s, r)
@@ -247,7 +269,12 @@ def remove_trip(g: Any, s: Any, w: Any, c: int) -> None:
 def ruin(g: Any, s: Any, w: Any) -> int:
     """Take strings out near a task, which is returned; now and then its whole trip or route."""
     n, used = len(s.spot), 0
-    seed = below(w.random, n)
+    if n > LARGE:  # for a while all that happens is near: it stays in the processor's cache
+        if w.counts[STEPS] % STAY == 0:
+            w.counts[CORNER] = below(w.random, n)
+        seed = int(g.walk[(w.counts[CORNER] + below(w.random, np.int64(HERE))) % n])
+    else:
+        seed = below(w.random, n)
     for r in range(len(s.size)):
         w.marks[r, RUINED] = 0
         used += s.size[r] > 0
@@ -263,8 +290,9 @@ def ruin(g: Any, s: Any, w: Any) -> int:
             size = np.int64(s.size[home])
             take_out(g, s, w, np.uint32(home), np.int64(g.pins[home]), size, size, size)
             return seed
-    longest = min(float(STRING), max(1.0, n / used))
-    strings = int(rand(w.random) * (4.0 * REMOVED / (1.0 + longest) - 1.0) + 1.0)
+    long = LONG * n / used if n > LARGE else 0.0
+    longest = min(max(float(STRING), long), max(1.0, n / used))
+    strings = int(rand(w.random) * (4.0 * max(float(REMOVED), long) / (1.0 + longest) - 1.0) + 1.0)
     for i in range(g.near.shape[1]):
         c = g.near[seed, i]
         r = s.spot[c, ROUTE]
@@ -529,6 +557,13 @@ def save(s: Any, b: Any, eur: float) -> None:
             b.seq[r, p], b.via[x] = x, s.via[x]
 
 
+@inlined
+def forget(s: Any, r: int) -> None:
+    """A route's programmes are to be worked out anew."""
+    s.reach[r, AHEAD], s.reach[r, BACK] = 0, s.size[r]
+    s.reach[r, BROKEN_AHEAD], s.reach[r, BROKEN_BACK] = s.size[r], -1
+
+
 @entry
 def load(g: Any, s: Any, w: Any, b: Any) -> float:
     """Go on from the plan in ``b``; its price."""
@@ -544,8 +579,8 @@ def load(g: Any, s: Any, w: Any, b: Any) -> float:
             x = b.seq[r, p]
             s.seq[r, p], s.via[x] = x, b.via[x]
             count(g, s, x, np.uint32(r), np.int64(1))
-        s.reach[r, AHEAD] = s.reach[r, CLOCK] = 0
-        s.reach[r, BACK] = b.size[r]
+        s.reach[r, CLOCK] = 0
+        forget(s, r)
         refresh(g, s, np.uint32(r), np.int64(0), np.int64(b.size[r] - 1))
     return whole_eur(g, s)
 
@@ -558,10 +593,48 @@ def remember_plan(g: Any, s: Any, met: Any) -> None:
             remember(g, s, met, np.uint32(r))
 
 
+@inlined
+def next_spot(g: Any, s: Any, w: Any, x: int, r: int) -> Any:
+    """At the end of route ``r`` if the task finds a place there, else where it costs least in an empty one."""
+    timed = len(g.shape.timed) > 0
+    best = Spot(g.unserved_eur[x], np.int64(-1), np.int64(0), np.int64(0))
+    w.counts[OFFERS] = 0
+    if r >= 0 and has_room(g, s, x, np.uint32(r)):
+        best = look(g, s, w, x, np.uint32(r), s.size[r], best)
+        if len(g.shape.clock):
+            best = by_hours(g, s, w, x, best)
+    if best.route < 0 or timed:
+        empty = -1
+        for i in range(len(s.size)):
+            k = np.uint32(i)
+            if s.size[k] == 0 and (empty < 0 or g.alike[k] != g.alike[empty]) and has_room(g, s, x, k):
+                empty = i
+                best = look(g, s, w, x, k, np.int64(0), best)
+        if len(g.shape.clock):
+            best = by_hours(g, s, w, x, best)
+    return best
+
+
+@inlined
+def lay_out(g: Any, s: Any, w: Any) -> None:
+    """Serve what is unserved in the order of the walk, one route after the other, as far as there is a place."""
+    r = np.int64(-1)
+    for i in range(len(s.spot)):
+        x = g.walk[i]
+        if s.spot[x, ROUTE] < 0:
+            best = next_spot(g, s, w, x, r)
+            if best.route >= 0:
+                r = best.route
+                insert(g, s, x, np.uint32(r), best.at, best.code)
+
+
 @entry
 def fill(g: Any, s: Any, w: Any, b: Any) -> float:
-    """Put in whatever is unserved, in random order; the plan's price. It becomes the best plan."""
-    w.counts[CHANGED] = w.counts[ABSENT] = 0
+    """Put in whatever is unserved: along the walk in a large problem, then in random order; the plan's price. It
+    becomes the best plan."""
+    if len(s.spot) > LARGE:
+        lay_out(g, s, w)
+    w.counts[CHANGED] = w.counts[ABSENT] = w.counts[KEPT] = 0
     for x in range(len(s.spot)):
         if s.spot[x, ROUTE] < 0:
             w.absent[w.counts[ABSENT], TASK] = x
@@ -586,10 +659,12 @@ def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eu
 
     Routes of plans within ``near`` euros of the best are remembered.
     """
+    for r in range(len(s.size)):
+        forget(s, np.uint32(r))  # sums of differences are as exact as they are short
     uneven = uneven_eur(g, s)
     for _ in range(steps):
         w.counts[STEPS] += 1
-        w.counts[CHANGED] = w.counts[ABSENT] = 0
+        w.counts[CHANGED] = w.counts[ABSENT] = w.counts[KEPT] = 0
         seed = ruin(g, s, w)
         if w.counts[UNSERVED]:
             add_unserved(g, s, w, seed)

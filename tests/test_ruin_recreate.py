@@ -450,6 +450,15 @@ def test_corners_tell_the_same_times_as_places_and_are_fewer_where_turns_are_fre
     ).all()
     corners = 7 * 7 - 1
     assert ground.travel_ds[0].shape == (corners, corners)
+    slower = problem.travel_ds[0].copy()
+    slower[place[0, 0], place[5, 0]] += 7  # for some trucks a turn costs time: two streets no longer end alike
+    several, _ = ground_of(replace(problem, travel_ds=(problem.travel_ds[0], slower)))
+    assert several.travel_ds.shape[1:] == (corners + 1, corners + 1)
+    for few, whole in zip(several.travel_ds, (problem.travel_ds[0], slower), strict=True):
+        assert (
+            few[np.ix_(several.leave.ravel(), several.enter.ravel())] == whole[np.ix_(place.ravel(), place.ravel())]
+        ).all()
+    assert several.travel_ds.flags.c_contiguous, "the kernels are compiled for rows in one piece"
     street, _ = ground_of(street_problem(60, 4, seed=1))  # turns cost time there
     assert sorted(street.walk.tolist()) == list(range(60))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
@@ -123,7 +124,6 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     near, link_ds, far = _near(roads, place, usable, allowed)
     walk = _walk(near, link_ds, far)
     left, leave, entered, enter = _corners(travel, place[walk].ravel())
-    few_ds = np.ascontiguousarray(travel[:, left][:, :, entered])
     windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
     clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
     shape = Shape(
@@ -136,7 +136,7 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     )
     firsts = [shifts[k] for k, _ in classes]
     ground = Ground(
-        shape, few_ds,
+        shape, _between(travel, left, entered),
         np.array([(leave[s.depot], enter[s.depot], s.travel) for s in firsts], dtype=np.uint32), rate, serve,
         np.stack([_widened(part.into[left], width) for part in parts]),
         np.stack([_widened(part.out[entered], width) for part in parts]),
@@ -388,23 +388,32 @@ def _corners(travel: Ints, walk: NDArray[Any]) -> tuple[list[int], Indices, list
     order of the ``walk`` over places: what is near on the map is near in memory."""
     walk = np.concatenate((walk, np.arange(travel.shape[1])))
     walk = walk[np.sort(np.unique(walk, return_index=True)[1])]
-    left, leave = _unlike(travel, walk)
-    entered, enter = _unlike(np.ascontiguousarray(travel[:, left].transpose(0, 2, 1)), walk)
-    return left, leave, entered, enter
+    return *_unlike(travel, walk), *_unlike(travel.transpose(0, 2, 1), walk)
 
 
 def _unlike(travel: Ints, walk: NDArray[Any]) -> tuple[list[int], Indices]:
     """Places whose rows are unlike those of all before them on the walk, and per place which of them has its row."""
-    known: dict[int, int] = {}
+    digests: list[bytes] = []
+    for begin in range(0, len(walk), 64):  # a copy of so many rows, not of the matrix
+        rows = np.ascontiguousarray(travel[:, begin : begin + 64].transpose(1, 0, 2))
+        digests += [blake2b(row.data, digest_size=16).digest() for row in rows]
+    known: dict[bytes, int] = {}
     kept: list[int] = []
     row_of = np.empty(len(walk), np.uint32)
     for place in walk.tolist():
-        row = known.setdefault(hash(travel[:, place].tobytes()), len(kept))
-        if row == len(kept) or not np.array_equal(travel[:, kept[row]], travel[:, place]):
-            row = len(kept)
+        row_of[place] = known.setdefault(digests[place], len(kept))
+        if row_of[place] == len(kept):
             kept.append(place)
-        row_of[place] = row
     return kept, row_of
+
+
+def _between(travel: Ints, left: Sequence[int], entered: Sequence[int]) -> Ints:
+    """These rows and columns of each matrix, copied row by row: a matrix may be as large as all the rest."""
+    few = np.empty((len(travel), len(left), len(entered)), dtype=travel.dtype)
+    for whole, part in zip(travel, few, strict=True):
+        for row, place in zip(part, left, strict=True):
+            row[:] = whole[place, entered]
+    return few
 
 
 def _walk(near: Indices, link_ds: Ints, far: Floats) -> Indices:

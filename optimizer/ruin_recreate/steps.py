@@ -97,8 +97,8 @@ class Work(NamedTuple):
 DIRTY, RUINED, TOUCHED, ROOM = range(4)
 TASK, WAS_OUT = range(2)
 #: ``Work.counts``: insertions, steps, routes touched, tasks absent in this step, tasks unserved, offers on the clock,
-#: tasks of the routes kept, where on the walk it is ruined.
-INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED, OFFERS, KEPT, CORNER = range(8)
+#: tasks of the routes kept, around where on the walk it is ruined.
+INSERTIONS, STEPS, CHANGED, ABSENT, UNSERVED, OFFERS, KEPT, AROUND = range(8)
 
 
 class Best(NamedTuple):
@@ -271,8 +271,8 @@ def ruin(g: Any, s: Any, w: Any) -> int:
     n, used = len(s.spot), 0
     if n > LARGE:  # for a while all that happens is near: it stays in the processor's cache
         if w.counts[STEPS] % STAY == 0:
-            w.counts[CORNER] = below(w.random, n)
-        seed = int(g.walk[(w.counts[CORNER] + below(w.random, np.int64(HERE))) % n])
+            w.counts[AROUND] = below(w.random, n)
+        seed = int(g.walk[(w.counts[AROUND] + below(w.random, np.int64(HERE))) % n])
     else:
         seed = below(w.random, n)
     for r in range(len(s.size)):

@@ -33,6 +33,23 @@ class Way:
     travel_s: float
 
 
+def ways_of(problem: Problem, profile: int, served: Flags, usable: Sequence[int]) -> list[tuple[int, ...]]:
+    """The minimal rows of usable sites, at most three, that take everything of these load dimensions, each site to be
+    reached from the one before by the roads of ``travel_ds[profile]``."""
+    sites, travel_ds = problem.sites, problem.travel_ds[profile]
+    takes = np.array([s.takes for s in sites], dtype=bool).reshape(len(sites), len(served))
+    ways: list[tuple[int, ...]] = []
+    enough: set[frozenset[int]] = set()
+    for size in (1, 2, 3):
+        for row in permutations(usable, size):
+            if any(frozenset(row) > e for e in enough) or not (takes[list(row)].any(0) | ~served).all():
+                continue
+            if all(travel_ds[sites[a].place, sites[b].place] < UNREACHABLE for a, b in pairwise(row)):
+                ways.append(row)
+        enough |= {frozenset(w) for w in ways}
+    return ways
+
+
 class Terms:
     """Arrays over tasks (n), modes (most of any task), shifts (k) and load dimensions; ``*_s`` in seconds."""
 
@@ -119,19 +136,11 @@ class Terms:
         self.way_s = [np.array([w.time_s for w in ways]) for ways in self.ways]
 
     def _ways_of(self, shift: ProblemShift, mask: Flags, usable: tuple[int, ...]) -> list[Way]:
-        sites = self.problem.sites
-        travel = self.travel[shift.travel]
+        sites, travel = self.problem.sites, self.travel[shift.travel]
         ways: list[Way] = []
-        enough: set[frozenset[int]] = set()
-        for size in (1, 2, 3):
-            for row in permutations(usable, size):
-                if any(frozenset(row) > e for e in enough):
-                    continue
-                if (np.array([sites[s].takes for s in row]).any(0) | ~mask).all():
-                    legs = sum(float(travel[self.site_place[a], self.site_place[b]]) for a, b in pairwise(row))
-                    if legs < NEVER:
-                        ways.append(Way(row, legs + sum(sites[s].unload_s for s in row), legs))
-            enough |= {frozenset(w.sites) for w in ways}
+        for row in ways_of(self.problem, shift.travel, mask, usable):
+            legs = sum(float(travel[self.site_place[a], self.site_place[b]]) for a, b in pairwise(row))
+            ways.append(Way(row, legs + sum(sites[s].unload_s for s in row), legs))
         return ways
 
     def _reach(self) -> None:

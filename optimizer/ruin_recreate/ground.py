@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import pairwise, permutations
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy.sparse.csgraph import connected_components, depth_first_order, minimu
 
 from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Window
 from optimizer.schedule import longest_work_s
+from optimizer.terms import ways_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -258,7 +259,7 @@ def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints) -> 
             )
             serve[t, i] = eur, seconds
     usable = [i for i, site in enumerate(problem.sites) if site.is_for(k)]
-    ways = ways_of(problem, served, d, usable) if served.any() else []
+    ways = ways_of(problem, shift.travel, served, usable) if served.any() else []
     first, last = ([problem.sites[w[end]].place for w in ways] for end in (0, -1))
     legs = np.array([sum(float(d[_at(problem, a), _at(problem, b)]) for a, b in pairwise(w)) for w in ways])
     stay_s = np.array([sum(problem.sites[s].unload_s for s in w) for w in ways])
@@ -276,23 +277,6 @@ def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints) -> 
 
 def _at(problem: Problem, site: int) -> int:
     return problem.sites[site].place
-
-
-def ways_of(problem: Problem, served: Flags, travel_ds: Ints, usable: Sequence[int]) -> list[tuple[int, ...]]:
-    """The minimal rows of usable sites, at most three, that take everything of these dimensions."""
-    takes = [np.array(s.takes, dtype=bool) for s in problem.sites]
-    ways: list[tuple[int, ...]] = []
-    enough: set[frozenset[int]] = set()
-    for size in (1, 2, 3):
-        for row in permutations(usable, size):
-            if any(frozenset(row) > e for e in enough):
-                continue
-            if (np.logical_or.reduce([takes[s] for s in row]) | ~served).all() and all(
-                travel_ds[_at(problem, a), _at(problem, b)] < UNREACHABLE for a, b in pairwise(row)
-            ):
-                ways.append(row)
-        enough |= {frozenset(w) for w in ways}
-    return ways
 
 
 def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:

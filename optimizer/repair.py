@@ -70,7 +70,7 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
         if not drop:
             break  # what is pinned cannot be kept: it stays all the same
         free = tuple(v for i, v in enumerate(visits) if i not in drop)
-        visits = _tidy(problem, free) if not pinned else free
+        visits = tidy(problem, free) if not pinned else free
         plan = schedule(problem, k, visits)
     return visits
 
@@ -115,16 +115,17 @@ def _culprits(problem: Problem, k: int, visits: tuple[Visit, ...]) -> set[int]:
     return {min(tasks, key=worth)}
 
 
-def _tidy(problem: Problem, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
-    """Without unloadings that empty nothing."""
+def tidy(problem: Problem, visits: Sequence[Visit], pinned: int = 0) -> tuple[Visit, ...]:
+    """A route without unloadings that empty nothing, but for the first ``pinned`` visits."""
     load = np.zeros(len(problem.dimensions))
     kept: list[Visit] = []
-    for visit in visits:
+    for i, visit in enumerate(visits):
         if visit.kind == "task":
             load = load + np.array(problem.tasks[visit.index].load)
         else:
             takes = np.array(problem.sites[visit.index].takes, dtype=bool)
-            if not (load[takes] > 0).any() and not (kept and kept[-1].kind == "task" and not load.any()):
+            empties = (load[takes] > 0).any() or (kept and kept[-1].kind == "task" and not load.any())
+            if i >= pinned and not empties:
                 continue
             load = np.where(takes, 0.0, load)
         kept.append(visit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from optimizer.bench.network import Link, Streets, instance_of
 from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import UNREACHABLE, Problem, Visit
+from optimizer.repair import tidy
+from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
 from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
+from optimizer.ruin_recreate.kernel_cache import forget_stale
 from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
-from optimizer.ruin_recreate.steps import LARGE, Best, best_spot, load
+from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, load
 from optimizer.schedule import schedule
 from optimizer.search import solve
 from optimizer.tie import tied
@@ -146,17 +150,22 @@ def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None
             continue
         exact = route_eur(problem, k, visits, judged.end_s - problem.shifts[k].start_s)
         rest_s = sum(event.end_s - event.start_s for event in judged.events if event.kind == "break")
+        rows = [tuple(v.index for v in row) for kind, row in groupby(visits, lambda v: v.kind) if kind == "unload"]
         if rest_s:  # the exact clock knows rests after driving too, and takes each where it costs least
             assert exact <= told + rest_s * problem.shifts[k].overtime_eur_per_s + 1e-3
+        elif any(row not in ways[int(searcher.ground.kind[k])] for row in rows):
+            assert exact <= told + 1e-3, "a site that takes nothing of what is aboard was left out"
         else:
             assert exact == pytest.approx(told, abs=1e-3)
 
 
-def test_the_same_seed_and_iterations_give_the_same_plan_twice_to_the_bit() -> None:
-    problem = street_problem(80, 3, seed=2)
-    plans = [solve(problem, None, 60.0, 7, iterations=6_000) for _ in range(2)]
+@pytest.mark.parametrize(("tasks", "steps"), [(80, 6_000), (20, 240_000)])  # a part of a cycle; three cycles
+def test_the_same_seed_and_iterations_give_the_same_plan_twice_to_the_bit(tasks: int, steps: int) -> None:
+    problem = street_problem(tasks, 3, seed=2)
+    plans = [solve(problem, None, budget_s, 7, iterations=steps) for budget_s in (60.0, 1.0)]
     assert plans[0] == plans[1]
-    assert solve(problem, None, 60.0, 8, iterations=6_000) != plans[0]
+    if tasks == 80:
+        assert solve(problem, None, 60.0, 8, iterations=steps) != plans[0]
 
 
 def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_are() -> None:
@@ -177,11 +186,99 @@ def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_ar
     assert float(searcher.top.eur[0]) <= was + 1e-6
 
 
-def test_two_cores_exchange_and_never_return_a_worse_plan_than_the_start() -> None:
+def test_two_cores_exchange_and_never_return_a_worse_plan_than_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = street_problem(100, 4, seed=6)
     start = solve(problem, None, 2.0, 1, engine="plain")
-    better = solve(problem, start, 3.0, 1, cores=2)
+    pools: list[list[int]] = []
+
+    def seen(ground: Ground, mets: list[Met], *rest: Any) -> Any:
+        pools.append([int(met.counts[0]) for met in mets])
+        return recombined(ground, mets, *rest)
+
+    monkeypatch.setattr(engine, "recombined", seen)
+    better = solve(problem, start, 5.0, 1, cores=2)
     assert cost_eur(problem, better) <= cost_eur(problem, start) + 1e-9
+    assert len(pools) >= 2, "where there is time for one cycle only too"
+    assert all(len(pool) == 2 and min(pool) > 0 for pool in pools), "the routes of both"
+
+
+def test_what_is_pinned_is_driven_in_every_recombination() -> None:
+    problem = street_problem(60, 4, seed=4, windows_share=0.0)
+    short = [replace(s, length_s=6_000.0, overtime_s=0.0) for s in problem.shifts]  # it takes several
+    plan = solve(replace(problem, shifts=tuple(short)), None, 60.0, 1, iterations=1_000)
+    k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 4)
+    short[k] = replace(short[k], pinned=plan.routes[k][:2], fixed_eur=50_000.0)  # to leave all of it were cheaper
+    ground, searcher, _ = searched(replace(problem, shifts=tuple(short)), 1, 5_000)
+    answer = recombined(ground, [searcher.met], 2 * float(searcher.best.eur[0]), 60.0, deterministic=True)
+    assert answer is not None
+    assert any(route.alike == ground.alike[k] for route in answer[0])
+
+
+def test_a_start_that_today_s_loads_and_hours_do_not_allow_is_taken_over_as_far_as_they_do() -> None:
+    problem = street_problem(60, 6, seed=5, windows_share=0.0)
+    start = solve(problem, None, 60.0, 1, iterations=2_000)
+    heavier = [replace(t, load=tuple(2.5 * q for q in t.load), unserved_eur=5_000.0) for t in problem.tasks]
+    heavy = replace(problem, tasks=tuple(heavier))
+    short = replace(
+        heavy, shifts=tuple(replace(s, length_s=0.5 * s.length_s, overtime_s=600.0) for s in problem.shifts)
+    )
+    for day in (heavy, short):
+        ground, ways = ground_of(day)
+        searcher = Searcher.of(ground, 1, 20_000)
+        _lay(searcher, day, start)
+        laid = solution_of_routes(searcher, day, ways)
+        assert np.isfinite(searcher.routes.cost[:, EUR]).all()
+        assert not any("OVER_LOAD" in schedule(day, k, visits).broken for k, visits in enumerate(laid))
+        taken = sum(v.kind == "task" for visits in laid for v in visits)
+        assert taken > 0.3 * len(day.tasks), "much of it stays"
+        found = solve(day, start, 60.0, 1, iterations=2_000)
+        assert not any(schedule(day, k, visits).broken for k, visits in enumerate(found.routes) if visits)
+        assert len(found.unserved) <= len(day.tasks) - taken
+
+
+def solution_of_routes(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> list[Any]:
+    now = Best(searcher.routes.seq.copy(), searcher.routes.via.copy(), searcher.routes.size.copy(), np.zeros(1))
+    searcher.top.seq[:], searcher.top.via[:], searcher.top.size[:] = now.seq, now.via, now.size
+    return list(solution_of(searcher, problem, ways).routes)
+
+
+def test_a_shift_that_is_too_late_already_drives_what_is_pinned_and_the_others_are_planned() -> None:
+    problem = street_problem(40, 4, seed=4, windows_share=0.0)
+    plan = solve(problem, None, 60.0, 1, iterations=1_000)
+    k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 6)
+    shifts = list(problem.shifts)
+    shifts[k] = replace(shifts[k], pinned=plan.routes[k][:5], length_s=600.0, overtime_s=0.0)
+    again = solve(replace(problem, shifts=tuple(shifts)), None, 60.0, 1, iterations=2_000)
+    assert again.routes[k] == shifts[k].pinned
+    assert sum(v.kind == "task" for i, visits in enumerate(again.routes) if i != k for v in visits) > 20
+
+
+def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
+    problem = street_problem(30, 2, seed=3, windows_share=0.0)
+    paper = [  # a street of paper, a street of glass, each to its own plant
+        replace(t, load=(t.load[0], 0.0) if i % 2 else (0.0, t.load[1])) for i, t in enumerate(problem.tasks)
+    ]
+    own = ((True, False), (False, True))
+    sites = tuple(replace(s, takes=takes) for s, takes in zip(problem.sites, own, strict=True))
+    problem = replace(problem, tasks=tuple(paper), sites=sites)
+    plan = solve(problem, None, 60.0, 1, iterations=2_000)
+    for k, visits in enumerate(plan.routes):
+        assert visits == tidy(problem, visits)
+        assert not schedule(problem, k, visits).broken or not visits
+
+
+def test_kernels_compiled_of_other_sources_are_forgotten(tmp_path: Path) -> None:
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+    (tmp_path / "steps.py").write_text("a = 1")
+    forget_stale(tmp_path)
+    (cache / "steps.search-1.py311.nbi").write_bytes(b"compiled")
+    forget_stale(tmp_path)
+    assert list(cache.glob("*.nbi")), "nothing has changed"
+    (tmp_path / "clock.py").write_text("b = 2")
+    forget_stale(tmp_path)
+    assert not list(cache.glob("*.nbi"))
+    forget_stale(tmp_path / "absent")
 
 
 def test_a_truck_s_whole_day_bounds_loads_and_tasks_and_its_lunch_is_at_noon() -> None:

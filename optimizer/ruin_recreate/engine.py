@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,10 @@ REMEMBER = 0.4  # of a cycle: hot plans have no route worth it
 FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began from is forgotten by then
 #: Routes of plans that are dearer than the cycle's best by so many links at most are remembered.
 NEAR = 0.3
+#: Every cycle ends with an exchange of what was met; in the last or only one there are more, when it is rather cold.
+EXCHANGES = (0.7, 0.9, 1.0)
 RECOMBINE_SHARE = 0.05  # of a cycle's time, at most
+RECOMBINE_STEPS = 1.0  # CP-SAT's own seconds, the same on each machine, where iterations are counted
 MET_ROUTES, TASKS_EACH, FULL = 60_000, 50, 0.95  # how many are remembered, and with how many tasks on average
 CHUNK_S = 0.05  # between two looks at the clock
 TELL_S = 0.5  # between two reports of the best so far
@@ -93,6 +97,13 @@ class Searcher:
         if self.best.eur[0] < self.top.eur[0] - 1e-9:
             _copy(self.best, self.top)
 
+    def remember_top(self) -> None:
+        """The routes of the best plan of all are among those met, whatever was forgotten since."""
+        now = self._now()
+        load(self.ground, self.routes, self.work, self.top)
+        remember_plan(self.ground, self.routes, self.met)
+        load(self.ground, self.routes, self.work, now)
+
     def go_on_from(self, best: Best) -> None:
         _copy(best, self.best)
         self.eur = load(self.ground, self.routes, self.work, self.best)
@@ -100,9 +111,11 @@ class Searcher:
 
     def price_by(self, ground: Ground) -> None:
         """Go on with the same plan at other prices; the best is looked for anew."""
-        now = Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.zeros(1))
-        self.ground, self.eur = ground, load(ground, self.routes, self.work, now)
+        self.ground, self.eur = ground, load(ground, self.routes, self.work, self._now())
         self.best.eur[0] = np.inf
+
+    def _now(self) -> Best:
+        return Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.zeros(1))
 
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
@@ -168,9 +181,9 @@ def improve(
     unit = _link_eur(searchers[0])
     cycles = _cycles(pace, searchers[0], unit)
     with ThreadPoolExecutor(cores) as pool:
-        for cycle in range(cycles):
+        for cycle, begin, end in _parts(cycles):
             jobs = [
-                pool.submit(_anneal, s, pace, cycle, cycles, unit, watch if s is searchers[0] else None)
+                pool.submit(_anneal, s, pace, cycle, cycles, begin, end, unit, watch if s is searchers[0] else None)
                 for s in searchers
             ]
             for job in jobs:
@@ -179,7 +192,14 @@ def improve(
                 break
             _exchange(searchers, pace, cycles)
     best = min(searchers, key=lambda s: float(s.top.eur[0]))
-    return _kept_by_the_clock(problem, start, solution_of(best, problem, ways), until)
+    return _kept_by_the_clock(problem, start, solution_of(best, problem, ways), until if iterations is None else None)
+
+
+def _parts(cycles: int) -> Iterator[tuple[int, float, float]]:
+    """Cycles, in parts between exchanges: number, and from which share of the cycle to which."""
+    for cycle in range(cycles):
+        ends = EXCHANGES if cycle == cycles - 1 else (1.0,)
+        yield from ((cycle, begin, end) for begin, end in pairwise((0.0, *ends)))
 
 
 def _cycles(pace: Pace, searcher: Searcher, unit: float) -> int:
@@ -214,7 +234,7 @@ def _last_look_s(ground: Ground) -> float:
     return CLOCK_S_PER_TASK * len(ground.load) if rests or ground.shape.clock else 0.0
 
 
-def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution, until: float) -> Solution:
+def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution, until: float | None) -> Solution:
     """The plan, made feasible where the exact clock (rests, hours) is not content; not worse than a feasible start."""
     broken = any(schedule(problem, k, visits).broken for k, visits in enumerate(found.routes) if visits)
     if broken or found.unserved:
@@ -230,21 +250,23 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     return found
 
 
-def _anneal(searcher: Searcher, pace: Pace, cycle: int, cycles: int, unit: float, watch: Watch | None) -> None:
-    """One cycle, or until somebody asked to stop."""
+def _anneal(
+    searcher: Searcher, pace: Pace, cycle: int, cycles: int, begin: float, end: float, unit: float, watch: Watch | None
+) -> None:
+    """One cycle from a share of it to another, or until somebody asked to stop."""
     polish = cycle == cycles - 1 > 0
     hot, cold = unit * (WARM if polish else HOT), unit * COLD
     if pace.iterations is not None:
         searcher.chunk = CHUNK_STEPS
-    if polish:
+    if polish or begin > 0:
         searcher.go_on_from(searcher.top)
     true = searcher.ground
     dear = None if polish or cycles == 1 else packed(true, unit, leaving=cycle == 0)
     if dear is not None:
         searcher.price_by(dear)
         searcher.best.eur[0] = -np.inf  # no plan is kept for what it costs there
-    known = polish or dear is not None
-    while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < 1 and not pace.stop.is_set():
+    known = polish or begin > 0 or dear is not None
+    while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < end and not pace.stop.is_set():
         if dear is not None and share > PACKED:
             searcher.price_by(true)
             dear = None
@@ -271,9 +293,9 @@ def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
     """Recombine what was met; everybody knows the best plan."""
     leader = min(searchers, key=lambda s: float(s.top.eur[0]))
     left_s = (pace.until - pace.begin) / cycles * RECOMBINE_SHARE
-    if pace.iterations is None:
-        left_s = min(left_s, pace.until - time.monotonic() - 0.2)
+    left_s = min(left_s, pace.until - time.monotonic() - 0.2) if pace.iterations is None else RECOMBINE_STEPS
     if left_s > 0.05:
+        leader.remember_top()
         mets = [s.met for s in searchers]
         answer = recombined(searchers[0].ground, mets, float(leader.top.eur[0]), left_s, pace.iterations is not None)
         if answer is not None and answer[0]:
@@ -284,21 +306,47 @@ def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
 
 
 def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
-    """Take over what is pinned and then a given plan; what they leave is put in by ``begin``."""
-    best, allowed = searcher.best, searcher.ground.allowed
+    """Take over what is pinned and then a given plan, as far as today's loads and hours allow; what they leave is put
+    in by ``begin``."""
+    g, best = searcher.ground, searcher.best
     for k, shift in enumerate(problem.shifts):
         n, via, laid = 0, 0, set()
+        aboard, day = np.zeros(g.load.shape[1]), np.zeros(g.daily.shape[1])
         for visit in (*shift.pinned, *(start.routes[k] if start is not None else ())):
             if visit.kind == "unload":
-                via = 1
-                if n and not searcher.ground.shape.unloads:
+                via, aboard = 1, np.zeros_like(aboard)
+                if n and not g.shape.unloads:
                     break  # here a trip is a route: the others are put in anew
-            elif allowed[visit.index, k] and visit.index not in laid:
-                best.seq[k, n], best.via[visit.index] = visit.index, via if n else 0
-                laid.add(visit.index)
-                n, via = n + 1, 0
+            elif g.allowed[visit.index, k] and visit.index not in laid:
+                more = np.append(g.load[visit.index], 1.0)
+                fits = (aboard + more[:-1] <= g.capacity[k]).all() and (day + more <= g.daily[k]).all()
+                if n < g.pins[k] or fits:
+                    best.seq[k, n], best.via[visit.index] = visit.index, via if n else 0
+                    aboard, day = aboard + more[:-1], day + more
+                    laid.add(visit.index)
+                    n, via = n + 1, 0
         best.size[k] = n
-    load(searcher.ground, searcher.routes, searcher.work, best)
+    load(g, searcher.routes, searcher.work, best)
+    _cut(searcher)
+
+
+def _cut(searcher: Searcher) -> None:
+    """The longest feasible beginning of each route of ``best`` becomes the plan. A shift whose pinned visits alone are
+    not feasible gets nothing more: they are driven all the same (``repair``), whatever is planned for the others."""
+    g, best, s = searcher.ground, searcher.best, searcher.routes
+    finite = np.isfinite(s.cost[:, EUR])
+    sound, broken = np.where(finite, best.size, g.pins), np.where(finite, best.size + 1, best.size)
+    while (open_ := broken - sound > 1).any():
+        best.size[:] = np.where(open_, (sound + broken) // 2, sound)
+        load(g, s, searcher.work, best)
+        finite = np.isfinite(s.cost[:, EUR])
+        sound, broken = np.where(finite, best.size, sound), np.where(finite, broken, best.size)
+    best.size[:] = sound
+    load(g, s, searcher.work, best)
+    lost = ~np.isfinite(s.cost[:, EUR])
+    if lost.any():
+        best.size[lost], g.pins[lost], g.allowed[:, lost] = 0, 0, False
+        load(g, s, searcher.work, best)
 
 
 def _link_eur(searcher: Searcher) -> float:
@@ -334,5 +382,5 @@ def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int,
                 loaded |= bool((g.load[x] > 0).any())
             if loaded and own and way[n] >= 0:
                 visits += [Visit("unload", site) for site in own[way[n]]]
-        routes.append(tuple(visits))
+        routes.append(repair.tidy(problem, visits, len(problem.shifts[r].pinned)))
     return repair.solution_of(problem, routes)

@@ -49,7 +49,7 @@ class Shape(NamedTuple):
     unloads: tuple[int, ...]  # empty: a route is one trip
     timed: tuple[int, ...]  # empty: no length of a route matters
     clock: tuple[int, ...]  # empty: no hours, no rests at a place
-    told: tuple[int, ...]  # empty: no task has been told to be served by a certain shift
+    told: tuple[int, ...]  # empty: no task can have been told to be served by a certain shift
 
 
 class Ground(NamedTuple):
@@ -133,7 +133,7 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         (0,) * _needs_unloads(problem, ways),
         (0,) * _is_timed(problem),
         (0,) * int(clocked.any() or windowed.any()),
-        (0,) * int(any(t.told is not None for t in tasks)),
+        (0,) * int(_is_timed(problem) or any(t.told is not None for t in tasks)),  # no replan waits for a compiler
     )
     firsts = [shifts[k] for k, _ in classes]
     ground = Ground(

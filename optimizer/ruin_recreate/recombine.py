@@ -1,8 +1,9 @@
 """The best plan out of all routes met on the way: a set partitioning model for OR-Tools CP-SAT.
 
-A route that was good once is never lost: each column is a route, each task stands in one of them or stays unserved at
-its price, each kind of shift is used as often as there are such shifts. The linear relaxation (HiGHS) says which
-columns can still matter: those whose reduced cost is above the gap to the best plan cannot be in a better one.
+A route that was good once is not lost with its plan: each column is a route, each task stands in one of them or stays
+unserved at its price, each kind of shift is used as often as there are such shifts, what is pinned is driven. The
+linear relaxation (HiGHS) says which columns can still matter: those whose reduced cost is above the gap to the best
+plan cannot be in a better one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from optimizer.ruin_recreate.steps import Met
 
 #: Columns in the linear relaxation, the cheapest per kilo of work first, and in the model at most.
 MOST_RELAXED, MOST = 12_000, 6_000
+MOST_PIVOTS = 50_000  # where seconds are not counted
 UNIT = 1e-8  # of the price of a plan: the model counts in whole numbers of it
 
 Indices = NDArray[np.integer[Any]]
@@ -81,7 +83,7 @@ def recombined(
     shifts, counts = np.unique(ground.alike, return_counts=True)
     if len(columns.eur) > MOST_RELAXED:
         columns = _some(columns, np.argsort(_per_task(columns), kind="stable")[:MOST_RELAXED])
-    relaxed = _relaxed(ground, columns, shifts, counts, seconds)
+    relaxed = _relaxed(ground, columns, shifts, counts, None if deterministic else seconds)
     if relaxed is None:
         return [], columns, np.zeros(len(columns.eur))
     bound, reduced = relaxed
@@ -103,9 +105,10 @@ def _per_task(columns: Columns) -> Floats:
 
 
 def _relaxed(
-    ground: Ground, columns: Columns, shifts: Indices, counts: Indices, seconds: float
+    ground: Ground, columns: Columns, shifts: Indices, counts: Indices, seconds: float | None
 ) -> tuple[float, Floats] | None:
-    """The linear relaxation's value and the columns' reduced costs."""
+    """The linear relaxation's value and the columns' reduced costs; None where that is not known in so many seconds
+    (None: after so many iterations)."""
     n, k = columns.tasks.shape
     cover = hstack((columns.tasks, csc_array(np.eye(n)))).tocsc()
     use = csc_array((columns.alike[None, :] == shifts[:, None]).astype(float))
@@ -113,7 +116,7 @@ def _relaxed(
     eur = np.concatenate((columns.eur, ground.unserved_eur))
     answer: Any = linprog(
         eur, A_ub=use, b_ub=counts.astype(float), A_eq=cover, b_eq=np.ones(n), bounds=(0, None), method="highs",
-        options={"time_limit": max(0.5, seconds)},
+        options={"maxiter": MOST_PIVOTS} if seconds is None else {"time_limit": max(0.5, seconds)},
     )  # type: ignore[call-overload]  # fmt: skip
     if answer.status != 0:
         return None
@@ -140,7 +143,8 @@ def _solved(
             return []
         model.add_exactly_one(inside)
     for shift, count in zip(shifts, counts, strict=True):
-        model.add(sum(take[j] for j in np.flatnonzero(columns.alike[wanted] == shift)) <= int(count))
+        used = sum(take[j] for j in np.flatnonzero(columns.alike[wanted] == shift))
+        model.add(used == 1 if ground.pins[shift] else used <= int(count))  # what is pinned is driven
     price = sum(round(columns.eur[j] / unit) * take[i] for i, j in enumerate(wanted))
     price += sum(round(ground.unserved_eur[x] / unit) * leave[x] for x in leave)
     model.add(price <= int(best_eur / unit) - 1)

@@ -1,7 +1,7 @@
 # mypy: disable-error-code="untyped-decorator,no-any-return"
 """What each part of the search gains: the same instances, seconds and seeds with one part taken out.
 
-    python -m tests.bench.bench_ablation carp FILES --budget 20 --seeds 1,2 [--variants whole,modes,…]
+    python -m tests.bench.ablation carp FILES --budget 20 --seeds 1,2 [--variants whole,modes,…]
 
 - ``whole``: nothing taken out.
 - ``modes``: no programme over modes. A task is served the way that is best when it is put in, and stays so until it is
@@ -171,7 +171,7 @@ def main() -> None:
         for variant in options.variants.split(","):
             with tempfile.TemporaryDirectory() as own:  # the kernels without modes are not to be taken for the others
                 env = {**os.environ, "NUMBA_CACHE_DIR": own} if variant == "modes" else None
-                command = [sys.executable, "-m", "tests.bench.bench_ablation", options.format]
+                command = [sys.executable, "-m", "tests.bench.ablation", options.format]
                 command += [*map(str, options.files), "--budget", str(options.budget), "--one", variant, seed]
                 lines = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.splitlines()
             print(f"# seed {seed}, {variant}:", *lines, sep="\n", flush=True)

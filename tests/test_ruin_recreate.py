@@ -173,7 +173,7 @@ def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_ar
     short = tuple(replace(s, length_s=6_000.0, overtime_s=0.0) for s in problem.shifts)  # it takes several
     ground, searcher, _ = searched(replace(problem, shifts=short), 1, 5_000)
     worst = 2 * float(searcher.best.eur[0])
-    answer = recombined(ground, [searcher.met], worst, 60.0, deterministic=True)
+    answer = recombined(ground, [searcher.met], [], worst, 60.0, deterministic=True)
     assert answer is not None
     routes, columns, reduced = answer
     assert len(columns.eur) == len(reduced) == len(set(searcher.met.keys[: int(searcher.met.counts[0])].tolist()))
@@ -209,7 +209,7 @@ def test_what_is_pinned_is_driven_in_every_recombination() -> None:
     k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 4)
     short[k] = replace(short[k], pinned=plan.routes[k][:2], fixed_eur=50_000.0)  # to leave all of it were cheaper
     ground, searcher, _ = searched(replace(problem, shifts=tuple(short)), 1, 5_000)
-    answer = recombined(ground, [searcher.met], 2 * float(searcher.best.eur[0]), 60.0, deterministic=True)
+    answer = recombined(ground, [searcher.met], [], 2 * float(searcher.best.eur[0]), 60.0, deterministic=True)
     assert answer is not None
     assert any(route.alike == ground.alike[k] for route in answer[0])
 

@@ -24,7 +24,7 @@ from optimizer.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, 
 from optimizer.ruin_recreate.kernels import trace
 from optimizer.ruin_recreate.packing import packed
 from optimizer.ruin_recreate.recombine import Route, recombined
-from optimizer.ruin_recreate.routes import Routes, routes_for
+from optimizer.ruin_recreate.routes import ROUTE, Routes, routes_for
 from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
 from optimizer.schedule import schedule
 from optimizer.terms import Terms
@@ -97,12 +97,16 @@ class Searcher:
         if self.best.eur[0] < self.top.eur[0] - 1e-9:
             _copy(self.best, self.top)
 
-    def remember_top(self) -> None:
-        """The routes of the best plan of all are among those met, whatever was forgotten since."""
-        now = self._now()
-        load(self.ground, self.routes, self.work, self.top)
-        remember_plan(self.ground, self.routes, self.met)
-        load(self.ground, self.routes, self.work, now)
+    def remember_top(self) -> float:
+        """The routes of the best plan of all are among those met, whatever was forgotten since; its price without that
+        of unlike lengths, which routes do not have."""
+        now, s = self._now(), self.routes
+        load(self.ground, s, self.work, self.top)
+        remember_plan(self.ground, s, self.met)
+        left = self.ground.unserved_eur[s.spot[:, ROUTE] < 0]
+        eur = float(s.cost[s.size > 0, EUR].sum() + left.sum())
+        load(self.ground, s, self.work, now)
+        return eur
 
     def go_on_from(self, best: Best) -> None:
         _copy(best, self.best)
@@ -295,9 +299,10 @@ def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
     left_s = (pace.until - pace.begin) / cycles * RECOMBINE_SHARE
     left_s = min(left_s, pace.until - time.monotonic() - 0.2) if pace.iterations is None else RECOMBINE_STEPS
     if left_s > 0.05:
-        leader.remember_top()
+        best_eur = leader.remember_top()
+        best = [leader.top.seq[r, : leader.top.size[r]] for r in np.flatnonzero(leader.top.size)]
         mets = [s.met for s in searchers]
-        answer = recombined(searchers[0].ground, mets, float(leader.top.eur[0]), left_s, pace.iterations is not None)
+        answer = recombined(searchers[0].ground, mets, best, best_eur, left_s, pace.iterations is not None)
         if answer is not None and answer[0]:
             leader.take(answer[0])
     for searcher in searchers:

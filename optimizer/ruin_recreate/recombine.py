@@ -20,8 +20,8 @@ from scipy.sparse import coo_array, csc_array, hstack
 from optimizer.ruin_recreate.ground import Floats, Ground, Ints
 from optimizer.ruin_recreate.steps import Met
 
-#: Columns in the linear relaxation, the cheapest per kilo of work first, and in the model at most.
-MOST_RELAXED, MOST = 12_000, 6_000
+#: Columns in the linear relaxation at most: those of the best plan, then those met last, which are the coldest.
+MOST = 4_000
 MOST_PIVOTS = 50_000  # where seconds are not counted
 UNIT = 1e-8  # of the price of a plan: the model counts in whole numbers of it
 
@@ -73,22 +73,32 @@ def columns_of(mets: Sequence[Met], tasks: int) -> Columns:
 
 
 def recombined(
-    ground: Ground, mets: Sequence[Met], best_eur: float, seconds: float, deterministic: bool = False
+    ground: Ground,
+    mets: Sequence[Met],
+    best: Sequence[Indices],
+    best_eur: float,
+    seconds: float,
+    deterministic: bool = False,
 ) -> tuple[list[Route], Columns, Floats] | None:
-    """A plan from routes met that is cheaper than ``best_eur`` (balance aside), with the columns and their reduced
-    costs; an empty list where none was found in ``seconds``; None where there is nothing to combine."""
+    """A plan from routes met that is cheaper than ``best_eur`` (balance aside), with the columns looked at and their
+    reduced costs; an empty list where none was found in ``seconds``; None where there is nothing to combine.
+
+    ``best``: the tasks of each route of the best plan.
+    """
     columns = columns_of(mets, len(ground.load))
     if len(columns.eur) < 2:
         return None
     shifts, counts = np.unique(ground.alike, return_counts=True)
-    if len(columns.eur) > MOST_RELAXED:
-        columns = _some(columns, np.argsort(_per_task(columns), kind="stable")[:MOST_RELAXED])
-    relaxed = _relaxed(ground, columns, shifts, counts, None if deterministic else seconds)
+    if len(columns.eur) > MOST:
+        age = np.array([int(met.counts[0]) for met in mets])[columns.source] - columns.place
+        age[_of_plan(columns, best)] = -1
+        columns = _some(columns, np.argsort(age, kind="stable")[:MOST])
+    leave_eur = np.minimum(ground.unserved_eur, best_eur)  # a plan that leaves such a task is not better anyway
+    relaxed = _relaxed(columns, leave_eur, shifts, counts, None if deterministic else seconds)
     if relaxed is None:
         return [], columns, np.zeros(len(columns.eur))
     bound, reduced = relaxed
     wanted = np.flatnonzero(reduced <= best_eur - bound + 1e-6)
-    wanted = wanted[np.argsort(reduced[wanted], kind="stable")[:MOST]]
     found = _solved(ground, columns, wanted, shifts, counts, best_eur, seconds, deterministic)
     routes = [_route(mets, columns, int(j)) for j in found]
     return routes, columns, reduced
@@ -100,12 +110,19 @@ def _some(columns: Columns, kept: Indices) -> Columns:
     )
 
 
-def _per_task(columns: Columns) -> Floats:
-    return columns.eur / np.maximum(1, np.diff(columns.tasks.indptr))
+def _of_plan(columns: Columns, plan: Sequence[Indices]) -> Indices:
+    """The columns of these sets of tasks."""
+    size, each = np.diff(columns.tasks.indptr), np.zeros(columns.tasks.shape[0])
+    found = []
+    for tasks in plan:
+        each[:] = 0
+        each[tasks] = 1
+        found.append(np.flatnonzero((columns.tasks.T @ each == len(tasks)) & (size == len(tasks))))
+    return np.concatenate(found) if found else np.zeros(0, int)
 
 
 def _relaxed(
-    ground: Ground, columns: Columns, shifts: Indices, counts: Indices, seconds: float | None
+    columns: Columns, leave_eur: Floats, shifts: Indices, counts: Indices, seconds: float | None
 ) -> tuple[float, Floats] | None:
     """The linear relaxation's value and the columns' reduced costs; None where that is not known in so many seconds
     (None: after so many iterations)."""
@@ -113,7 +130,7 @@ def _relaxed(
     cover = hstack((columns.tasks, csc_array(np.eye(n)))).tocsc()
     use = csc_array((columns.alike[None, :] == shifts[:, None]).astype(float))
     use = hstack((use, csc_array((len(shifts), n)))).tocsc()
-    eur = np.concatenate((columns.eur, ground.unserved_eur))
+    eur = np.concatenate((columns.eur, leave_eur))
     answer: Any = linprog(
         eur, A_ub=use, b_ub=counts.astype(float), A_eq=cover, b_eq=np.ones(n), bounds=(0, None), method="highs",
         options={"maxiter": MOST_PIVOTS} if seconds is None else {"time_limit": max(0.5, seconds)},
@@ -152,6 +169,7 @@ def _solved(
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
+    solver.parameters.linearization_level = 2  # the relaxation is tight: often its solution is whole already
     if deterministic:
         solver.parameters.max_deterministic_time = seconds
     else:

@@ -70,10 +70,13 @@ def file_with(folder: Path, name: str, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("engine", ["plain", "ripeur"])
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_plan_of_an_instance_is_verified_and_costs_what_the_search_thinks(shared: Path, name: str) -> None:
+def test_a_plan_of_an_instance_is_verified_and_costs_what_the_search_thinks(
+    shared: Path, name: str, engine: str
+) -> None:
     instance = SAMPLES[name].read(shared / "benchmarks" / name)
-    plan = solve(instance.problem, None, 0.3, 1, engine="plain")
+    plan = solve(instance.problem, None, 0.3, 1, engine=engine)
     assert plan.unserved == ()
     cost = instance.objective(plan)
     thought = cost_eur(instance.problem, plan)

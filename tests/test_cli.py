@@ -265,6 +265,16 @@ def test_a_demand_larger_than_the_fleet_gives_a_plan_with_what_is_left_and_why(
     assert json.loads((tmp_path / "out/plan.json").read_text(encoding="utf-8"))["unserved"]
 
 
+def test_what_another_fleet_would_bring_is_searched_from_the_plan_and_told(
+    area: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--budget", "1", "--what-if", "trucks=+1,+2", "--out", tmp_path / "out")
+    code, out, _ = answer(capsys, "plan", area, *MONDAY, *options, "--lang", "en")
+    assert code == 0
+    told = [line for line in out.splitlines() if line.strip().startswith("With ")]
+    assert len(told) == 2, out
+
+
 # --- the folder of the plan ----------------------------------------------------------------------------------------
 
 

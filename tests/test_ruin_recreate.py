@@ -16,7 +16,7 @@ from numba import njit
 from optimizer.bench.network import Link, Streets, instance_of
 from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
-from optimizer.problem import UNREACHABLE, Problem, Visit
+from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Visit
 from optimizer.repair import tidy
 from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
@@ -78,13 +78,39 @@ def searched(problem: Problem, seed: int, steps: int = 200) -> tuple[Ground, Sea
     return ground, searcher, ways
 
 
+def _with_limits(shift: ProblemShift, random: np.random.Generator) -> ProblemShift:
+    if random.random() < 0.3:
+        shift = replace(shift, most_tasks=int(random.integers(1, 12)))
+    if random.random() < 0.3:
+        shift = replace(shift, most_load=(float(random.uniform(300, 4000)), float(random.choice([np.inf, 5.0]))))
+    if random.random() < 0.3:
+        opens = shift.start_s + float(random.uniform(0.0, 0.8)) * shift.length_s
+        lunch = (opens, opens + float(random.uniform(600, 5_400)), float(random.uniform(600, 2_700)))
+        shift = replace(shift, breaks=(), lunch=lunch)
+    return shift
+
+
 def everything_on(seed: int) -> Problem:
-    """An odd problem in which half of the tasks were told to a shift, one has a window at least, and some first visits
-    are pinned: every feature, so that kernels are compiled but once per number of modes."""
+    """An odd problem: half of the tasks were told to a shift, one has a window at least, some shifts have a lunch
+    or serve and load so much a day at most, sites are for some shifts only, and some first visits are pinned: every
+    feature, so that kernels are compiled but once per number of modes."""
     problem, random = small_problem(seed), np.random.default_rng(seed)
     k = len(problem.shifts)
+    shifts = [_with_limits(shift, random) for shift in problem.shifts]
+    sites = tuple(
+        replace(site, shifts=frozenset(random.choice(k, size=int(random.integers(1, k + 1))).tolist()))
+        if random.random() < 0.2
+        else site
+        for site in problem.sites
+    )
+    problem = replace(problem, shifts=tuple(shifts), sites=sites)
     told = [
-        replace(t, told=int(random.integers(k)), moved_eur=float(random.uniform(0, 80)))
+        replace(
+            t,
+            told=int(random.integers(k)),
+            moved_eur=float(random.uniform(0, 80)),
+            modes=tuple(replace(m, standing_s=float(random.uniform(0, 90))) for m in t.modes),
+        )
         if random.random() < 0.5 or not i
         else t
         for i, t in enumerate(problem.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +22,7 @@ from optimizer.repair import tidy
 from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
 from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
-from optimizer.ruin_recreate.kernel_cache import forget_stale
+from optimizer.ruin_recreate.kernel_cache import SOURCES, forget_stale
 from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
 from optimizer.ruin_recreate.recombine import recombined
@@ -294,9 +295,15 @@ def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
 
 
 def test_kernels_compiled_of_other_sources_are_forgotten(tmp_path: Path) -> None:
+    folder = Path(engine.__file__).parent
+    compiled = [
+        p.name for p in sorted(folder.glob("*.py")) if re.search("^@(compiled|inlined|entry)", p.read_text(), re.M)
+    ]
+    assert {*compiled, "ground.py"} == {*SOURCES}
     cache = tmp_path / "__pycache__"
     cache.mkdir()
-    (tmp_path / "steps.py").write_text("a = 1")
+    for name in SOURCES:
+        (tmp_path / name).write_text("a = 1")
     forget_stale(tmp_path)
     (cache / "steps.search-1.py311.nbi").write_bytes(b"compiled")
     forget_stale(tmp_path)

@@ -45,8 +45,8 @@ FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began 
 NEAR = 0.3
 #: Every cycle ends with an exchange of what was met; in the last or only one there are more, when it is rather cold.
 EXCHANGES = (0.7, 0.9, 1.0)
-RECOMBINE_SHARE = 0.05  # of a cycle's time, at most
-RECOMBINE_STEPS = 1.0  # CP-SAT's own seconds, the same on each machine, where iterations are counted
+RECOMBINE_SHARE, RECOMBINE_MOST_S = 0.05, 5.0  # of a cycle's time, at most; of a large problem it takes too long
+RECOMBINE_COUNTED_S = 1.0  # CP-SAT's own seconds, the same on each machine, where iterations are counted
 MET_ROUTES, TASKS_EACH, FULL = 60_000, 50, 0.95  # how many are remembered, and with how many tasks on average
 CHUNK_S = 0.05  # between two looks at the clock
 TELL_S = 0.5  # between two reports of the best so far
@@ -296,8 +296,10 @@ def _anneal(
 def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
     """Recombine what was met; everybody knows the best plan."""
     leader = min(searchers, key=lambda s: float(s.top.eur[0]))
-    left_s = (pace.until - pace.begin) / cycles * RECOMBINE_SHARE
-    left_s = min(left_s, pace.until - time.monotonic() - 0.2) if pace.iterations is None else RECOMBINE_STEPS
+    left_s = RECOMBINE_COUNTED_S
+    if pace.iterations is None:
+        share_s = (pace.until - pace.begin) / cycles * RECOMBINE_SHARE
+        left_s = min(share_s, RECOMBINE_MOST_S, pace.until - time.monotonic() - 0.2)
     if left_s > 0.05:
         best_eur = leader.remember_top()
         best = [leader.top.seq[r, : leader.top.size[r]] for r in np.flatnonzero(leader.top.size)]

@@ -10,16 +10,20 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+#: What is compiled, and the constants that are compiled in.
+SOURCES = ("clock.py", "ground.py", "kernels.py", "routes.py", "steps.py")
+
 
 def forget_stale(folder: Path = Path(__file__).parent) -> None:
-    """Delete what was compiled of other sources than those of the folder now. Where nothing can be written numba keeps
+    """Delete what was compiled of other ``SOURCES`` than those of the folder now. Where nothing can be written numba keeps
     what it compiles elsewhere, and whoever installed the files there installed all of them."""
     digest = blake2b(digest_size=16)
-    for source in sorted(folder.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    cache, now = folder / "__pycache__", digest.hexdigest()
+    cache = folder / "__pycache__"
     witness = cache / "sources"
     with suppress(OSError):
+        for source in SOURCES:
+            digest.update((folder / source).read_bytes())
+        now = digest.hexdigest()
         if witness.exists() and witness.read_text() == now:
             return
         cache.mkdir(exist_ok=True)

@@ -37,7 +37,7 @@ DECIDED, BEFORE = 0, 1  # columns of ``Routes.trail``, which only the clock need
 def without_recombination() -> None:
     from optimizer.ruin_recreate import engine
 
-    engine.RECOMBINE_SHARE = 0.0
+    engine.RECOMBINE_SHARE = 0.0  # searches on one core: nothing else is exchanged
 
 
 def without_packing() -> None:

@@ -15,8 +15,8 @@ SOURCES = ("clock.py", "ground.py", "kernels.py", "routes.py", "steps.py")
 
 
 def forget_stale(folder: Path = Path(__file__).parent) -> None:
-    """Delete what was compiled of other ``SOURCES`` than those of the folder now. Where nothing can be written numba keeps
-    what it compiles elsewhere, and whoever installed the files there installed all of them."""
+    """Delete what was compiled of other ``SOURCES`` than those of the folder now. Where nothing can be written numba
+    keeps what it compiles elsewhere, and whoever installed the files there installed all of them."""
     digest = blake2b(digest_size=16)
     cache = folder / "__pycache__"
     witness = cache / "sources"

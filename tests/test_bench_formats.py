@@ -111,6 +111,13 @@ def test_a_triangle_costs_what_one_reckons_by_hand(tmp_path: Path) -> None:
     assert instance.objective(plan) == (3 + 3) + (3 + 4 + 5)  # 1>2 and back; 2>3 3>1
 
 
+def test_the_number_of_vehicles_is_a_hint_that_a_file_need_not_give(tmp_path: Path) -> None:
+    for reader, text, hint in ((carplib, TRIANGLE, " VEHICULOS : 2"), (belenguer, BESIDE, "VEHICLES : 1")):
+        assert hint in text
+        instance = reader.read(file_with(tmp_path, "none.dat", text.replace(hint, "")))  # type: ignore[attr-defined]
+        assert not solve(instance.problem, None, 0.0, 1, engine="plain").unserved
+
+
 def test_links_beside_each_other_get_numbers_only_where_the_loads_ask_for_it(tmp_path: Path) -> None:
     instance = belenguer.read(file_with(tmp_path, "beside.txt", BESIDE))
     edge, four, five = 0, 1, 2

@@ -34,8 +34,8 @@ def read(path: Path) -> Instance:
             key, _, value = line.partition(":")
             section = key.strip() if key.startswith("LIST_") else section
             headers[key.strip()] = value.strip()
-    depot, capacity, vehicles = (header(path, headers, key) for key in ("DEPOT", "CAPACITY", "VEHICLES"))
-    unload = header(path, headers, "DUMPING_COST") if "DUMPING_COST" in headers else 0.0
+    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY")
+    vehicles, unload = header(path, headers, "VEHICLES", 0), header(path, headers, "DUMPING_COST", 0)
     sites = tuple(map(int, re.findall(r"\d+", headers.get("DUMPING_SITES", ""))))
     trip_s = header(path, headers, "MAX_TRIP") if sites else None
     streets = Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles), unload, sites, trip_s)

@@ -41,5 +41,6 @@ def read(path: Path) -> Instance:
             key = ENGLISH.get(key.strip(), key.strip())
             section = key if key.endswith("_LIST") else section
             headers[key] = value.strip()
-    depot, capacity, vehicles = (header(path, headers, key) for key in ("DEPOT", "CAPACITY", "VEHICLES"))
+    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY")
+    vehicles = header(path, headers, "VEHICLES", 0)
     return instance_of(Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles)), "carp", path)

@@ -63,10 +63,10 @@ class Streets:
     trip_s: float | None = None
 
 
-def header(path: Path, headers: Mapping[str, str], key: str) -> float:
-    """A header's number. ValueError: the file, the key and what stands there."""
+def header(path: Path, headers: Mapping[str, str], key: str, absent: float | None = None) -> float:
+    """A header's number; ``absent`` where there is none. ValueError: the file, the key and what stands there."""
     try:
-        return float(headers[key])
+        return absent if absent is not None and key not in headers else float(headers[key])
     except (KeyError, ValueError):
         raise ValueError(f"{path.name}: {key} = {headers.get(key)!r}, must be a number") from None
 

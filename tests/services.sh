@@ -5,6 +5,7 @@ wanted=""
 command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
 { command -v gpsd || [ -x /usr/sbin/gpsd ]; } >/dev/null 2>&1 || wanted="$wanted gpsd"
 command -v gpsfake >/dev/null 2>&1 || wanted="$wanted gpsd-clients"
+command -v pdftotext >/dev/null 2>&1 || wanted="$wanted poppler-utils"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || wanted="$wanted postgresql"
 { command -v nginx || [ -x /usr/sbin/nginx ]; } >/dev/null 2>&1 || wanted="$wanted nginx-light"
 [ -n "$wanted" ] || exit 0

@@ -70,7 +70,7 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
         if not drop:
             break  # what is pinned cannot be kept: it stays all the same
         free = tuple(v for i, v in enumerate(visits) if i not in drop)
-        visits = tidy(problem, free) if not pinned else free
+        visits = tidy(problem, free, len(pinned))
         plan = schedule(problem, k, visits)
     return visits
 

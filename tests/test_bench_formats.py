@@ -21,6 +21,7 @@ from optimizer.bench.verify import verify
 from optimizer.cost import cost_eur
 from optimizer.problem import UNREACHABLE, Solution, Visit
 from optimizer.search import ENGINES, solve
+from tests.bench import tables
 
 BENCH = Path(results.__file__).parent
 SAMPLES = {
@@ -316,6 +317,27 @@ def test_a_plan_that_is_kept_costs_what_the_table_says_and_is_below_what_was_kno
     known = results.known_of(source).cost
     assert known is not None
     assert cost < known
+
+
+def test_the_tables_in_the_docs_are_what_was_measured() -> None:
+    assert (KEPT / "README.md").read_text(encoding="utf-8") == tables.page(results.Log(KEPT / "results.csv", ""))
+
+
+def test_a_table_has_each_engine_beside_the_other_and_no_run_half_done_for_a_whole_one() -> None:
+    def row(engine: str, commit: str, instance: str, seed: int, cost: float, known: float = 100.0) -> results.Result:
+        return results.Result(
+            commit, engine, "carp", instance, seed, 60.0, 1, None, cost, 4, known, None, None, 60.0, 0.0
+        )  # fmt: skip
+
+    old = [row("ripeur", "old", name, seed, cost) for name, seed, cost in
+           [("gdb1", 1, 100.0), ("gdb1", 2, 102.0), ("gdb2", 1, 99.0), ("gdb2", 2, 101.0)]]  # fmt: skip
+    beside, half = row("pyvrp", "old", "gdb1", 1, 110.0), row("ripeur", "new", "gdb1", 1, 500.0)
+    said = "\n".join(tables.tables([*old, beside, half]))
+    assert "- Ripeur: mean gap +0.500 %, best of the seeds −0.500 %, 2 of 2 at or below" in said
+    assert "- PyVRP: mean gap +10.000 %, 0 of 1 at or below" in said
+    assert "| gdb1 | 100 | 100 | 102 | 4 | +1.000 | 110 | +10.000 |" in said
+    assert "| gdb2 | 100 | **99** | 101 | 4 | +0.000 | – | – |" in said
+    assert "500" not in said.replace("0.500", "")
 
 
 def test_a_table_grows_and_repeats_nothing(

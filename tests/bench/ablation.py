@@ -2,6 +2,12 @@
 """What each part of the search gains: the same instances, seconds and seeds with one part taken out.
 
     python -m tests.bench.ablation carp FILES --budget 20 --seeds 1,2 [--variants whole,modes,…]
+    python -m tests.bench.ablation drawn 300 1000 [--cores 2]
+
+``drawn``: towns of so many streets (``tests/street_problem.py``), with turns, one-ways, sides, rests and two unloading
+sites, without hours; € in per cent of what the whole search needs. Else a file of a bench format: the gap to the lowest
+value known.
+
 
 - ``whole``: nothing taken out.
 - ``modes``: no programme over modes. A task is served the way that is best when it is put in, and stays so until it is
@@ -12,8 +18,8 @@
 - ``ortools``: with a part more: OR-Tools (``--engine ortools-alone``) has the first tenth of the budget, and its plan
   is the start.
 
-One process per variant, one core, one run at a time; every plan is judged by the verifier. ``modes`` is for problems
-without hours only, and compiles anew each time.
+One process per variant, one run at a time; every plan is judged by the verifier (of drawn towns: by the exact clock).
+``modes`` is for problems without hours only, and compiles anew each time.
 """
 
 from __future__ import annotations
@@ -24,11 +30,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from optimizer.problem import Problem, Solution
 
 VARIANTS = ("whole", "modes", "recombination", "packing", "ortools")
 DECIDED, BEFORE = 0, 1  # columns of ``Routes.trail``, which only the clock needs: a task's mode (-1: any), and before
@@ -130,57 +141,86 @@ def without_modes() -> None:
         setattr(module, name, function)
 
 
-def costs(variant: str, kind: str, files: list[Path], budget_s: float, seed: int) -> None:
-    """A line per instance: name, cost, gap to the best known in per cent."""
+def costs(variant: str, kind: str, files: list[str], budget_s: float, seed: int, cores: int) -> None:
+    """A line per instance: name, cost, lowest cost known or None."""
     {"modes": without_modes, "recombination": without_recombination, "packing": without_packing}.get(
         variant, lambda: None
     )()
-    from optimizer.bench.commands import instance_files
-    from optimizer.bench.results import known_of
-    from optimizer.bench.table import READERS
     from optimizer.ruin_recreate.engine import prepare
     from optimizer.search import solve
 
-    for path in instance_files(files):
-        instance = READERS[kind](path)
-        prepare(instance.problem)  # compiles, where that is to be done
+    for name, problem, judge, lowest in instances(kind, files):
+        prepare(problem)  # compiles, where that is to be done
         begun, start = time.monotonic(), None
         if variant == "ortools":
-            start = solve(instance.problem, None, 0.1 * budget_s, seed, engine="ortools-alone")
+            start = solve(problem, None, 0.1 * budget_s, seed, engine="ortools-alone")
         left_s = budget_s - (time.monotonic() - begun)
-        verified, _ = instance.verified(solve(instance.problem, start, max(0.0, left_s), seed))
-        known = known_of(path)
-        lowest = known.claimed or known.cost
-        print(instance.name, verified.cost, 100 * (verified.cost / lowest - 1) if lowest else "nan", flush=True)
+        print(name, judge(solve(problem, start, max(0.0, left_s), seed, cores=cores)), lowest, flush=True)
+
+
+def instances(kind: str, files: list[str]) -> Iterator[tuple[str, Problem, Callable[[Solution], float], float | None]]:
+    """Name, problem, what a solution of it costs when it has been judged, the lowest cost known."""
+    from optimizer.bench.commands import instance_files
+    from optimizer.bench.results import known_of
+    from optimizer.bench.table import READERS
+    from optimizer.cost import cost_eur
+    from optimizer.schedule import schedule
+    from tests.street_problem import street_problem
+
+    if kind == "drawn":
+        for streets in map(int, files):
+            day = street_problem(streets, max(4, streets // 55), seed=streets, windows_share=0.0)
+            day = replace(day, sites=tuple(replace(site, windows=()) for site in day.sites))
+
+            def judged(plan: Solution, day: Problem = day) -> float:
+                broken = [word for k, visits in enumerate(plan.routes) for word in schedule(day, k, visits).broken]
+                assert not broken, broken
+                return cost_eur(day, plan)
+
+            yield str(streets), day, judged, None
+    else:
+        for path in instance_files(list(map(Path, files))):
+            instance, known = READERS[kind](path), known_of(path)
+
+            def verified(plan: Solution, instance: Any = instance) -> float:
+                return float(instance.verified(plan)[0].cost)
+
+            yield instance.name, instance.problem, verified, known.claimed or known.cost
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("format")
-    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("files", nargs="+", help="instances, or folders of them; of drawn towns, numbers of streets")
     parser.add_argument("--budget", type=float, default=20.0)
     parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--one", nargs=2, metavar=("VARIANT", "SEED"), help="one column, in this process")
     options = parser.parse_args()
     if options.one:
-        costs(options.one[0], options.format, options.files, options.budget, int(options.one[1]))
+        costs(options.one[0], options.format, options.files, options.budget, int(options.one[1]), options.cores)
         return
-    gaps: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
+    lowest: dict[str, float] = {}
     for seed in options.seeds.split(","):
         for variant in options.variants.split(","):
             with tempfile.TemporaryDirectory() as own:  # the kernels without modes are not to be taken for the others
                 env = {**os.environ, "NUMBA_CACHE_DIR": own} if variant == "modes" else None
-                command = [sys.executable, "-m", "tests.bench.ablation", options.format]
-                command += [*map(str, options.files), "--budget", str(options.budget), "--one", variant, seed]
+                command = [sys.executable, "-m", "tests.bench.ablation", options.format, *options.files]
+                command += ["--budget", str(options.budget), "--cores", str(options.cores), "--one", variant, seed]
                 lines = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.splitlines()
             print(f"# seed {seed}, {variant}:", *lines, sep="\n", flush=True)
-            for name, _, gap in map(str.split, lines):
-                gaps.setdefault(name, {}).setdefault(variant, []).append(float(gap))
-    print("| instance, mean gap to the lowest value known, % | " + " | ".join(options.variants.split(",")) + " |")
-    for name, by in gaps.items():
-        print(f"| {name} | " + " | ".join(f"{mean(g):.3f}" for g in by.values()) + " |")
-    print("| all | " + " | ".join(f"{mean(mean(by[v]) for by in gaps.values()):.3f}" for v in by) + " |")
+            for name, cost, known in map(str.split, lines):
+                found.setdefault(name, {}).setdefault(variant, []).append(float(cost))
+                if known != "None":
+                    lowest[name] = float(known)
+    of = {name: lowest.get(name) or mean(next(iter(by.values()))) for name, by in found.items()}
+    rows = {name: [100 * (mean(costs) / of[name] - 1) for costs in by.values()] for name, by in found.items()}
+    rows["all"] = [mean(column) for column in zip(*rows.values(), strict=True)]
+    print("| instance, mean gap, % | " + " | ".join(options.variants.split(",")) + " |")
+    for name, gaps in rows.items():
+        print(f"| {name} | " + " | ".join(f"{gap:.3f}" for gap in gaps) + " |")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m tests.bench.tables > docs/measured/README.md
 
-A table is a set, a budget and a number of cores; an engine is shown with its newest commit that measured all the
+A table is a set and a budget; an engine is shown with its newest commit that measured all the
 instances which any commit did, so that a run half done does not replace a whole one.
 """
 
@@ -40,7 +40,7 @@ Written by `python -m tests.bench.tables` from [results.csv](results.csv). What 
 - Gap: of the mean over the seeds to the best known value, per cent; of a set: the mean over its instances.
 - Newer: a lower value that is reported elsewhere, not verified by us. Bold: below all that is reported.
 - Vehicles: of the best seed (in brackets: of the best known, where vehicles come first).
-- `FORMAT/INSTANCE.sol`: a plan below the stored value. PyVRP and OR-Tools: one seed.
+- `FORMAT/INSTANCE.sol`: a plan below the stored value. PyVRP and OR-Tools: one seed, one core.
 """
 ROUNDED = 0.05  # the best known values have one digit after the point at most
 Runs = dict[str, dict[str, list[Result]]]  # by engine, then by instance, by seed
@@ -111,10 +111,10 @@ def summary(runs: Runs) -> Iterator[str]:
 
 
 def tables(results: Sequence[Result]) -> Iterator[str]:
-    def group(result: Result) -> tuple[str, str, float, int]:
-        return result.format, set_of(result), result.budget_s, result.cores
+    def group(result: Result) -> tuple[str, str, float]:
+        return result.format, set_of(result), result.budget_s
 
-    for (kind, name, budget_s, cores), found in groupby(sorted(results, key=group), key=group):
+    for (kind, name, budget_s), found in groupby(sorted(results, key=group), key=group):
         by_engine: dict[str, list[Result]] = {"ripeur": []}
         for result in found:
             by_engine.setdefault(result.engine, []).append(result)
@@ -123,6 +123,7 @@ def tables(results: Sequence[Result]) -> Iterator[str]:
         seeds = sorted({row.seed for row in ours})
         others = [engine for engine in ENGINES if engine in runs and engine != "ripeur"]
         commits = sorted({row.commit for row in ours})
+        cores = max((row.cores for row in ours), default=1)
         yield f"\n## {name}, {budget_s:g} s, {cores} core{'s' if cores > 1 else ''}\n"
         yield from summary(runs)
         yield f"- `ripeur bench {kind} … --budget {budget_s:g} --cores {cores}`, commit {', '.join(commits)}\n"

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Measures every table of docs/measured and writes it: about ten hours of two cores. What results.csv has already of the
+# same commit of the search is not measured again, so that this may be broken off and begun again.
+#
+#     sh tests/bench/published.sh FOLDER    (with carp/egl, …, vrp/wcvrptw-kim, large-kw, as docs/benchmarks.md names them)
+set -eu
+sets=$1
+cd "$(dirname "$0")/../.."
+
+measure() {
+    .venv/bin/ripeur bench "$@" --csv docs/measured/results.csv --solutions build/solutions
+}
+
+beside() { # what is measured next to Ripeur, one seed each: measure's words
+    measure "$@" --engine pyvrp
+    measure "$@" --engine ortools-alone
+}
+
+# one core each, two at a time
+{
+    measure carp "$sets/carp/egl" --budget 60 --seeds 1,2,3
+    measure mcarp "$sets/carp/mcarp-lpr" --budget 60 --seeds 1,2,3
+    measure mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60 --seeds 1,2,3
+    beside mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60
+    beside carp "$sets/carp/egl" --budget 60
+} &
+{
+    measure mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60 --seeds 1,2,3
+    measure carp "$sets/carp/val" "$sets/carp/gdb" --budget 10 --seeds 1,2,3
+    measure mcarp "$sets/carp/mcarp-mval" --budget 60 --seeds 1,2,3
+    beside carp "$sets/carp/val" "$sets/carp/gdb" --budget 10
+    beside mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60
+    beside mcarp "$sets/carp/mcarp-lpr" "$sets/carp/mcarp-mval" --budget 60
+} &
+wait
+
+# two cores each
+measure carp "$sets/carp/egl" --budget 300 --cores 2
+measure wcvrptw "$sets/vrp/wcvrptw-kim" --budget 300 --cores 2 --seeds 1,2,3
+measure wcvrptw "$sets/vrp/wcvrptw-kim" --budget 300 --engine ortools-alone  # PyVRP has no lunches
+measure carp "$sets/carp/large-kw/O1_g-6.txt" --budget 600 --cores 2
+measure carp "$sets/carp/large-kw/O1_g-6.txt" --budget 3600 --cores 2
+
+.venv/bin/python -m tests.bench.tables > docs/measured/README.md

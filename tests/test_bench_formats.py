@@ -333,8 +333,14 @@ def test_a_table_has_each_engine_beside_the_other_and_no_run_half_done_for_a_who
            [("gdb1", 1, 100.0), ("gdb1", 2, 102.0), ("gdb2", 1, 99.0), ("gdb2", 2, 101.0)]]  # fmt: skip
     beside, half = row("pyvrp", "old", "gdb1", 1, 110.0), row("ripeur", "new", "gdb1", 1, 500.0)
     said = "\n".join(tables.tables([*old, beside, half]))
-    assert "- Ripeur: mean gap +0.500 %, best of the seeds −0.500 %, 2 of 2 at or below" in said
-    assert "- PyVRP: mean gap +10.000 %, 0 of 1 at or below" in said
+    assert (
+        "- Ripeur, 2 instances: mean gap 0.500 %, of the best of the seeds -0.500 %; at or below the best known: 2"
+        in said
+    )
+    assert (
+        "- PyVRP, 1 instances: mean gap 10.000 %, of the best of the seeds 10.000 %; at or below the best known: 0"
+        in said
+    )
     assert "| gdb1 | 100 | 100 | 102 | 4 | +1.000 | 110 | +10.000 |" in said
     assert "| gdb2 | 100 | **99** | 101 | 4 | +0.000 | – | – |" in said
     assert "500" not in said.replace("0.500", "")

@@ -4,7 +4,7 @@
 #
 #     sh tests/bench/published.sh FOLDER    (with carp/egl, …, vrp/wcvrptw-kim, large-kw, as docs/benchmarks.md names them)
 set -eu
-sets=$1
+sets=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 
 measure() {
@@ -24,15 +24,18 @@ beside() { # what is measured next to Ripeur, one seed each: measure's words
     beside mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60
     beside carp "$sets/carp/egl" --budget 60
 } &
+lane=$!
 {
     measure mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60 --seeds 1,2,3
     measure carp "$sets/carp/val" "$sets/carp/gdb" --budget 10 --seeds 1,2,3
+    measure carp "$sets/carp/large-kw/F1_g-6.txt" "$sets/carp/large-kw/N1_g-6.txt" --budget 60 --seeds 1,2,3
     measure mcarp "$sets/carp/mcarp-mval" --budget 60 --seeds 1,2,3
     beside carp "$sets/carp/val" "$sets/carp/gdb" --budget 10
     beside mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60
     beside mcarp "$sets/carp/mcarp-lpr" "$sets/carp/mcarp-mval" --budget 60
 } &
-wait
+wait $!
+wait $lane  # what failed in either is told, and ends this
 
 # two cores each
 measure carp "$sets/carp/egl" --budget 300 --cores 2

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from statistics import mean
 
-from optimizer.bench.results import Log, Result
+from optimizer.bench.results import Log, Result, mean_line
 
 MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "results.csv"
 SETS = {  # by the first letters of an instance
@@ -98,16 +98,9 @@ def thousands(value: float, decimals: int) -> str:
 
 def summary(runs: Runs) -> Iterator[str]:
     for engine, title in ENGINES.items():
-        rows = [row for row in runs.get(engine, {}).values() if all(r.gap_percent is not None for r in row)]
-        if rows:
-            gaps = [[r.gap_percent or 0.0 for r in row] for row in rows]
-            newer = [[r.gap_to_claimed_percent or 0.0 for r in row] for row in rows]
+        if rows := [row for row in runs.get(engine, {}).values() if row[0].best_known is not None]:
             reached = sum(min(r.cost for r in row) <= (row[0].best_known or 0.0) + ROUNDED for row in rows)
-            best = f"best of the seeds {signed(mean(map(min, gaps)))} %, " if len(rows[0]) > 1 else ""
-            yield (
-                f"- {title}: mean gap {signed(mean(map(mean, gaps)))} %, {best}{reached} of {len(rows)} at or below"
-                + (f"; to the newer values {signed(mean(map(mean, newer)))} %" if newer != gaps else "")
-            )
+            yield f"- {title}, {mean_line([r for row in rows for r in row])}; at or below the best known: {reached}"
 
 
 def tables(results: Sequence[Result]) -> Iterator[str]:

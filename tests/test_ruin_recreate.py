@@ -21,10 +21,10 @@ from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Visit
 from optimizer.repair import tidy
 from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
+from optimizer.ruin_recreate.ground import EUR, FIXED, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
 from optimizer.ruin_recreate.kernel_cache import SOURCES, forget_stale
 from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
-from optimizer.ruin_recreate.packing import LEFT_OUT_TRIPS, TRIP_LINKS, packed
+from optimizer.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
 from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, load
@@ -410,25 +410,25 @@ def with_price_of_a_truck(problem: Problem, eur: float) -> Problem:
 @given(seed=st.integers(0, 50))
 @settings(max_examples=10, deadline=None)
 def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_nothing_else(seed: int) -> None:
-    problem = tight_town(seed)
+    problem = with_price_of_a_truck(tight_town(seed), 0.0)
     ground, searcher, ways = searched(problem, seed)
     assert not ground.shape.clock
     plan = solution_of(searcher, problem, ways)
     trips = sum(v.kind == "unload" for visits in plan.routes for v in visits)
-    dear = packed(ground, 2.0, leaving=False)
+    dear = packed(ground, 2.0, 4, trips=True, leaving=False)
     assert dear is not None
     fits = (ground.capacity.max(0) / ground.load.mean(0)).min()
     true_eur = load(ground, searcher.routes, searcher.work, searcher.top)
     packed_eur = load(dear, searcher.routes, searcher.work, searcher.top)
-    assert packed_eur - true_eur == pytest.approx(trips * 2.0 * TRIP_LINKS * fits)
+    assert packed_eur - true_eur == pytest.approx(trips * 2.0 * DEAR_LINKS * fits)
 
 
 def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_never_more_than_in_truth() -> None:
     ground, _ = ground_of(with_price_of_a_truck(tight_town(3), 0.0))
-    dear = packed(ground, 2.0, leaving=True)
+    dear = packed(ground, 2.0, 4, trips=True, leaving=True)
     assert dear is not None
     share = (ground.load / ground.capacity.max(0)).max(1)
-    trip_eur = 2.0 * TRIP_LINKS * (ground.capacity.max(0) / ground.load.mean(0)).min()
+    trip_eur = 2.0 * DEAR_LINKS * (ground.capacity.max(0) / ground.load.mean(0)).min()
     expected = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * trip_eur * share)
     assert dear.unserved_eur == pytest.approx(expected)
     assert (dear.unserved_eur >= ground.least_eur).all()
@@ -436,7 +436,7 @@ def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_neve
 
 def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its_trips_and_the_truck() -> None:
     ground, searcher, _ = searched(with_price_of_a_truck(tight_town(3), 5_000.0), 3)
-    dear = packed(ground, 2.0, leaving=True)
+    dear = packed(ground, 2.0, int((searcher.top.size > 0).sum()), trips=True, leaving=True)
     assert dear is not None
     load(dear, searcher.routes, searcher.work, searcher.top)
     for r in np.flatnonzero(searcher.routes.size):
@@ -449,9 +449,9 @@ def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its
 @settings(max_examples=10, deadline=None)
 def test_on_the_clock_too_a_dear_trip_costs_so_much_more_and_the_price_without_the_clock_stays_below(seed: int) -> None:
     problem = street_problem(40, 4, seed=seed, windows_share=0.5, mean_kg=400.0)
-    ground, searcher, ways = searched(problem, seed)
+    ground, searcher, ways = searched(with_price_of_a_truck(problem, 0.0), seed)
     assert ground.shape.clock
-    dear = packed(ground, 2.0, leaving=False)
+    dear = packed(ground, 2.0, 4, trips=True, leaving=False)
     assert dear is not None
     trips = sum(v.kind == "unload" for visits in solution_of(searcher, problem, ways).routes for v in visits)
     load(ground, searcher.routes, searcher.work, searcher.top)
@@ -469,13 +469,38 @@ def test_trips_are_not_made_dear_where_one_truck_takes_it_all() -> None:
     light = tight_town(3)
     shifts = tuple(replace(s, capacity=tuple(1e9 for _ in s.capacity)) for s in light.shifts)
     roomy, _ = ground_of(replace(light, shifts=shifts))
-    assert packed(roomy, 2.0, leaving=True) is None
+    free = roomy._replace(terms=np.where(np.arange(roomy.terms.shape[1]) == FIXED, 0.0, roomy.terms))
+    assert packed(free, 2.0, 4, trips=True, leaving=True) is None
+    dear = packed(roomy, 50.0, 4, trips=True, leaving=True)
+    assert dear is not None
+    assert dear._replace(terms=roomy.terms) == roomy
 
 
-def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stopped(
-    monkeypatch: pytest.MonkeyPatch,
+@given(seed=st.integers(0, 50), windows_share=st.sampled_from([0.0, 0.5]))
+@settings(max_examples=10, deadline=None)
+def test_where_trucks_are_dear_a_plan_costs_so_much_more_for_each_truck_with_a_price_below_that(
+    seed: int, windows_share: float
 ) -> None:
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.CYCLE_STEPS", 10)
+    problem = street_problem(40, 4, seed=seed, windows_share=windows_share, mean_kg=400.0)
+    prices = (0.0, 10.0, 30.0, 1_000.0)  # the first one is paid anyway
+    shifts = tuple(replace(s, fixed_eur=eur) for s, eur in zip(problem.shifts, prices, strict=True))
+    problem = replace(problem, shifts=shifts)
+    ground, searcher, _ = searched(problem, seed)
+    dear = packed(ground, 2.0, 3, trips=False, leaving=False)
+    assert dear is not None
+    load(ground, searcher.routes, searcher.work, searcher.top)
+    true_eur = searcher.routes.cost[:, EUR].copy()
+    load(dear, searcher.routes, searcher.work, searcher.top)
+    truck_eur = 2.0 * DEAR_LINKS * 40 / 3
+    more = np.array([0.0, truck_eur - 10.0, truck_eur - 30.0, 0.0]) * (searcher.top.size > 0)
+    assert searcher.routes.cost[:, EUR] - true_eur == pytest.approx(more)
+
+
+@pytest.mark.parametrize("cycle_steps", [10, 1_000_000])  # many cycles, the only one
+def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, cycle_steps: int
+) -> None:
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.CYCLE_STEPS", cycle_steps)
     monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 20)
     monkeypatch.setattr("optimizer.ruin_recreate.engine.TELL_S", 0.0)
     problem = tight_town(5)

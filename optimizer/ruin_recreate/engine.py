@@ -36,8 +36,8 @@ CYCLE_STEPS, MOST_CYCLES = 4_000, 12
 #: Temperatures at the start and at the end of a cycle, in parts of what a link costs on average; the last of several
 #: cycles begins at WARM, from the best plan of all.
 HOT, WARM, COLD = 0.4, 0.1, 0.004
-#: Up to this share of a cycle trips are dear (``packing``), where loads decide how many there are and there is time for
-#: more than one cycle: half a cycle alone is too short for a plan at true prices.
+#: Up to this share of a cycle trucks are dear (``packing``), and where loads decide how many there are, trips; these in
+#: none that is the only one: half a cycle alone is too short to find them at true prices.
 PACKED = 0.5
 REMEMBER = 0.4  # of a cycle: hot plans have no route worth it
 FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began from is forgotten by then
@@ -100,7 +100,7 @@ class Searcher:
     def remember_top(self) -> float:
         """The routes of the best plan of all are among those met, whatever was forgotten since; its price without that
         of unlike lengths, which routes do not have."""
-        now, s = self._now(), self.routes
+        now, s = self.now(), self.routes
         load(self.ground, s, self.work, self.top)
         remember_plan(self.ground, s, self.met)
         left = self.ground.unserved_eur[s.spot[:, ROUTE] < 0]
@@ -115,11 +115,12 @@ class Searcher:
 
     def price_by(self, ground: Ground) -> None:
         """Go on with the same plan at other prices; the best is looked for anew."""
-        self.ground, self.eur = ground, load(ground, self.routes, self.work, self._now())
+        self.ground, self.eur = ground, load(ground, self.routes, self.work, self.now())
         self.best.eur[0] = np.inf
 
-    def _now(self) -> Best:
-        return Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.zeros(1))
+    def now(self) -> Best:
+        """The plan as it stands, which may be worse than the best."""
+        return Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.array([self.eur]))
 
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
@@ -265,7 +266,10 @@ def _anneal(
     if polish or begin > 0:
         searcher.go_on_from(searcher.top)
     true = searcher.ground
-    dear = None if polish or cycles == 1 else packed(true, unit, leaving=cycle == 0)
+    dear = None
+    if not polish and begin < PACKED:
+        trucks = int((searcher.top.size > 0).sum())
+        dear = packed(true, unit, trucks, trips=cycles > 1, leaving=cycle == 0)
     if dear is not None:
         searcher.price_by(dear)
         searcher.best.eur[0] = -np.inf  # no plan is kept for what it costs there
@@ -288,8 +292,9 @@ def _anneal(
             best = np.inf if dear is not None else searcher.best.eur[0]
             if watch(float(min(best, searcher.top.eur[0]))):
                 pace.stop.set()
-    if dear is not None:
+    if dear is not None:  # stopped before plans were kept: what there is
         searcher.price_by(true)
+        _copy(searcher.now(), searcher.best)
     searcher.crown()
 
 

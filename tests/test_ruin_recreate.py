@@ -21,7 +21,7 @@ from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Visit
 from optimizer.repair import tidy
 from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.ruin_recreate.ground import EUR, FIXED, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
+from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
 from optimizer.ruin_recreate.kernel_cache import SOURCES, forget_stale
 from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
@@ -264,7 +264,7 @@ def test_a_start_that_today_s_loads_and_hours_do_not_allow_is_taken_over_as_far_
 
 
 def solution_of_routes(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> list[Any]:
-    now = Best(searcher.routes.seq.copy(), searcher.routes.via.copy(), searcher.routes.size.copy(), np.zeros(1))
+    now = searcher.now()
     searcher.top.seq[:], searcher.top.via[:], searcher.top.size[:] = now.seq, now.via, now.size
     return list(solution_of(searcher, problem, ways).routes)
 
@@ -468,9 +468,9 @@ def test_on_the_clock_too_a_dear_trip_costs_so_much_more_and_the_price_without_t
 def test_trips_are_not_made_dear_where_one_truck_takes_it_all() -> None:
     light = tight_town(3)
     shifts = tuple(replace(s, capacity=tuple(1e9 for _ in s.capacity)) for s in light.shifts)
-    roomy, _ = ground_of(replace(light, shifts=shifts))
-    free = roomy._replace(terms=np.where(np.arange(roomy.terms.shape[1]) == FIXED, 0.0, roomy.terms))
+    free, _ = ground_of(with_price_of_a_truck(replace(light, shifts=shifts), 0.0))
     assert packed(free, 2.0, 4, trips=True, leaving=True) is None
+    roomy, _ = ground_of(replace(light, shifts=shifts))
     dear = packed(roomy, 50.0, 4, trips=True, leaving=True)
     assert dear is not None
     assert dear._replace(terms=roomy.terms) == roomy
@@ -549,8 +549,7 @@ def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed
     ground, searcher, _ = searched(problem, seed)
     searcher.run(300, 5.0, 0.0)
     kept = searcher.eur
-    now = Best(searcher.routes.seq.copy(), searcher.routes.via.copy(), searcher.routes.size.copy(), np.zeros(1))
-    assert load(ground, searcher.routes, searcher.work, now) == pytest.approx(kept)
+    assert load(ground, searcher.routes, searcher.work, searcher.now()) == pytest.approx(kept)
     assert load(ground, searcher.routes, searcher.work, searcher.best) == pytest.approx(searcher.best.eur[0])
 
 
@@ -568,7 +567,7 @@ def test_in_long_routes_what_is_added_up_is_what_would_be_worked_out(windows_sha
         assert s.size.max() > 3 * SHORT
         complete(ground, s)
         kept = [array.copy() for array in (s.cells, s.cost)]
-        load(ground, s, searcher.work, Best(s.seq.copy(), s.via.copy(), s.size.copy(), np.zeros(1)))
+        load(ground, s, searcher.work, searcher.now())
         complete(ground, s)
         served = s.spot[:, ROUTE] >= 0
         assert s.cells[served] == pytest.approx(kept[0][served], abs=1e-6)

@@ -141,6 +141,9 @@ class Draft:
                     trip = []
             if trip:
                 left += self.append_trip(k, trip)
+            for node in self.nodes(k):
+                if node >= self.first_unload:  # it goes on elsewhere than home now
+                    self.choose_way(node)
         return left
 
     def append_trip(self, k: int, trip: Sequence[tuple[int, int]]) -> list[int]:

@@ -49,8 +49,9 @@ class ProblemTask:
     """Something to serve once, in exactly one of its modes, by one of ``shifts`` (indices), inside one of ``windows``.
 
     Service must *begin* inside a window and end inside it too; no windows means any time.
-    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it. ``told``: the
-    shift that crew and residents were told; by another one it costs ``moved_eur`` more.
+    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it, finite: what must
+    be served is dear. ``told``: the shift that crew and residents were told; by another one it costs ``moved_eur``
+    more.
     """
 
     id: str
@@ -154,8 +155,14 @@ class Problem:
                 raise ValueError(f"task {task.id}: load has {len(task.load)} numbers, must have {len(self.dimensions)}")
             if not task.modes:
                 raise ValueError(f"task {task.id}: modes is empty, must hold at least one")
+            _finite(f"task {task.id}", "load", *task.load)
+            _finite(f"task {task.id}", "unserved_eur, moved_eur", task.unserved_eur, task.moved_eur)
+        _finite("problem", "mean_speed_mps, eur_per_reversal, balance_eur_per_s",
+                self.mean_speed_mps, self.eur_per_reversal, self.balance_eur_per_s)  # fmt: skip
         pinned: set[int] = set()
         for shift in self.shifts:
+            _finite(f"shift {shift.id}", "fixed_eur, eur_per_s, overtime_eur_per_s, eur_per_m",
+                    shift.fixed_eur, shift.eur_per_s, shift.overtime_eur_per_s, shift.eur_per_m)  # fmt: skip
             own = [v.index for v in shift.pinned if v.kind == "task"]
             if pinned & {*own} or len({*own}) < len(own):
                 raise ValueError(f"shift {shift.id}: pinned has a task twice, or another shift's")
@@ -221,6 +228,11 @@ class Problem:
             date.fromisoformat(j["date"]), tuple(j["dimensions"]), tasks, sites, shifts,
             tuple(map(matrix, j["travel_ds"])), j["mean_speed_mps"], j["eur_per_reversal"], j["balance_eur_per_s"],
         )  # fmt: skip
+
+
+def _finite(where: str, names: str, *values: float) -> None:
+    if not all(0 <= value < np.inf for value in values):
+        raise ValueError(f"{where}: {names} = {', '.join(map(str, values))}, must be 0 or more, and finite")
 
 
 # --- what the search answers -------------------------------------------------------------------------------------

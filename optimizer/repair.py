@@ -31,19 +31,36 @@ def repair(problem: Problem, solution: Solution, terms: Terms | None = None, unt
 def insert_unserved(
     problem: Problem, solution: Solution, until: float | None = None, terms: Terms | None = None
 ) -> Solution:
-    """Put unserved tasks into the routes where ``schedule`` finds the result feasible. Feasible in, feasible out."""
+    """Put unserved tasks into routes where that costs less than to leave them and ``schedule`` finds the result
+    feasible. Feasible in, feasible out; a route into which nothing is put stays as it is."""
     if not solution.unserved or not problem.shifts:
         return solution
     draft = Draft(terms or Terms(problem))
     draft.load(solution)
-    if any(schedule(problem, k, draft.visits(k)).broken for k in range(len(problem.shifts))):
-        return solution  # its unloadings cannot be made anew (a site's hours): leave it as it is
-    tasks = sorted((t for t, _ in solution.unserved), key=lambda t: -problem.tasks[t].unserved_eur)
-    for task in tasks:
+    shut = {k for k, visits in enumerate(solution.routes) if not _is_carried(draft, k, visits)}
+    changed: set[int] = set()
+    for task in sorted((t for t, _ in solution.unserved), key=lambda t: -problem.tasks[t].unserved_eur):
         if until is not None and time.monotonic() > until:
             break
-        _insert_exactly(draft, task)
-    return of_draft(draft)
+        k = _insert_exactly(draft, task, shut)
+        if k is not None:
+            changed.add(k)
+    routes = [_tidied(problem, k, draft.visits(k)) if k in changed else row for k, row in enumerate(solution.routes)]
+    return solution_of(problem, routes)
+
+
+def _is_carried(draft: Draft, k: int, visits: Sequence[Visit]) -> bool:
+    """Whether the draft's unloadings, made anew, do for a route too (a site may have closed by then)."""
+    own = draft.visits(k)
+    tasks = [(v.index, v.mode) for v in visits if v.kind == "task"]
+    return [(v.index, v.mode) for v in own if v.kind == "task"] == tasks and not schedule(
+        draft.terms.problem, k, own
+    ).broken
+
+
+def _tidied(problem: Problem, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    less = tidy(problem, visits, len(problem.shifts[k].pinned))
+    return visits if schedule(problem, k, less).broken else less
 
 
 def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
@@ -132,24 +149,28 @@ def tidy(problem: Problem, visits: Sequence[Visit], pinned: int = 0) -> tuple[Vi
     return tuple(kept) if any(v.kind == "task" for v in kept) else ()
 
 
-def _insert_exactly(draft: Draft, task: int, tries: int = 4) -> bool:
-    """Put a task where the clock, rests included, allows it: the cheapest place of the ``tries`` cheapest routes."""
+def _insert_exactly(draft: Draft, task: int, shut: set[int], tries: int = 4) -> int | None:
+    """Put a task where the clock, rests included, allows it: the cheapest place of the ``tries`` cheapest routes that
+    are not ``shut``. The route; None where there is none that costs less than to leave the task."""
     problem = draft.terms.problem
+    own = problem.tasks[task]
     eur, after, mode = draft.offers(task)
     offers: dict[int, Offer] = {}
     for i in np.argsort(eur, kind="stable"):
         k = int(draft.route[after[i]])
-        if k not in offers:
+        if k not in offers and k not in shut:
             offers[k] = Offer(float(eur[i]), int(after[i]), int(mode[i]))
             if len(offers) == tries:
                 break
     for offer in [*offers.values(), *draft.new_trips(task, tries)]:
         k = int(draft.route[offer.after])
+        if k in shut or offer.eur + (own.moved_eur if own.told not in (None, k) else 0.0) >= own.unserved_eur:
+            continue
         draft.put_offer(task, offer)
         if not schedule(problem, k, draft.visits(k)).broken:
-            return True
+            return k
         draft.take(task)
-    return False
+    return None
 
 
 # --- what is left, and why ---------------------------------------------------------------------------------------

@@ -70,16 +70,18 @@ def solve(
     elsewhere. Only ``ripeur`` keeps pinned visits. ``stop`` returning True, or Ctrl-C, ends the search with the best
     plan so far. Every route of the answer is feasible by ``optimizer.schedule``. What a machine compiles the first time
     is not counted as budget. ValueError: an unknown engine, a negative budget, fewer cores than one, another engine
-    than ``ripeur`` where visits are pinned.
+    than ``ripeur`` where visits are pinned, a start that is not of this problem (what it leaves is not asked for).
     """
     if engine not in ENGINES:
         raise ValueError(f"engine = {engine!r}, must be one of {', '.join(ENGINES)}")
-    if not budget_s >= 0:
-        raise ValueError(f"budget_s = {budget_s!r}, must be 0 or more")
+    if not 0 <= budget_s < inf:
+        raise ValueError(f"budget_s = {budget_s!r}, must be 0 or more, and finite")
     if engine != "ripeur" and any(shift.pinned for shift in problem.shifts):
         raise ValueError(f"engine = {engine!r}, must be 'ripeur' where visits are pinned")
     if cores < 1 or (iterations is not None and iterations < 0):
         raise ValueError(f"cores = {cores}, iterations = {iterations}, must be at least 1 and 0")
+    if start is not None:
+        _check(problem, start)
     effort = Effort(time.monotonic() + budget_s, seed, cores, iterations)
     with _interrupted() as interrupted:
 
@@ -98,6 +100,20 @@ def solve(
         best = ENGINES[engine](problem, start, effort, watch)
         watch("done")(cost_eur(problem, best))
         return best
+
+
+def _check(problem: Problem, start: Solution) -> None:
+    if len(start.routes) != len(problem.shifts):
+        raise ValueError(f"start: {len(start.routes)} routes, must be {len(problem.shifts)}, one per shift")
+    known = {"task": [len(task.modes) for task in problem.tasks], "unload": [1] * len(problem.sites)}
+    served: set[int] = set()
+    for shift, visits in zip(problem.shifts, start.routes, strict=True):
+        for visit in visits:
+            if not 0 <= visit.index < len(known[visit.kind]) or not 0 <= visit.mode < known[visit.kind][visit.index]:
+                raise ValueError(f"start: shift {shift.id}: {visit}, must be a task or a site of the problem")
+            if visit.kind == "task" and visit.index in served:
+                raise ValueError(f"start: shift {shift.id}: task {problem.tasks[visit.index].id} is served twice")
+            served |= {visit.index} if visit.kind == "task" else set()
 
 
 def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
@@ -136,7 +152,7 @@ def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Call
     from optimizer.bench.pyvrp_engine import improve_by_pyvrp  # an extra of its own, to compare with
 
     _, first, going_on = _first(problem, start, effort, watch)
-    return improve_by_pyvrp(problem, first, effort.until, effort.seed) if going_on else first
+    return improve_by_pyvrp(problem, first, effort.until, effort.seed, watch("improve")) if going_on else first
 
 
 def _first(

@@ -104,7 +104,7 @@ class Terms:
         for t, task in enumerate(tasks):
             self.allowed[t, [s for s in task.shifts if 0 <= s < k]] = True
         # every dimension that a task loads must have a site that takes it
-        takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, self.dims).any(0)
+        takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(len(problem.sites), self.dims).any(0)
         self.allowed[(self.load > 0) @ ~takes] = False
         self.allowed &= (self.load[:, None, :] <= self.capacity[None] + EPS).all(2)
         self._reach()
@@ -117,7 +117,7 @@ class Terms:
         groups: dict[tuple[int, tuple[bool, ...], tuple[int, ...]], int] = {}
         self.ways: list[list[Way]] = []
         group = []
-        takes = np.array([s.takes for s in sites], dtype=bool).reshape(-1, self.dims)
+        takes = np.array([s.takes for s in sites], dtype=bool).reshape(len(sites), self.dims)
         somewhere: Flags = np.logical_or.reduce(takes, axis=0)
         for k, shift in enumerate(self.problem.shifts):
             served = [t for t, task in enumerate(self.problem.tasks) if k in task.shifts]

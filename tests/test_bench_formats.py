@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from optimizer.bench import abdulkader, belenguer, carplib, kim, results
 from optimizer.bench.commands import add_to, instance_files
 from optimizer.bench.network import Link, deadheads_ds
-from optimizer.bench.solution_file import read, written
+from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
 from optimizer.cost import cost_eur
 from optimizer.problem import UNREACHABLE, Solution, Visit
-from optimizer.search import ENGINES, solve
+from optimizer.search import solve
 from tests.bench import tables
+from tests.solution_reading import read
 
 BENCH = Path(results.__file__).parent
 SAMPLES = {
@@ -221,8 +222,6 @@ def test_a_vehicle_has_its_yards_and_stops_of_the_day(tmp_path: Path, shared: Pa
 
 
 def test_one_of_kims_days_is_planned_and_verified(shared: Path) -> None:
-    if "ripeur" not in ENGINES:
-        pytest.skip("no engine plans a lunch")
     instance = kim.read(shared / "benchmarks" / "vrp" / "wcvrptw-kim" / "102_stop.txt")
     verified, text = instance.verified(solve(instance.problem, None, 2.0, 1, engine="ripeur"))
     assert verified.vehicles <= 4
@@ -278,11 +277,37 @@ def test_deadheads_are_shortest_ways_in_any_network(
             TRIANGLE.replace("coste 3", "preis 3"),
             "bad.txt: line 8: .* must be a street with a cost, in a list",
         ),
-        (carplib, TRIANGLE.replace("DEPOSITO :   1", "DEPOSITO : 9"), "node = 9, must be the end of a link"),
+        (carplib, TRIANGLE.replace("coste 3", "coste drei"), "bad.txt: line 8: cost = 'drei', must be a number of 0"),
+        (carplib, TRIANGLE.replace("coste 3", "coste nan"), "bad.txt: line 8: cost = 'nan', must be a number of 0"),
+        (carplib, TRIANGLE.replace("4 demanda 2", "4 demanda -2"), "bad.txt: line 9: demand = '-2', must be a number"),
+        (
+            carplib,
+            TRIANGLE.replace("4 demanda 2", "4"),
+            "bad.txt: line 9: demand = None, must be a number of 0 or more",
+        ),
+        (
+            carplib,
+            TRIANGLE.replace("CAPACIDAD : 4", "CAPACIDAD : 0"),
+            "bad.txt: CAPACITY = '0', must be a number above 0",
+        ),
+        (carplib, TRIANGLE.replace("ARISTAS_REQ : 3", "ARISTAS_REQ : 4"), "bad.txt: EDGES_REQ = 4, but 3 in the file"),
+        (carplib, TRIANGLE.replace("DEPOSITO :   1", "DEPOSITO : 9"), "bad.txt: node = 9, must be the end of a link"),
+        (belenguer, BESIDE.replace("serv_cost 5", "serv_cost x"), "bad.txt: line 9: serv_cost = 'x', must be a number"),
+        (
+            belenguer,
+            BESIDE.replace("MAX_TRIP : 100", "MAX_TRIP : 0"),
+            "bad.txt: MAX_TRIP = '0', must be a number above 0",
+        ),
+        (belenguer, "REQ_ARCS : 4\n" + BESIDE, "bad.txt: REQ_ARCS = 4, but 2 in the file"),
         (belenguer, BESIDE.replace("MAX_TRIP : 100", ""), "bad.txt: MAX_TRIP = None, must be a number"),
         (belenguer, BESIDE.replace("demand 4", ""), "bad.txt: line 9: .* must give costs, and a demand"),
-        (kim, "200\n", "bad.txt: lines 1 to 5 must begin with a number"),
+        (kim, "200\n", "bad.txt: yards of the day = '', must be a number above 0"),
+        (kim, "280\n400\n500\n3600\n0\n", "bad.txt: mph = '0', must be a number above 0"),
+        (kim, "280\n400\n500\n3600\n40\nhead\n0 nan 0 0400 1500 0 1 0\n", "bad.txt: line 7: .*, must be id, x, y"),
         (abdulkader, "0 1 2 3\n", "bad.txt: line 1: .*, must be number, x, y and two demands"),
+        (abdulkader, "0 1 2 0 9 1 9 0\n1 2 3 4 5", "bad.txt: line 1: capacity 1 = '0', must be a number above 0"),
+        (abdulkader, "0 1 2 9 9 2 9 0\n1 2 3 4 5", "bad.txt: customers = 2, but 1 in the file"),
+        (abdulkader, "0 1 2 9 9 1 9 0\n1 nan 3 4 5", "bad.txt: line 2: .*, must be number, x, y and two demands"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name_and_line(tmp_path: Path, reader: object, text: str, said: str) -> None:
@@ -292,8 +317,11 @@ def test_a_broken_file_is_refused_with_its_name_and_line(tmp_path: Path, reader:
 
 def test_the_judges_share_nothing_with_readers_problem_or_search() -> None:
     for path in BENCH.glob("verify*.py"):
-        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        used = {node.module or "" for node in tree if isinstance(node, ast.ImportFrom)}
+        tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        used = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+        froms = [node for node in tree if isinstance(node, ast.ImportFrom)]
+        assert not any(node.level for node in froms), "no relative imports: they would not be seen here"
+        used |= {node.module or "" for node in froms}
         assert all(name.startswith("optimizer.bench.verify") for name in used if name.startswith("optimizer"))
 
 
@@ -373,6 +401,15 @@ def test_a_bad_file_does_not_cost_the_table(
     said = capsys.readouterr()
     assert "bad.dat: ValueError: bad.dat: DEPOT = None" in said.err
     assert "1 instances: mean gap" in said.out
+
+
+def test_a_path_mistyped_is_told_before_anything_is_measured(
+    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = shared / "benchmarks" / "carp" / "gdb" / "gdb4.dat"
+    with pytest.raises(ValueError, match=r"typo\.dat: no such file or folder"):
+        bench("carp", str(good), str(tmp_path / "typo.dat"), "--budget", "0", "--engine", "plain")
+    assert "gdb4" not in capsys.readouterr().out
 
 
 def test_a_folder_is_its_instances_in_their_order(shared: Path) -> None:

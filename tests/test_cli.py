@@ -22,6 +22,7 @@ from dashboards.catalogue import TEXTS
 from optimizer import search
 from optimizer.area import Area
 from optimizer.area_template import LABELS
+from optimizer.bench import commands
 from optimizer.notes import Note
 from optimizer.summary import note_text
 
@@ -570,7 +571,7 @@ def test_an_import_speaks_the_areas_language_and_clears_what_is_mended(
 
 
 def test_the_engines_offered_are_those_that_exist_and_the_help_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(ripeur.ENGINES) == set(search.ENGINES)
+    assert set(ripeur.ENGINES) == set(search.ENGINES) == set(commands.ENGINES)
     _, out, _ = answer(capsys, "plan", "--help")
     assert all(name in out for name in search.ENGINES)
     code = "import sys, ripeur\ntry: ripeur.main(['plan', '--help'])\nfinally: print('ortools' in sys.modules)"

@@ -280,6 +280,67 @@ def test_a_shift_that_is_too_late_already_drives_what_is_pinned_and_the_others_a
     assert sum(v.kind == "task" for i, visits in enumerate(again.routes) if i != k for v in visits) > 20
 
 
+def test_a_pinned_street_that_is_closed_today_costs_only_its_own_shift() -> None:
+    problem = street_problem(40, 3, seed=5, windows_share=0.0)
+    plan = solve(problem, None, 60.0, 1, iterations=1_000)
+    k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 6)
+    closed = problem.travel_ds[0].copy()
+    street = [m.place for m in problem.tasks[plan.routes[k][0].index].modes]
+    assert not {problem.shifts[k].depot, *(site.place for site in problem.sites)} & {*street}
+    closed[:, street] = UNREACHABLE
+    shifts = list(problem.shifts)
+    shifts[k] = replace(shifts[k], pinned=plan.routes[k][:2])
+    today = replace(problem, shifts=tuple(shifts), travel_ds=(closed,))
+    again = solve(today, plan, 60.0, 1, iterations=1_000)
+    assert again.routes[k] == shifts[k].pinned, "what is pinned is driven all the same"
+    others = [v for i, visits in enumerate(again.routes) if i != k for v in visits if v.kind == "task"]
+    assert len(others) == len({v.index for v in others}) > 20
+    assert not any(schedule(today, i, visits).broken for i, visits in enumerate(again.routes) if i != k and visits)
+
+
+def test_shifts_that_may_unload_at_different_sites_are_not_alike() -> None:
+    problem = street_problem(10, 4, seed=3)
+    twins = tuple(replace(problem.shifts[1], id=f"V{k}") for k in range(4))
+    problem = replace(problem, shifts=twins, tasks=tuple(replace(t, shifts=frozenset(range(4))) for t in problem.tasks))
+    assert ground_of(problem)[0].alike.tolist() == [0, 0, 0, 0]
+    plant, yard = problem.sites
+    some = replace(problem, sites=(plant, replace(yard, shifts=frozenset({1, 2}))))
+    assert ground_of(some)[0].alike.tolist() == [0, 1, 1, 0]
+
+
+def test_a_shift_that_no_row_of_sites_empties_loads_nothing() -> None:
+    problem = street_problem(20, 2, seed=3, windows_share=0.0)
+    fluxes = 4  # each goes to a site of its own, and a way has three at most
+    one = [tuple(float(d == i % fluxes) for d in range(fluxes)) for i in range(len(problem.tasks))]
+    tasks = [replace(t, load=load) for t, load in zip(problem.tasks, one, strict=True)]
+    light = [replace(t, load=(0.0,) * fluxes) for t in tasks[:5]]
+    sites = [
+        replace(problem.sites[0], id=f"S{d}", windows=(), takes=tuple(d == e for e in range(fluxes)))
+        for d in range(fluxes)
+    ]
+    problem = replace(
+        problem,
+        dimensions=tuple("abcd"),
+        tasks=tuple(light + tasks[5:]),
+        sites=tuple(sites),
+        shifts=tuple(replace(s, capacity=(99.0,) * fluxes) for s in problem.shifts),
+    )
+    plan = solve(problem, None, 60.0, 1, iterations=200)
+    served = {v.index for visits in plan.routes for v in visits if v.kind == "task"}
+    assert served <= set(range(5))
+    assert served
+    assert not any(schedule(problem, k, visits).broken for k, visits in enumerate(plan.routes) if visits)
+
+
+def test_what_a_watcher_fails_with_ends_all_searches() -> None:
+    def fail(phase: str, best_eur: float | None, left_s: float) -> None:
+        if phase == "improve":
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):  # the other core would search on for an hour
+        solve(street_problem(60, 3, seed=2), None, 3_600.0, 1, fail, cores=2)
+
+
 def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
     problem = street_problem(30, 2, seed=3, windows_share=0.0)
     paper = [  # a street of paper, a street of glass, each to its own plant
@@ -439,10 +500,11 @@ def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its
     dear = packed(ground, 2.0, int((searcher.top.size > 0).sum()), trips=True, leaving=True)
     assert dear is not None
     load(dear, searcher.routes, searcher.work, searcher.top)
-    for r in np.flatnonzero(searcher.routes.size):
+    full = np.flatnonzero(searcher.routes.cost[:, SEC] > 0.5 * ground.terms[:, LIMIT])
+    assert len(full) > 0
+    for r in full:
         tasks = searcher.routes.seq[r, : searcher.routes.size[r]]
-        if searcher.routes.cost[r, SEC] > 0.5 * ground.terms[r, LIMIT]:
-            assert dear.unserved_eur[tasks].sum() > searcher.routes.cost[r, EUR]
+        assert dear.unserved_eur[tasks].sum() > searcher.routes.cost[r, EUR]
 
 
 @given(seed=st.integers(0, 50))

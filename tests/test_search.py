@@ -19,7 +19,7 @@ from optimizer.construct import construct
 from optimizer.cost import cost_eur
 from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.recreate import improve
-from optimizer.repair import insert_unserved, repair
+from optimizer.repair import insert_unserved, repair, solution_of, tidy
 from optimizer.routing import improve_by_routing
 from optimizer.ruin_recreate.ground import Ground
 from optimizer.schedule import schedule
@@ -94,22 +94,110 @@ def test_repair_makes_any_row_of_visits_feasible(seed: int, random: object) -> N
     judge(day, repair(day, Solution(tuple(map(tuple, rows)), ())))
 
 
+def without(day: Problem, plan: Solution, taken: int) -> Solution:
+    return solution_of(day, [tidy(day, [v for v in r if v.kind == "unload" or v.index != taken]) for r in plan.routes])
+
+
 @given(SEEDS)
 @settings(max_examples=30, deadline=None)
-def test_tasks_taken_out_of_a_plan_can_be_put_back(seed: int) -> None:
+def test_what_is_put_into_a_plan_makes_it_cheaper_and_nothing_dearer(seed: int) -> None:
     day = small_problem(seed)
     plan = construct(day, seed)
-    if not any(plan.routes):
-        return
-    k = next(k for k, visits in enumerate(plan.routes) if visits)
-    taken = next(v.index for v in plan.routes[k] if v.kind == "task")
-    rest = repair(
-        day, Solution(tuple(tuple(v for v in r if v.kind == "unload" or v.index != taken) for r in plan.routes), ())
-    )
-    judge(day, rest)
+    for taken in [v.index for visits in plan.routes for v in visits if v.kind == "task"][:1]:
+        rest = without(day, plan, taken)
+        again = insert_unserved(day, rest)
+        judge(day, again)
+        assert len(again.unserved) <= len(rest.unserved)
+        if len(again.unserved) == len(rest.unserved):
+            assert again.routes == rest.routes
+
+
+def test_a_task_taken_out_is_put_back_and_the_routes_of_others_stay_as_they_are() -> None:
+    day = street_problem(80, 5, seed=3, windows_share=0.0, mean_kg=400.0)  # each truck unloads several times
+    plan = construct(day, 1)
+    taken = next(v.index for v in max(plan.routes, key=len) if v.kind == "task")
+    rest = without(day, plan, taken)
     again = insert_unserved(day, rest)
     judge(day, again)
-    assert len(again.unserved) <= len(rest.unserved)
+    assert (taken, "SHIFT_TIME") in rest.unserved
+    assert taken not in {t for t, _ in again.unserved}
+    changed = [i for i, (a, b) in enumerate(zip(rest.routes, again.routes, strict=True)) if a != b]
+    assert len(changed) == 1
+    assert cost_eur(day, again) < cost_eur(day, rest)
+    cheap = tuple(replace(t, unserved_eur=0.5) if i == taken else t for i, t in enumerate(day.tasks))
+    assert insert_unserved(replace(day, tasks=cheap), rest) == rest, "it costs less to leave it"
+
+
+def test_what_a_start_leaves_is_not_asked_for_it_is_served_or_left_with_a_reason() -> None:
+    day = street_problem(60, 3, seed=2)
+    judge(day, solve(day, Solution(((), (), ()), ()), 0.0, 1))
+    plan = solve(day, None, 60.0, 1, iterations=500)
+    taken = next(v.index for visits in plan.routes for v in visits)
+    silent = Solution(without(day, plan, taken).routes, ())
+    for engine in ENGINES:
+        judge(day, solve(day, silent, 0.0, 1, engine=engine))
+
+
+def test_a_start_that_is_not_of_this_problem_is_refused() -> None:
+    day = street_problem(20, 2)
+    visit = Visit("task", 3)
+    for routes, says in (
+        (((),), "start: 1 routes, must be 2"),
+        (((visit,), (visit,)), "start: shift T2: task s3 is served twice"),
+        (((Visit("task", 20),), ()), "start: shift T1: Visit.* must be a task or a site of the problem"),
+        (((), (visit, Visit("unload", 2))), "start: shift T2: Visit.* must be a task or a site of the problem"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            solve(day, Solution(routes, ()), 1.0, 1)
+
+
+def test_prices_and_loads_are_numbers_that_can_be_added_up() -> None:
+    day = street_problem(3, 1)
+    for bad in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(ValueError, match=r"task s\d+: unserved_eur, moved_eur = "):
+            replace(day, tasks=(replace(day.tasks[0], unserved_eur=bad), *day.tasks[1:]))
+        with pytest.raises(ValueError, match=r"task s\d+: load = "):
+            replace(day, tasks=(replace(day.tasks[0], load=(bad, 0.0)), *day.tasks[1:]))
+        with pytest.raises(ValueError, match="shift T1: fixed_eur, "):
+            replace(day, shifts=(replace(day.shifts[0], fixed_eur=bad),))
+        with pytest.raises(ValueError, match="problem: mean_speed_mps, "):
+            replace(day, balance_eur_per_s=bad)
+
+
+@pytest.mark.parametrize("engine", ["ripeur", "plain"])
+def test_a_truck_drives_out_for_what_no_street_alone_pays_for(engine: str) -> None:
+    day = street_problem(60, 2, seed=3, windows_share=0.0)
+    day = replace(
+        day,
+        tasks=tuple(replace(t, unserved_eur=120.0, shifts=frozenset({0, 1})) for t in day.tasks),
+        shifts=tuple(replace(s, fixed_eur=900.0, capacity=(9_000.0, 99.0)) for s in day.shifts),
+    )
+    plan = solve(day, None, 0.0, 1, engine=engine)
+    judge(day, plan)
+    assert sum(map(bool, plan.routes)) >= 1
+    assert cost_eur(day, plan) < sum(t.unserved_eur for t in day.tasks)
+
+
+def test_where_driving_costs_nothing_everything_is_served_all_the_same() -> None:
+    day = street_problem(60, 3, seed=3, windows_share=0.0)
+    free = replace(day, shifts=tuple(replace(s, eur_per_s=0.0, eur_per_m=0.0) for s in day.shifts))
+    plan = solve(free, None, 60.0, 1, iterations=500)
+    judge(free, plan)
+    assert len(plan.unserved) <= len(solve(day, None, 60.0, 1, iterations=500).unserved)
+
+
+def test_tasks_without_any_load_are_a_problem_too() -> None:
+    day = street_problem(30, 2, seed=3)
+    empty = replace(
+        day,
+        dimensions=(),
+        tasks=tuple(replace(t, load=()) for t in day.tasks),
+        sites=tuple(replace(s, takes=()) for s in day.sites),
+        shifts=tuple(replace(s, capacity=()) for s in day.shifts),
+    )
+    plan = solve(empty, None, 60.0, 1, iterations=200)
+    assert not any(v.kind == "unload" for visits in plan.routes for v in visits)
+    assert reasons(plan) <= {"UNREACHABLE"}
 
 
 @given(SEEDS)
@@ -255,8 +343,9 @@ def test_an_unknown_engine_or_a_negative_budget_is_refused() -> None:
     day = street_problem(10, 1)
     with pytest.raises(ValueError, match="engine = 'vroom', must be one of ripeur"):
         solve(day, None, 1.0, 1, engine="vroom")
-    with pytest.raises(ValueError, match="budget_s = -1"):
-        solve(day, None, -1, 1)
+    for budget_s in (-1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"budget_s = {budget_s}, must be 0 or more"):
+            solve(day, None, budget_s, 1)
 
 
 def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,13 @@ customer: number, x, y, demands. A unit of length is 100 s, so that travel is ex
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 
 import numpy as np
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import DAY
+from optimizer.bench.network import DAY, counted, number
 from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask
@@ -30,6 +30,9 @@ def read(path: Path) -> Instance:
             f"{path.name}: line 1: must give depot, x, y, two capacities, customers, route time, service time"
         )
     head, customers = rows[0], rows[1:]
+    for name, value in (("capacity 1", head[3]), ("capacity 2", head[4]), ("route time", head[6])):
+        number(f"{path.name}: line 1", name, f"{value:g}", above=0)
+    counted(path, {"customers": f"{head[5]:g}"}, "customers", len(customers))
     capacity, limit, serve = (head[3], head[4]), head[6], head[7]
     least = float(max(ceil(sum(row[3 + d] for row in customers) / capacity[d] - 1e-6) for d in (0, 1)))
     if limit < NO_LIMIT:
@@ -51,14 +54,14 @@ def read(path: Path) -> Instance:
         (travel_ds,), 1.0, 0.0, 0.0,
     )  # fmt: skip
     tokens = Tokens.of(tuple((task.id,) for task in problem.tasks))
-    return Instance(path.stem, "mcvrp", path, problem, tokens, f"{count} vehicles offered")
+    return Instance(path.stem, "mcvrp", path, problem, tokens)
 
 
-def _numbers(path: Path, number: int, line: str) -> list[float]:
+def _numbers(path: Path, i: int, line: str) -> list[float]:
     try:
         row = [float(word) for word in line.split()]
     except ValueError:
         row = []
-    if len(row) < 5:
-        raise ValueError(f"{path.name}: line {number}: {line.strip()!r}, must be number, x, y and two demands")
+    if len(row) < 5 or not all(map(isfinite, row)) or min(row[3:]) < 0:
+        raise ValueError(f"{path.name}: line {i}: {line.strip()!r}, must be number, x, y and two demands of 0 or more")
     return row

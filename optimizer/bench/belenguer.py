@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import Link, Streets, header, instance_of
+from optimizer.bench.network import Link, Streets, counted, header, instance_of, number
 
 _LINK = re.compile(r"\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)(.*)")
 LISTS = ("LIST_REQ_EDGES", "LIST_REQ_ARCS", "LIST_NOREQ_EDGES", "LIST_NOREQ_ARCS")
@@ -21,35 +21,36 @@ def read(path: Path) -> Instance:
     """ValueError: the file, the line and what is missing or not a number."""
     headers: dict[str, str] = {}
     links: list[Link] = []
+    found = dict.fromkeys(LISTS, 0)
     section = ""
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
+    for i, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
         link = _LINK.match(line)
         if link:
             if section not in LISTS:
-                raise ValueError(
-                    f"{path.name}: line {number}: {line.strip()!r}, must stand in one of {', '.join(LISTS)}"
-                )
-            links.append(_link(path, number, section, link))
+                raise ValueError(f"{path.name}: line {i}: {line.strip()!r}, must stand in one of {', '.join(LISTS)}")
+            found[section] += 1
+            links.append(_link(f"{path.name}: line {i}", section, link))
         elif ":" in line:
             key, _, value = line.partition(":")
             section = key.strip() if key.startswith("LIST_") else section
             headers[key.strip()] = value.strip()
-    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY")
+    for name, count in found.items():
+        counted(path, headers, name.removeprefix("LIST_"), count, off=1)
+    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)
     vehicles, unload = header(path, headers, "VEHICLES", 0), header(path, headers, "DUMPING_COST", 0)
     sites = tuple(map(int, re.findall(r"\d+", headers.get("DUMPING_SITES", ""))))
-    trip_s = header(path, headers, "MAX_TRIP") if sites else None
+    trip_s = header(path, headers, "MAX_TRIP", above=0) if sites else None
     streets = Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles), unload, sites, trip_s)
     return instance_of(streets, "mcarptif" if sites else "mcarp", path)
 
 
-def _link(path: Path, number: int, section: str, link: re.Match[str]) -> Link:
+def _link(where: str, section: str, link: re.Match[str]) -> Link:
     words = link[3].split()
     value = dict(zip(words[::2], words[1::2], strict=False))
     cross = value.get("trav_cost", value.get("cost"))
     both_ways, required = section.endswith("EDGES"), "NOREQ" not in section
     if cross is None or (required and not {"serv_cost", "demand"} <= value.keys()):
-        raise ValueError(
-            f"{path.name}: line {number}: {link[0].strip()!r}, must give costs, and a demand where required"
-        )
-    serve = float(value["serv_cost"]) if required else None
-    return Link(int(link[1]), int(link[2]), float(cross), both_ways, serve, float(value.get("demand", 0)))
+        raise ValueError(f"{where}: {link[0].strip()!r}, must give costs, and a demand where required")
+    serve = number(where, "serv_cost", value["serv_cost"]) if required else None
+    demand = number(where, "demand", value["demand"]) if required else 0.0
+    return Link(int(link[1]), int(link[2]), number(where, "trav_cost", cross), both_ways, serve, demand)

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import Link, Streets, header, instance_of
+from optimizer.bench.network import Link, Streets, counted, header, instance_of, number
 
 ENGLISH = {
-    "NOMBRE": "NAME", "ARISTAS_REQ": "EDGES_REQ", "VEHICULOS": "VEHICLES", "CAPACIDAD": "CAPACITY",
+    "ARISTAS_REQ": "EDGES_REQ", "ARISTAS_NOREQ": "EDGES_NOREQ", "VEHICULOS": "VEHICLES", "CAPACIDAD": "CAPACITY",
     "DEPOSITO": "DEPOT", "LISTA_ARISTAS_REQ": "EDGE_REQ_LIST", "LISTA_ARISTAS_NOREQ": "EDGE_NOREQ_LIST",
     "coste": "cost", "demanda": "demand",
 }  # fmt: skip
@@ -24,23 +24,25 @@ def read(path: Path) -> Instance:
     headers: dict[str, str] = {}
     links: list[Link] = []
     section = ""
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
+    for i, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
         link = _LINK.match(line)
         if link:
             words = link[3].split()
             costs = {ENGLISH.get(word, word): value for word, value in zip(words[::2], words[1::2], strict=False)}
+            where, required = f"{path.name}: line {i}", section == "EDGE_REQ_LIST"
             if "cost" not in costs or section not in ("EDGE_REQ_LIST", "EDGE_NOREQ_LIST"):
-                raise ValueError(
-                    f"{path.name}: line {number}: {line.strip()!r}, must be a street with a cost, in a list"
-                )
-            cost = float(costs["cost"])
-            serve = cost if section == "EDGE_REQ_LIST" else None
-            links.append(Link(int(link[1]), int(link[2]), cost, True, serve, float(costs.get("demand", 0))))
+                raise ValueError(f"{where}: {line.strip()!r}, must be a street with a cost, in a list")
+            cost = number(where, "cost", costs["cost"])
+            demand = number(where, "demand", costs.get("demand")) if required else 0.0
+            links.append(Link(int(link[1]), int(link[2]), cost, True, cost if required else None, demand))
         elif ":" in line:
             key, _, value = line.partition(":")
             key = ENGLISH.get(key.strip(), key.strip())
             section = key if key.endswith("_LIST") else section
             headers[key] = value.strip()
-    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY")
+    served = sum(link.serve is not None for link in links)
+    counted(path, headers, "EDGES_REQ", served)
+    counted(path, headers, "EDGES_NOREQ", len(links) - served)
+    depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)
     vehicles = header(path, headers, "VEHICLES", 0)
     return instance_of(Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles)), "carp", path)

@@ -61,6 +61,7 @@ def _bench(args: argparse.Namespace) -> int:
 def _rows(args: argparse.Namespace) -> int:
     from optimizer.bench import results, table
 
+    files = list(instance_files(args.files))  # a path mistyped is told before anything is measured
     seeds = args.seeds[:1] if args.engine in ("ortools", "ortools-alone", "pyvrp") else args.seeds
     cores = args.cores if args.engine == "ripeur" else 1
     run = table.Run(args.format, args.engine, args.budget, cores, args.iterations, seeds, args.solutions)
@@ -68,7 +69,7 @@ def _rows(args: argparse.Namespace) -> int:
     print(results.HEADING)
     done: list[results.Result] = []
     bad = 0
-    for path in instance_files(args.files):
+    for path in files:
         try:
             for result, is_new in table.solved(path, run, log):
                 print(result.line() + ("" if is_new else "  (there already)"), flush=True)

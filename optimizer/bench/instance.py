@@ -12,17 +12,13 @@ from optimizer.problem import Problem, Solution
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """``kind``: the format (``carp``, ``mcarp``, ``mcarptif``, ``wcvrptw``, ``mcvrp``); ``source``: the file.
-
-    ``notes``: what of the file was taken how, for people.
-    """
+    """``kind``: the format (``carp``, ``mcarp``, ``mcarptif``, ``wcvrptw``, ``mcvrp``); ``source``: the file."""
 
     name: str
     kind: str
     source: Path
     problem: Problem
     tokens: Tokens
-    notes: str = ""
 
     def verified(self, solution: Solution) -> tuple[Verified, str]:
         """The solution judged as a file by code that shares nothing with the search; and that file's text.

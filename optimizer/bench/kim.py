@@ -8,13 +8,13 @@ next tenth of a second, so that what keeps its hours here keeps them exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 
 import numpy as np
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import DAY
+from optimizer.bench.network import DAY, number
 from optimizer.bench.shifts import UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Window
@@ -46,10 +46,12 @@ def read(path: Path) -> Instance:
     """ValueError: the file, the line and what is not as the format has it."""
     lines = [(i, line.split()) for i, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1)]
     lines = [(number, words) for number, words in lines if words]
-    try:
-        trip_yards, day_yards, day_stops, lunch_s, mph = (float(words[0]) for _, words in lines[:5])
-    except ValueError:
-        raise ValueError(f"{path.name}: lines 1 to 5 must begin with a number") from None
+    heads = [words[0] for _, words in lines[:5]] + [""] * (5 - len(lines))
+    trip_yards, day_yards, day_stops, mph = (
+        number(path.name, name, heads[i], above=0)
+        for i, name in ((0, "capacity"), (1, "yards of the day"), (2, "stops of the day"), (4, "mph"))
+    )
+    lunch_s = number(path.name, "lunch", heads[3])
     rows = [_row(path, number, words) for number, words in lines[6:]]
     depots = [i for i, row in enumerate(rows) if row.type == DEPOT]
     stops = [i for i, row in enumerate(rows) if row.type == STOP]
@@ -80,12 +82,14 @@ def read(path: Path) -> Instance:
         (travel_ds,), mph * METRES_PER_MILE / 3600, 0.0, 0.0,
     )  # fmt: skip
     tokens = Tokens.of(tuple((rows[i].id,) for i in stops), tuple(f"U{rows[i].id}" for i in sites))
-    return Instance(path.stem, "wcvrptw", path, problem, tokens, f"{count} vehicles offered")
+    return Instance(path.stem, "wcvrptw", path, problem, tokens)
 
 
 def _row(path: Path, number: int, words: list[str]) -> _Row:
     try:
         x_ft, y_ft, early, late, serve_s, yards = (float(word) for word in words[1:7])
+        if not isfinite(x_ft + y_ft) or not min(early, late, serve_s, yards) >= 0:
+            raise ValueError
         opens_s, closes_s = (float(hhmm // 100 * 3600 + hhmm % 100 * 60) for hhmm in (early, late))
         return _Row(words[0], x_ft, y_ft, (opens_s, closes_s), serve_s, yards, int(words[7]))
     except (ValueError, IndexError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import ceil
+from math import ceil, inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +63,30 @@ class Streets:
     trip_s: float | None = None
 
 
-def header(path: Path, headers: Mapping[str, str], key: str, absent: float | None = None) -> float:
-    """A header's number; ``absent`` where there is none. ValueError: the file, the key and what stands there."""
+def number(where: str, name: str, text: str | None, above: float | None = None) -> float:
+    """A finite number of 0 or more, or ``above`` a bound. ValueError: where it stands, its name and what it is."""
     try:
-        return absent if absent is not None and key not in headers else float(headers[key])
-    except (KeyError, ValueError):
-        raise ValueError(f"{path.name}: {key} = {headers.get(key)!r}, must be a number") from None
+        value = float(text or "")
+    except ValueError:
+        value = nan
+    if not (value >= 0 if above is None else value > above) or value == inf:
+        bound = "of 0 or more" if above is None else f"above {above:g}"
+        raise ValueError(f"{where}: {name} = {text!r}, must be a number {bound}")
+    return value
+
+
+def header(
+    path: Path, headers: Mapping[str, str], key: str, absent: float | None = None, above: float | None = None
+) -> float:
+    """A header's number; ``absent`` where there is none. ValueError: the file, the key and what stands there."""
+    return absent if absent is not None and key not in headers else number(path.name, key, headers.get(key), above)
+
+
+def counted(path: Path, headers: Mapping[str, str], key: str, found: int, off: int = 0) -> None:
+    """ValueError: a count in the headers that is more than ``off`` off what was found: the file is cut, or garbled."""
+    said = header(path, headers, key, found)
+    if abs(said - found) > off:
+        raise ValueError(f"{path.name}: {key} = {said:g}, but {found} in the file")
 
 
 def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
@@ -96,13 +114,20 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
         DAY, ("load",), tuple(problem_tasks),
         tuple(ProblemSite(f"U{node}", 1 + i, (), streets.unload, (True,)) for i, node in enumerate(sites)),
         shifts(count, capacity=(streets.capacity,), eur_per_s=1.0, length_s=streets.trip_s or ENDLESS_S),
-        (deadheads_ds(streets.links, begins, ends),), 1.0, 0.0, 0.0,
+        (_deadheads_ds(streets, source, begins, ends),), 1.0, 0.0, 0.0,
     )  # fmt: skip
     tokens = Tokens.of(
         tuple(tuple(f"{tail}>{head}" for tail, head in link.directions) for link in tasks),
         tuple(f"U{node}" for node in streets.sites),
     )
-    return Instance(streets.name, kind, source, problem, tokens, f"vehicles hint {streets.vehicles}, offered {count}")
+    return Instance(streets.name, kind, source, problem, tokens)
+
+
+def _deadheads_ds(streets: Streets, source: Path, begins: Sequence[int], ends: Sequence[int]) -> NDArray[np.int32]:
+    try:
+        return deadheads_ds(streets.links, begins, ends)
+    except ValueError as strange:
+        raise ValueError(f"{source.name}: {strange}") from None
 
 
 def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:

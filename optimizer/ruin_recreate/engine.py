@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,7 +26,19 @@ from optimizer.ruin_recreate.kernels import trace
 from optimizer.ruin_recreate.packing import packed
 from optimizer.ruin_recreate.recombine import Route, recombined
 from optimizer.ruin_recreate.routes import ROUTE, Routes, routes_for
-from optimizer.ruin_recreate.steps import STEPS, Best, Met, Work, fill, load, met_for, remember_plan, search, work_for
+from optimizer.ruin_recreate.steps import (
+    STEPS,
+    UNSERVED,
+    Best,
+    Met,
+    Work,
+    fill,
+    load,
+    met_for,
+    remember_plan,
+    search,
+    work_for,
+)
 from optimizer.schedule import schedule
 from optimizer.terms import Terms
 
@@ -79,7 +92,24 @@ class Searcher:
     def begin(self) -> None:
         """Put in whatever is not in the plan yet."""
         self.eur = fill(self.ground, self.routes, self.work, self.best)
+        if self.work.counts[UNSERVED] and (self.ground.terms[:, FIXED] > 0).any():
+            self._drive_out()
         remember_plan(self.ground, self.routes, self.met)
+        self.crown()
+
+    def _drive_out(self) -> None:
+        """Trucks for what is left, where all of it together pays for one, though no task does alone."""
+        true, without = self.ground, self.now()
+        terms = true.terms.copy()
+        terms[:, FIXED] = 0.0
+        self.price_by(true._replace(terms=terms))
+        fill(self.ground, self.routes, self.work, self.best)
+        self.price_by(true)
+        if self.eur < without.eur[0]:
+            _copy(self.now(), self.best)
+        else:
+            _copy(without, self.best)
+            self.eur = load(true, self.routes, self.work, self.best)
 
     def take(self, routes: list[Route]) -> None:
         """A plan made of routes met becomes the best of all, where it is better."""
@@ -179,13 +209,13 @@ def improve(
     ground, ways = ready.ground, ready.ways
     searchers = [Searcher.of(ground, seed * 1_000 + core) for core in range(cores)]
     pace = Pace(time.monotonic(), until - _last_look_s(ground), iterations)
-    for searcher in searchers:
+    for searcher in searchers:  # one after the other: what cannot be driven any more is no shift's for all of them
         _lay(searcher, problem, start)
-        searcher.begin()
-        searcher.crown()
-    unit = _link_eur(searchers[0])
-    cycles = _cycles(pace, searchers[0], unit)
-    with ThreadPoolExecutor(cores) as pool:
+    with ThreadPoolExecutor(cores) as pool, _stopped_by_errors(pace):
+        for job in [pool.submit(searcher.begin) for searcher in searchers]:
+            job.result()
+        unit = _link_eur(searchers[0])
+        cycles = _cycles(pace, searchers[0], unit)
         for cycle, begin, end in _parts(cycles):
             jobs = [
                 pool.submit(_anneal, s, pace, cycle, cycles, begin, end, unit, watch if s is searchers[0] else None)
@@ -198,6 +228,16 @@ def improve(
             _exchange(searchers, pace, cycles)
     best = min(searchers, key=lambda s: float(s.top.eur[0]))
     return _kept_by_the_clock(problem, start, solution_of(best, problem, ways), until if iterations is None else None)
+
+
+@contextmanager
+def _stopped_by_errors(pace: Pace) -> Iterator[None]:
+    """What one search fails with ends the others too, and at once."""
+    try:
+        yield
+    except BaseException:
+        pace.stop.set()
+        raise
 
 
 def _parts(cycles: int) -> Iterator[tuple[int, float, float]]:
@@ -243,13 +283,14 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     """The plan, made feasible where the exact clock (rests, hours) is not content; not worse than a feasible start."""
     broken = any(schedule(problem, k, visits).broken for k, visits in enumerate(found.routes) if visits)
     if broken or found.unserved:
-        terms = Terms(problem)
-        found = repair.repair(problem, found, terms, until)
+        mended = repair.repair(problem, found, Terms(problem), until)
+        found = mended if broken or cost_eur(problem, mended) < cost_eur(problem, found) else found
     if start is not None and all(
         r[: len(s.pinned)] == s.pinned for r, s in zip(start.routes, problem.shifts, strict=True)
     ):
         feasible = not any(schedule(problem, k, visits).broken for k, visits in enumerate(start.routes) if visits)
-        before = start if feasible else repair.repair(problem, start, Terms(problem), until)
+        left = repair.solution_of(problem, start.routes)  # what a start says of this may be of another day
+        before = left if feasible else repair.repair(problem, left, Terms(problem), until)
         if cost_eur(problem, before) < cost_eur(problem, found):
             return before
     return found
@@ -319,9 +360,12 @@ def _exchange(searchers: list[Searcher], pace: Pace, cycles: int) -> None:
 
 def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
     """Take over what is pinned and then a given plan, as far as today's loads and hours allow; what they leave is put
-    in by ``begin``."""
+    in by ``begin``. A shift whose pinned visits cannot be driven today gets nothing (``_cut``)."""
     g, best = searcher.ground, searcher.best
     for k, shift in enumerate(problem.shifts):
+        if not all(g.allowed[v.index, k] for v in shift.pinned if v.kind == "task"):
+            g.pins[k], g.allowed[:, k] = 0, False
+            continue
         n, via, laid = 0, 0, set()
         aboard, day = np.zeros(g.load.shape[1]), np.zeros(g.daily.shape[1])
         for visit in (*shift.pinned, *(start.routes[k] if start is not None else ())):

@@ -30,6 +30,7 @@ Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 100
 NEVER_S = 1e8
+LEAST_RATE = 1e-6  # euros per decisecond: where driving costs nothing, no way is still told from its price
 EPS = 1e-6
 _INF = float("inf")
 EUR, SEC = 0, 1
@@ -120,6 +121,8 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
                 allowed[visit.index] = np.arange(len(shifts)) == k
     for k in range(len(shifts)):
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
+        if not ways[kinds[k]]:
+            allowed[load.any(1), k] = False  # nowhere to empty all that it may load
     roads = [(travel[shifts[k].travel], shifts[k].depot) for k in {shifts[k].travel: k for k, _ in classes}.values()]
     usable: Flags = np.logical_or.reduce(np.isfinite(serve[..., EUR]), axis=0)
     near, link_ds, far = _near(roads, place, usable, allowed)
@@ -142,7 +145,7 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         np.stack([_widened(part.into[left], width) for part in parts]),
         np.stack([_widened(part.out[entered], width) for part in parts]),
         np.stack([part.home[left] for part in parts]), np.array(kinds, dtype=np.uint32),
-        _alike(problem, allowed),
+        _alike(problem, allowed, kinds),
         np.array([s.capacity for s in shifts], dtype=float).reshape(len(shifts), dims) + EPS,
         np.array([_daily(s, dims) for s in shifts]), np.array([_terms(problem, s) for s in shifts]),
         np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
@@ -185,10 +188,15 @@ def small(ground: Ground) -> Ground:
     return ground._replace(serve=serve, near=near, walk=walk, pins=pins, **first)
 
 
-def _alike(problem: Problem, allowed: Flags) -> Ints:
+def _alike(problem: Problem, allowed: Flags, kinds: list[int]) -> Ints:
     known: dict[tuple[object, ...], int] = {}
     shifts = [
-        (replace(s, id=""), allowed[:, k].tobytes(), tuple(t.told == k for t in problem.tasks if t.told is not None))
+        (
+            replace(s, id=""),
+            kinds[k],
+            allowed[:, k].tobytes(),
+            tuple(t.told == k for t in problem.tasks if t.told is not None),
+        )
         for k, s in enumerate(problem.shifts)
     ]
     return np.array([known.setdefault(s, k) for k, s in enumerate(shifts)], dtype=np.int32)
@@ -206,18 +214,18 @@ def _terms(problem: Problem, s: ProblemShift) -> list[float]:
 
 
 def _rate(problem: Problem, shift: ProblemShift) -> float:
-    return (shift.eur_per_s + shift.eur_per_m * problem.mean_speed_mps) / 10
+    return max(LEAST_RATE, (shift.eur_per_s + shift.eur_per_m * problem.mean_speed_mps) / 10)
 
 
 def _allowed(problem: Problem, load: Floats) -> Flags:
     allowed = np.zeros((len(problem.tasks), len(problem.shifts)), dtype=bool)
     for t, task in enumerate(problem.tasks):
         allowed[t, [k for k in task.shifts if 0 <= k < len(problem.shifts)]] = True
-    takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(-1, load.shape[1])
+    takes = np.array([s.takes for s in problem.sites], dtype=bool).reshape(len(problem.sites), load.shape[1])
     for k in range(len(problem.shifts)):  # no site empties it
         usable = [site.is_for(k) for site in problem.sites]
         allowed[(load > 0) @ ~takes[usable].any(0), k] = False
-    capacity = np.array([s.capacity for s in problem.shifts], dtype=float).reshape(len(problem.shifts), -1)
+    capacity = np.array([s.capacity for s in problem.shifts], dtype=float).reshape(len(problem.shifts), load.shape[1])
     for k in range(len(problem.shifts)):
         allowed[:, k] &= (load <= capacity[k] + EPS).all(1)
     return allowed

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 from scipy.optimize import linprog
-from scipy.sparse import coo_array, csc_array, hstack
+from scipy.sparse import coo_array, csc_array, eye_array, hstack
 
 from optimizer.ruin_recreate.ground import Floats, Ground, Ints
 from optimizer.ruin_recreate.steps import Met
@@ -86,8 +86,8 @@ def recombined(
     ``best``: the tasks of each route of the best plan.
     """
     columns = columns_of(mets, len(ground.load))
-    if len(columns.eur) < 2:
-        return None
+    if len(columns.eur) < 2 or best_eur <= 0:
+        return None  # nothing to combine, nothing to gain
     shifts, counts = np.unique(ground.alike, return_counts=True)
     if len(columns.eur) > MOST:
         age = np.array([int(met.counts[0]) for met in mets])[columns.source] - columns.place
@@ -112,13 +112,13 @@ def _some(columns: Columns, kept: Indices) -> Columns:
 
 def _of_plan(columns: Columns, plan: Sequence[Indices]) -> Indices:
     """The columns of these sets of tasks."""
-    size, each = np.diff(columns.tasks.indptr), np.zeros(columns.tasks.shape[0])
-    found = []
-    for tasks in plan:
-        each[:] = 0
-        each[tasks] = 1
-        found.append(np.flatnonzero((columns.tasks.T @ each == len(tasks)) & (size == len(tasks))))
-    return np.concatenate(found) if found else np.zeros(0, int)
+    route = np.full(columns.tasks.shape[0], -1)
+    for r, tasks in enumerate(plan):
+        route[tasks] = r
+    of, begins = route[columns.tasks.indices], columns.tasks.indptr
+    first, last = np.minimum.reduceat(of, begins[:-1]), np.maximum.reduceat(of, begins[:-1])
+    size = np.array([*(len(tasks) for tasks in plan), 0])
+    return np.flatnonzero((first == last) & (first >= 0) & (np.diff(begins) == size[first]))
 
 
 def _relaxed(
@@ -127,7 +127,7 @@ def _relaxed(
     """The linear relaxation's value and the columns' reduced costs; None where that is not known in so many seconds
     (None: after so many iterations)."""
     n, k = columns.tasks.shape
-    cover = hstack((columns.tasks, csc_array(np.eye(n)))).tocsc()
+    cover = csc_array(hstack((columns.tasks, eye_array(n))))
     use = csc_array((columns.alike[None, :] == shifts[:, None]).astype(float))
     use = hstack((use, csc_array((len(shifts), n)))).tocsc()
     eur = np.concatenate((columns.eur, leave_eur))

@@ -14,7 +14,7 @@ value known.
   taken out; what is around it is not looked at again. (The best modes of all are found only where a cycle begins from a
   plan, and at the end.)
 - ``recombination``: routes met are not recombined.
-- ``packing``: trips are never dear.
+- ``packing``: neither trips nor trucks are ever dear.
 - ``ortools``: with a part more: OR-Tools (``--engine ortools-alone``) has the first tenth of the budget, and its plan
   is the start.
 

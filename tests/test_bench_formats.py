@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizer.bench import abdulkader, belenguer, carplib, kim, results
-from optimizer.bench.commands import add_to, instance_files
+from optimizer.bench.commands import DATA, add_to, instance_files
 from optimizer.bench.network import Link, deadheads_ds
 from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
@@ -337,7 +337,7 @@ KEPT = Path(__file__).parents[1] / "docs" / "measured"
 
 @pytest.mark.parametrize("kept", sorted(KEPT.glob("*/*.sol")), ids=lambda path: path.stem)
 def test_a_plan_that_is_kept_costs_what_the_table_says_and_is_below_what_was_known(kept: Path, shared: Path) -> None:
-    source = next((shared / "benchmarks").rglob(f"{kept.stem}.txt"))
+    source = next(p for p in (shared / "benchmarks").rglob(f"{kept.stem}.*") if p.suffix in DATA)
     cost = verify(kept.parent.name, source, kept.read_text(encoding="utf-8")).cost
     with (KEPT / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = [float(row["cost"]) for row in csv.DictReader(file) if row["instance"] == kept.stem]

@@ -40,7 +40,7 @@ Written by `python -m tests.bench.tables` from [results.csv](results.csv). What 
 - Gap: of the mean over the seeds to the best known value, per cent; of a set: the mean over its instances.
 - Newer: a lower value that is reported elsewhere, not verified by us. Bold: below all that is reported.
 - Vehicles: of the best seed (in brackets: of the best known, where vehicles come first).
-- `FORMAT/INSTANCE.sol`: a plan below all that is reported. PyVRP and OR-Tools: one seed, one core.
+- `FORMAT/INSTANCE.sol`: a plan below the stored value. PyVRP and OR-Tools: one seed, one core.
 """
 ROUNDED = 0.05  # the best known values have one digit after the point at most
 Runs = dict[str, dict[str, list[Result]]]  # by engine, then by instance, by seed

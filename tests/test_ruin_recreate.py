@@ -298,6 +298,19 @@ def test_a_pinned_street_that_is_closed_today_costs_only_its_own_shift() -> None
     assert not any(schedule(today, i, visits).broken for i, visits in enumerate(again.routes) if i != k and visits)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_in_a_route_that_waits_for_its_site_streets_change_places_as_in_any_other(seed: int) -> None:
+    problem = street_problem(60, 1, seed=seed, windows_share=0.0)
+    endless = replace(problem.shifts[0], capacity=(1e9, 1e9), length_s=14 * 3600.0, overtime_s=0.0, breaks=())
+    shift = replace(endless, max_work_s=1e9, max_driving_s=None, eur_per_m=0.01)
+    tasks = tuple(replace(t, shifts=frozenset({0})) for t in problem.tasks)
+    plant = problem.sites[0]
+    late = replace(problem, tasks=tasks, shifts=(shift,), sites=(replace(plant, windows=((15 * 3600.0, 86_400.0),)),))
+    early = replace(late, sites=(replace(plant, windows=()),))
+    found = [solve(day, None, 60.0, 1, iterations=4_000) for day in (late, early)]
+    assert cost_eur(late, found[0]) <= cost_eur(late, found[1]) + 0.05
+
+
 def test_shifts_that_may_unload_at_different_sites_are_not_alike() -> None:
     problem = street_problem(10, 4, seed=3)
     twins = tuple(replace(problem.shifts[1], id=f"V{k}") for k in range(4))

@@ -442,7 +442,7 @@ def put_back(g: Any, s: Any, w: Any, x: int, everywhere: float) -> float:
 @inlined
 def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
     """Put the absent tasks back. False as soon as it is certain that the plan becomes ``most`` euros dearer than before
-    the step: what is still absent costs at least its service."""
+    the step: what is still absent costs at least its service, but for where a truck may wait: it costs nothing then."""
     order_absent(g, w)
     more, least = 0.0, 0.0
     for i in range(w.counts[CHANGED]):
@@ -451,11 +451,13 @@ def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
     for i in range(w.counts[ABSENT]):
         x = w.absent[i, TASK]
         more -= g.unserved_eur[x] * w.absent[x, WAS_OUT]
-        least += g.least_eur[x]
+        if not len(g.shape.clock):
+            least += g.least_eur[x]
     for i in range(w.counts[ABSENT]):
         x = np.uint32(w.absent[i, TASK])
         more += put_back(g, s, w, x, EVERYWHERE)
-        least -= g.least_eur[x]
+        if not len(g.shape.clock):
+            least -= g.least_eur[x]
         if more + least > most + EPS:
             return False
     return True

@@ -468,6 +468,18 @@ def test_pyvrp_solves_what_it_can_carry(shared: Path, name: str) -> None:
     assert instance.objective(solve_by_pyvrp(instance.problem, 0.7, 1)) <= 1.1 * known
 
 
+def test_pyvrp_ends_when_somebody_asks_it_to(shared: Path) -> None:
+    pytest.importorskip("pyvrp")
+    instance = carplib.read(shared / "benchmarks" / "carp/gdb/gdb1.dat")
+    told: list[str] = []
+    plan = solve(
+        instance.problem, None, 3_600.0, 1, lambda phase, best_eur, left_s: told.append(phase), "pyvrp",
+        stop=lambda: told.count("improve") > 1,
+    )  # fmt: skip
+    assert told.count("improve") == 2
+    assert not plan.unserved
+
+
 def test_pyvrp_names_what_it_cannot_carry() -> None:
     pytest.importorskip("pyvrp")
     from optimizer.bench.pyvrp_engine import solve_by_pyvrp

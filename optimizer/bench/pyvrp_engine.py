@@ -23,6 +23,7 @@ from optimizer.schedule import schedule
 
 LONG_S = 1e8  # a shift that may last so long has no limit
 MOST_PLACES = 8_000  # its matrices take 16 bytes per pair
+TELL_S = 0.5  # between two reports of the best so far
 Whole = NDArray[np.int64]
 
 
@@ -62,8 +63,15 @@ def _searched(
 ) -> tuple[Solution, float]:
     model = _Model.of(problem)
 
+    ask_at = 0.0
+
     def stop(best_cost: float) -> bool:
-        return time.monotonic() >= until or (watch is not None and watch(best_cost / model.units_per_eur))
+        nonlocal ask_at
+        now = time.monotonic()
+        if now >= until or watch is None or now < ask_at:
+            return now >= until
+        ask_at = now + TELL_S
+        return watch(best_cost / model.units_per_eur)
 
     result = pyvrp.solve(model.data, stop, seed=seed, collect_stats=False, display=False)
     if not result.best.is_feasible():

@@ -421,12 +421,11 @@ def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int,
     modes, way = np.zeros(s.seq.shape[1] + 1, np.int32), np.zeros(s.seq.shape[1] + 1, np.int32)
     routes = []
     for r in range(len(s.size)):
-        n, visits = int(s.size[r]), list[Visit]()
-        own = ways[g.kind[r]]
+        n, own = int(s.size[r]), ways[g.kind[r]]
+        pinned = problem.shifts[r].pinned
+        visits = list(pinned)  # they are driven even where the search could do nothing with the shift
         if n:
             trace(g, s, np.uint32(r), modes, way)
-            pinned = problem.shifts[r].pinned
-            visits = list(pinned)
             since = len(pinned) - next((i for i, v in enumerate(reversed(pinned)) if v.kind == "unload"), len(pinned))
             loaded = any(bool((g.load[v.index] > 0).any()) for v in pinned[since:])
             for p in range(int(g.pins[r]), n):
@@ -438,5 +437,5 @@ def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int,
                 loaded |= bool((g.load[x] > 0).any())
             if loaded and own and way[n] >= 0:
                 visits += [Visit("unload", site) for site in own[way[n]]]
-        routes.append(repair.tidy(problem, visits, len(problem.shifts[r].pinned)))
+        routes.append(repair.tidy(problem, visits, len(pinned)))
     return repair.solution_of(problem, routes)

@@ -167,7 +167,8 @@ def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None
     plan = solution_of(searcher, problem, ways)
     for k, visits in enumerate(plan.routes):
         if not searcher.routes.size[k]:
-            continue  # nothing, or what is pinned and cannot be driven
+            assert visits == problem.shifts[k].pinned, "nothing, or what is pinned and cannot be driven"
+            continue
         judged = schedule(problem, k, visits)
         told = float(searcher.routes.cost[k, EUR])
         if any(v.kind == "unload" for v in problem.shifts[k].pinned):

@@ -19,6 +19,7 @@ from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask
 
 S_PER_UNIT = 100.0
 NO_LIMIT = 999_999
+HEAD = ("depot", "x", "y", "capacity 1", "capacity 2", "customers", "route time", "service time")
 
 
 def read(path: Path) -> Instance:
@@ -26,14 +27,13 @@ def read(path: Path) -> Instance:
     lines = path.read_text(encoding="latin-1").splitlines()
     rows = [_numbers(path, i, line) for i, line in enumerate(lines, start=1) if line.strip()]
     if not rows or len(rows[0]) < 8 or len(rows) < 2:
-        raise ValueError(
-            f"{path.name}: line 1: must give depot, x, y, two capacities, customers, route time, service time"
-        )
-    head, customers = rows[0], rows[1:]
-    for name, value in (("capacity 1", head[3]), ("capacity 2", head[4]), ("route time", head[6])):
-        number(f"{path.name}: line 1", name, f"{value:g}", above=0)
-    counted(path, {"customers": f"{head[5]:g}"}, "customers", len(customers))
-    capacity, limit, serve = (head[3], head[4]), head[6], head[7]
+        raise ValueError(f"{path.name}: line 1: must give {', '.join(HEAD)}")
+    customers = rows[1:]
+    head = dict(zip(HEAD, next(line for line in lines if line.strip()).split(), strict=False))
+    counted(path, head, "customers", len(customers))
+    where = f"{path.name}: line 1"
+    capacity = tuple(number(where, name, head[name], above=0) for name in HEAD[3:5])
+    limit, serve = number(where, "route time", head["route time"], above=0), rows[0][7]
     least = float(max(ceil(sum(row[3 + d] for row in customers) / capacity[d] - 1e-6) for d in (0, 1)))
     if limit < NO_LIMIT:
         least = max(least, 2 * serve * len(customers) / limit)

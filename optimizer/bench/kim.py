@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import DAY, number
+from optimizer.bench.network import DAY, header
 from optimizer.bench.shifts import UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Window
 
 FEET_PER_MILE, METRES_PER_MILE = 5280.0, 1609.344
+HEAD = ("capacity", "yards of the day", "stops of the day", "lunch", "mph")  # lines 1 to 5
 VEHICLE_EUR = 100_000.0
 LUNCH_S = (11 * 3600.0, 12 * 3600.0)  # between these it begins
 DEPOT, STOP, DISPOSAL = 0, 1, 2
@@ -46,12 +47,9 @@ def read(path: Path) -> Instance:
     """ValueError: the file, the line and what is not as the format has it."""
     lines = [(i, line.split()) for i, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1)]
     lines = [(number, words) for number, words in lines if words]
-    heads = [words[0] for _, words in lines[:5]] + [""] * (5 - len(lines))
-    trip_yards, day_yards, day_stops, mph = (
-        number(path.name, name, heads[i], above=0)
-        for i, name in ((0, "capacity"), (1, "yards of the day"), (2, "stops of the day"), (4, "mph"))
-    )
-    lunch_s = number(path.name, "lunch", heads[3])
+    head = {name: words[0] for name, (_, words) in zip(HEAD, lines, strict=False)}
+    trip_yards, day_yards, day_stops, mph = (header(path, head, name, above=0) for name in (*HEAD[:3], HEAD[4]))
+    lunch_s = header(path, head, "lunch")
     rows = [_row(path, number, words) for number, words in lines[6:]]
     depots = [i for i, row in enumerate(rows) if row.type == DEPOT]
     stops = [i for i, row in enumerate(rows) if row.type == STOP]

@@ -95,6 +95,9 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
     if not tasks:
         raise ValueError(f"{source.name}: required links = 0, must be 1 or more")
     sites = streets.sites or (streets.depot,)
+    strange = {streets.depot, *sites} - {node for link in streets.links for node in (link.tail, link.head)}
+    if strange:
+        raise ValueError(f"{source.name}: node = {min(strange)}, must be the end of a link")
     begins, ends = [streets.depot, *sites], [streets.depot, *sites]
     for link in tasks:
         for tail, head in link.directions:
@@ -114,20 +117,13 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
         DAY, ("load",), tuple(problem_tasks),
         tuple(ProblemSite(f"U{node}", 1 + i, (), streets.unload, (True,)) for i, node in enumerate(sites)),
         shifts(count, capacity=(streets.capacity,), eur_per_s=1.0, length_s=streets.trip_s or ENDLESS_S),
-        (_deadheads_ds(streets, source, begins, ends),), 1.0, 0.0, 0.0,
+        (deadheads_ds(streets.links, begins, ends),), 1.0, 0.0, 0.0,
     )  # fmt: skip
     tokens = Tokens.of(
         tuple(tuple(f"{tail}>{head}" for tail, head in link.directions) for link in tasks),
         tuple(f"U{node}" for node in streets.sites),
     )
     return Instance(streets.name, kind, source, problem, tokens)
-
-
-def _deadheads_ds(streets: Streets, source: Path, begins: Sequence[int], ends: Sequence[int]) -> NDArray[np.int32]:
-    try:
-        return deadheads_ds(streets.links, begins, ends)
-    except ValueError as strange:
-        raise ValueError(f"{source.name}: {strange}") from None
 
 
 def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:
@@ -139,19 +135,13 @@ def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:
 
 
 def deadheads_ds(links: Sequence[Link], begins: Sequence[int], ends: Sequence[int]) -> NDArray[np.int32]:
-    """``[a, b]``: the quickest way from node ``ends[a]`` to node ``begins[b]``, deciseconds, in row blocks.
-
-    ValueError: a node that no link knows.
-    """
+    """``[a, b]``: the quickest way from node ``ends[a]`` to node ``begins[b]``, deciseconds, in row blocks."""
     cross_ds: dict[tuple[int, int], int] = {}
     for link in links:
         for way in link.directions:
             ds = round(10 * link.cross)
             cross_ds[way] = min(ds, cross_ds.get(way, ds))
     nodes = {node: i for i, node in enumerate(sorted({node for way in cross_ds for node in way}))}
-    strange = {*begins, *ends} - nodes.keys()
-    if strange:
-        raise ValueError(f"node = {min(strange)}, must be the end of a link")
     rows, columns = ([nodes[way[side]] for way in cross_ds] for side in (0, 1))
     graph = csr_matrix((np.fromiter(cross_ds.values(), dtype=float), (rows, columns)), shape=(len(nodes), len(nodes)))
     to = np.array([nodes[node] for node in begins])

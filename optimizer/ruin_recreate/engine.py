@@ -289,8 +289,8 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
         r[: len(s.pinned)] == s.pinned for r, s in zip(start.routes, problem.shifts, strict=True)
     ):
         feasible = not any(schedule(problem, k, visits).broken for k, visits in enumerate(start.routes) if visits)
-        left = repair.solution_of(problem, start.routes)  # what a start says of this may be of another day
-        before = left if feasible else repair.repair(problem, left, Terms(problem), until)
+        start = repair.solution_of(problem, start.routes)  # what it leaves today, whatever it said
+        before = start if feasible else repair.repair(problem, start, Terms(problem), until)
         if cost_eur(problem, before) < cost_eur(problem, found):
             return before
     return found

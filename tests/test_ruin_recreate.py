@@ -355,6 +355,22 @@ def test_what_a_watcher_fails_with_ends_all_searches() -> None:
         solve(street_problem(60, 3, seed=2), None, 3_600.0, 1, fail, cores=2)
 
 
+def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_dear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = street_problem(120, 8, seed=5, windows_share=0.0)
+    monkeypatch.setattr("optimizer.ruin_recreate.engine.TELL_S", -1.0)
+    told: list[float] = []
+
+    def watch(best_eur: float) -> bool:
+        told.append(best_eur)
+        return len(told) > 3  # of 40: long before the half
+
+    plan = engine.improve(problem, None, 0.0, 1, watch, iterations=40 * engine.CHUNK_STEPS)
+    assert cost_eur(problem, plan) == pytest.approx(told[-1])
+    assert told[-1] < told[0]
+
+
 def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
     problem = street_problem(30, 2, seed=3, windows_share=0.0)
     paper = [  # a street of paper, a street of glass, each to its own plant

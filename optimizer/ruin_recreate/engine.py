@@ -152,6 +152,10 @@ class Searcher:
         """The plan as it stands, which may be worse than the best."""
         return Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.array([self.eur]))
 
+    def eur_at(self, ground: Ground) -> float:
+        """What the plan as it stands costs at other prices."""
+        return float(load(ground, routes_for(ground), self.work, self.now()))
+
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
         if self.met.counts[0] > FULL * len(self.met.keys) or self.met.counts[1] > FULL * len(self.met.tasks):
@@ -330,8 +334,8 @@ def _anneal(
             searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
         if watch is not None and now - pace.told[0] > TELL_S:
             pace.told[0] = now
-            best = np.inf if dear is not None else searcher.best.eur[0]
-            if watch(float(min(best, searcher.top.eur[0]))):
+            best = searcher.eur_at(true) if dear is not None else float(searcher.best.eur[0])
+            if watch(min(best, float(searcher.top.eur[0]))):
                 pace.stop.set()
     if dear is not None:  # stopped before plans were kept: what there is
         searcher.price_by(true)

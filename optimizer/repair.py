@@ -68,7 +68,8 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
     problem = terms.problem
     pinned = problem.shifts[k].pinned
     if visits[: len(pinned)] != pinned:
-        visits = (*pinned, *(v for v in visits if v not in pinned))
+        begun = {v.index for v in pinned if v.kind == "task"}
+        visits = (*pinned, *(v for v in visits if v.kind != "task" or v.index not in begun))
     if not any(v.kind == "task" for v in visits):
         return ()
     plan = schedule(problem, k, visits)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from optimizer import repair
 from optimizer.bench.network import Link, Streets, instance_of
 from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
@@ -452,6 +453,32 @@ def test_what_is_pinned_stays_and_what_was_told_is_changed_only_where_it_pays() 
     assert moved(1_000.0) < moved(0.0)
 
 
+def test_an_unloading_that_is_pinned_is_not_taken_over_from_the_start_once_more() -> None:
+    problem = street_problem(40, 3, seed=3, windows_share=0.0)
+    k, visits = next((k, v) for k, v in enumerate(solve(problem, None, 60.0, 1, iterations=500).routes) if len(v) > 8)
+    tasks = [v for v in visits if v.kind == "task"]
+    unload = next(v for v in visits if v.kind == "unload")
+    begun = (tasks[0], unload, tasks[1])
+    shifts = list(problem.shifts)
+    shifts[k] = replace(shifts[k], pinned=begun)
+    routes = [()] * len(shifts)
+    routes[k] = (*begun, *tasks[2:5], unload)
+    problem = replace(problem, shifts=tuple(shifts))
+    searcher = Searcher.of(ground_of(problem)[0], 1)
+    _lay(searcher, problem, repair.solution_of(problem, tuple(routes)))
+    order = searcher.routes.seq[k, : searcher.routes.size[k]]
+    assert order.tolist() == [v.index for v in tasks[:5]]
+    assert searcher.routes.via[order].tolist() == [0, 1, 0, 0, 0]
+
+
+def test_where_routes_are_no_more_than_trips_a_truck_unloads_and_goes_on() -> None:
+    day = grid()
+    assert not ground_of(day)[0].shape.unloads, "a trip more is a route more"
+    few = replace(day, shifts=day.shifts[:2], tasks=tuple(replace(t, shifts=frozenset({0, 1})) for t in day.tasks))
+    assert ground_of(few)[0].shape.unloads
+    assert not solve(few, None, 60.0, 1, iterations=200).unserved
+
+
 def test_pinned_visits_ask_for_the_engine_that_keeps_them_and_must_end_with_a_task() -> None:
     problem = street_problem(10, 2, seed=3)
     visit = Visit("task", 0, 0)
@@ -470,7 +497,7 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     opens_s = problem.shifts[carrier].start_s + 9_000
     far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
     window = (opens_s, opens_s + 900)
-    problem = tied(replace(problem, sites=far), "meeting", satellite, carrier, place, window, 600.0, 5_000.0)
+    problem = tied(replace(problem, sites=far), "meeting", satellite, carrier, place, window, 600.0)
     plan = solve(problem, None, 60.0, 1, iterations=6_000)
     assert plan.routes[satellite], "the streets that only the small truck fits are worth the meeting"
     tips = [v for v in plan.routes[satellite] if v.kind == "unload"]
@@ -484,7 +511,24 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     assert tip.end_s <= stand.end_s
     for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
         with pytest.raises(ValueError, match=says):
-            tied(problem, "bad", satellite, carrier, place, bad, 600.0, 1.0)
+            tied(problem, "bad", satellite, carrier, place, bad, 600.0)
+    late = replace(problem.shifts[carrier], start_s=opens_s + 3_600.0)
+    with pytest.raises(ValueError, match=r"T2 cannot stand there.*WINDOW_MISSED"):
+        tied(
+            replace(problem, shifts=(problem.shifts[0], late, *problem.shifts[2:])),
+            "late", satellite, carrier, place, window, 600.0,
+        )  # fmt: skip
+
+
+def test_the_large_truck_comes_to_the_meeting_whatever_it_costs() -> None:
+    problem = street_problem(40, 4, seed=12, windows_share=0.0)
+    cheap = tuple(replace(t, unserved_eur=0.5) for t in problem.tasks)  # nothing is worth a truck
+    opens_s = problem.shifts[1].start_s + 9_000
+    problem = tied(
+        replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, (opens_s, opens_s + 900), 600.0
+    )
+    plan = solve(problem, None, 60.0, 1, iterations=500)
+    assert Visit("task", len(cheap), 0) in plan.routes[1]
 
 
 def tight_town(seed: int) -> Problem:

@@ -6,10 +6,10 @@ from math import ceil
 from typing import Any
 
 from optimizer.problem import ProblemShift
+from optimizer.ruin_recreate.ground import SPARE_TRIPS
 
 ENDLESS_S = 1e9
 UNSERVED_EUR = 1e7  # a bench plan serves everything
-SPARE = 3  # shifts more than should be needed: an exact number of trucks leaves streets unserved
 
 
 def shifts(count: int, **rules: Any) -> tuple[ProblemShift, ...]:
@@ -24,4 +24,4 @@ def shifts(count: int, **rules: Any) -> tuple[ProblemShift, ...]:
 
 def enough(least: float, tasks: int) -> int:
     """How many shifts to offer where at least ``least`` are needed: some to spare, at most one per task."""
-    return max(1, min(tasks, ceil(least - 1e-9) + SPARE))
+    return max(1, min(tasks, ceil(least - 1e-9) + SPARE_TRIPS))

@@ -152,9 +152,12 @@ class Searcher:
         """The plan as it stands, which may be worse than the best."""
         return Best(self.routes.seq.copy(), self.routes.via.copy(), self.routes.size.copy(), np.array([self.eur]))
 
-    def eur_at(self, ground: Ground) -> float:
-        """What the plan as it stands costs at other prices."""
-        return float(load(ground, routes_for(ground), self.work, self.now()))
+    def crown_now(self, true: Ground) -> None:
+        """The plan as it stands becomes the best of all, where it is better at true prices."""
+        now = self.now()
+        now.eur[0] = load(true, routes_for(true), self.work, now)
+        if now.eur[0] < self.top.eur[0] - 1e-9:
+            _copy(now, self.top)
 
     def run(self, steps: int, heat: float, near: float) -> None:
         self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
@@ -319,6 +322,7 @@ def _anneal(
         searcher.price_by(dear)
         searcher.best.eur[0] = -np.inf  # no plan is kept for what it costs there
     known = polish or begin > 0 or dear is not None
+    looked = -np.inf
     while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < end and not pace.stop.is_set():
         if dear is not None and share > PACKED:
             searcher.price_by(true)
@@ -332,10 +336,13 @@ def _anneal(
         now = time.monotonic()
         if pace.iterations is None:
             searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
+        if dear is not None and (pace.iterations is not None or now - looked > TELL_S):
+            looked = now
+            searcher.crown_now(true)
         if watch is not None and now - pace.told[0] > TELL_S:
             pace.told[0] = now
-            best = searcher.eur_at(true) if dear is not None else float(searcher.best.eur[0])
-            if watch(min(best, float(searcher.top.eur[0]))):
+            best = np.inf if dear is not None else searcher.best.eur[0]
+            if watch(float(min(best, searcher.top.eur[0]))):
                 pace.stop.set()
     if dear is not None:  # stopped before plans were kept: what there is
         searcher.price_by(true)
@@ -370,9 +377,11 @@ def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
         if not all(g.allowed[v.index, k] for v in shift.pinned if v.kind == "task"):
             g.pins[k], g.allowed[:, k] = 0, False
             continue
+        given, pins = start.routes[k] if start is not None else (), len(shift.pinned)
+        given = given[pins:] if given[:pins] == shift.pinned else given
         n, via, laid = 0, 0, set()
         aboard, day = np.zeros(g.load.shape[1]), np.zeros(g.daily.shape[1])
-        for visit in (*shift.pinned, *(start.routes[k] if start is not None else ())):
+        for visit in (*shift.pinned, *given):
             if visit.kind == "unload":
                 via, aboard = 1, np.zeros_like(aboard)
                 if n and not g.shape.unloads:

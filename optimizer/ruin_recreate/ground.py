@@ -29,6 +29,7 @@ Indices = NDArray[np.uint32]  # without sign: compiled code need not ask whether
 Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 100
+SPARE_TRIPS = 3  # routes more than trips are needed at least: with fewer, a trip more may have no route
 NEVER_S = 1e8
 LEAST_RATE = 1e-6  # euros per decisecond: where driving costs nothing, no way is still told from its price
 EPS = 1e-6
@@ -288,7 +289,8 @@ def _at(problem: Problem, site: int) -> int:
 
 
 def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
-    """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it."""
+    """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it, and some
+    routes to spare."""
     if not any(ways):
         return 0
     if any(v.kind == "unload" for s in problem.shifts for v in s.pinned):
@@ -298,7 +300,10 @@ def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
         d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in problem.shifts
     )
     free = all(s.fixed_eur == 0 for s in problem.shifts) and not _is_timed(problem)
-    return 0 if home and free else 1
+    load, capacity = sum(np.array(t.load) for t in problem.tasks), np.max([s.capacity for s in problem.shifts], 0)
+    trips = float(np.max(load / np.maximum(capacity, 1e-9), initial=0.0))
+    enough = len(problem.shifts) >= min(len(problem.tasks), trips + SPARE_TRIPS)
+    return 0 if home and free and enough else 1
 
 
 def _least_eur(problem: Problem) -> Floats:

@@ -67,9 +67,7 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
     """The route without what breaks it."""
     problem = terms.problem
     pinned = problem.shifts[k].pinned
-    if visits[: len(pinned)] != pinned:
-        begun = {v.index for v in pinned if v.kind == "task"}
-        visits = (*pinned, *(v for v in visits if v.kind != "task" or v.index not in begun))
+    visits = (*pinned, *beyond(pinned, visits))
     if not any(v.kind == "task" for v in visits):
         return ()
     plan = schedule(problem, k, visits)
@@ -131,6 +129,13 @@ def _culprits(problem: Problem, k: int, visits: tuple[Visit, ...]) -> set[int]:
         return task.unserved_eur / max(saved_s, 0.1)
 
     return {min(tasks, key=worth)}
+
+
+def beyond(pinned: Sequence[Visit], visits: Sequence[Visit]) -> tuple[Visit, ...]:
+    """What a route goes on with after what is pinned, in whatever order or mode it had that."""
+    begun = {v.index for v in pinned if v.kind == "task"}
+    last = max((i for i, v in enumerate(visits) if v.kind == "task" and v.index in begun), default=-1)
+    return tuple(v for i, v in enumerate(visits) if (i > last if v.kind == "unload" else v.index not in begun))
 
 
 def tidy(problem: Problem, visits: Sequence[Visit], pinned: int = 0) -> tuple[Visit, ...]:

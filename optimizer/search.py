@@ -24,6 +24,7 @@ from optimizer.repair import repair
 from optimizer.routing import improve_by_routing
 from optimizer.ruin_recreate import engine as ruin_recreate
 from optimizer.terms import Terms
+from optimizer.tie import kept
 
 #: Told (phase, best cost so far in € or None, seconds left) about twice a second. Phases: construct, compile (the
 #: first time on a machine), improve, ortools, done.
@@ -97,7 +98,7 @@ def solve(
         watch("construct")(inf)
         if not problem.tasks or not problem.shifts:
             return construct(problem, seed)
-        best = ENGINES[engine](problem, start, effort, watch)
+        best = kept(problem, ENGINES[engine](problem, start, effort, watch))
         watch("done")(cost_eur(problem, best))
         return best
 

@@ -2,17 +2,19 @@
 
 For the satellite the meeting is one more place to unload, open while the large truck stands there; for the large truck
 it is a task of just that length, with room for what may be tipped, which costs more to leave than all else together.
-So whatever plan serves that task and keeps the hours keeps the tie.
+So whatever plan serves that task and keeps the hours keeps the tie; ``kept`` sees to the others.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from optimizer.draft import Draft
-from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Window
+import numpy as np
+
+from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Solution, Visit, Window
+from optimizer.repair import repair
 from optimizer.schedule import schedule
-from optimizer.terms import Terms
+from optimizer.terms import ways_of
 
 ABOVE_ALL_EUR = 1e6  # no day of two trucks costs as much
 
@@ -21,13 +23,18 @@ def tied(problem: Problem, id: str, satellite: int, carrier: int, place: int, wi
     """The problem with a meeting of two shifts (indices) at a place of the travel matrices.
 
     The carrier stands there for the whole ``window`` (seconds after midnight) with room for one full satellite, which
-    tips in ``tip_s``. A plan whose ``unserved`` has the task ``id`` has no meeting: other tasks pinned or the carrier's
-    hours leave no room for it. ValueError: shifts that are one or do not exist, a window in which the satellite could
-    not tip exactly once, a load that the carrier could not take, a window or place that it cannot keep.
+    tips in ``tip_s``. A plan whose ``unserved`` has the task ``id`` has no meeting: what else is pinned leaves no room.
+    ValueError: an id that a task or site has, shifts that are one or do not exist, a place that does not, a window in
+    which the satellite could not tip exactly once, a load that the carrier could not take, a meeting that it could not
+    come to on a day with nothing else but what is pinned.
     """
     shifts, stands_s = problem.shifts, window[1] - window[0]
     if satellite == carrier or not all(0 <= k < len(shifts) for k in (satellite, carrier)):
         raise ValueError(f"tie {id}: shifts = {satellite}, {carrier}, must be two of 0 to {len(shifts) - 1}")
+    if id in {task.id for task in problem.tasks} | {site.id for site in problem.sites}:
+        raise ValueError(f"tie {id}: id = {id!r}, must not be that of a task or site")
+    if not 0 <= place < len(problem.travel_ds[shifts[carrier].travel]):
+        raise ValueError(f"tie {id}: place = {place}, must be one of the travel matrices")
     if not tip_s <= stands_s < 2 * tip_s:
         raise ValueError(f"tie {id}: window = {window} s, must last from {tip_s} to less than {2 * tip_s} s")
     load = tuple(
@@ -36,16 +43,36 @@ def tied(problem: Problem, id: str, satellite: int, carrier: int, place: int, wi
     )
     if any(q > most for q, most in zip(load, shifts[carrier].capacity, strict=True)):
         raise ValueError(f"tie {id}: load = {load}, must not be above the carrier's {shifts[carrier].capacity}")
-    above_all_eur = ABOVE_ALL_EUR + sum(t.unserved_eur for t in problem.tasks)
+    above_all_eur = ABOVE_ALL_EUR + sum(t.unserved_eur for t in problem.tasks if t.unserved_eur < ABOVE_ALL_EUR)
     stand = ProblemTask(
         id, (Mode(place, 0.0, 0.0, 0.0, standing_s=stands_s),), load, (window,), frozenset({carrier}), above_all_eur
     )
     meeting = ProblemSite(id, place, (window,), tip_s, (True,) * len(load), frozenset({satellite}))
     together = replace(problem, tasks=(*problem.tasks, stand), sites=(*problem.sites, meeting))
-    draft = Draft(Terms(together))
-    draft.append_trip(carrier, [(len(problem.tasks), 0)])
-    visits = (*shifts[carrier].pinned, *draft.visits(carrier))
-    broken = {*schedule(together, carrier, visits).broken} - {"OVER_LOAD"}  # it may unload before
-    if broken:
-        raise ValueError(f"tie {id}: shift {shifts[carrier].id} cannot stand there from {window[0]} s: {broken}")
+    if not _can_come(together, carrier):
+        raise ValueError(f"tie {id}: shift {shifts[carrier].id} cannot stand at place {place} from {window[0]} s")
     return together
+
+
+def _can_come(problem: Problem, carrier: int) -> bool:
+    """Whether the shift could serve the last task on a day with nothing else but what is pinned."""
+    task, shift = len(problem.tasks) - 1, problem.shifts[carrier]
+    loaded = np.array(problem.tasks[task].load) > 0
+    usable = [s for s, site in enumerate(problem.sites) if site.is_for(carrier)]
+    for row in ways_of(problem, shift.travel, loaded, usable) if loaded.any() else [()]:
+        emptied, stand = tuple(Visit("unload", site) for site in row), Visit("task", task)
+        for before in ((), emptied):
+            if not schedule(problem, carrier, (*shift.pinned, *before, stand, *emptied)).broken:
+                return True
+    return False
+
+
+def kept(problem: Problem, solution: Solution) -> Solution:
+    """The plan, where no satellite tips into a truck that does not come: what it would have tipped is unloaded
+    elsewhere, collected by others or left."""
+    left = {problem.tasks[task].id: problem.tasks[task].windows for task, _ in solution.unserved}
+    shut = tuple(
+        replace(site, shifts=frozenset()) if site.windows and left.get(site.id) == site.windows else site
+        for site in problem.sites
+    )
+    return solution if shut == problem.sites else repair(replace(problem, sites=shut), solution)

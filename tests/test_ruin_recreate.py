@@ -31,7 +31,7 @@ from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
 from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, load
 from optimizer.schedule import schedule
 from optimizer.search import solve
-from optimizer.tie import tied
+from optimizer.tie import kept, tied
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -191,7 +191,8 @@ def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None
 @pytest.mark.parametrize(("tasks", "steps"), [(80, 6_000), (20, 240_000)])  # a part of a cycle; three cycles
 def test_the_same_seed_and_iterations_give_the_same_plan_twice_to_the_bit(tasks: int, steps: int) -> None:
     problem = street_problem(tasks, 3, seed=2)
-    plans = [solve(problem, None, budget_s, 7, iterations=steps) for budget_s in (60.0, 1.0)]
+    watches = {60.0: None, 1.0: lambda phase, best_eur, left_s: None}
+    plans = [solve(problem, None, budget_s, 7, watch, iterations=steps) for budget_s, watch in watches.items()]
     assert plans[0] == plans[1]
     if tasks == 80:
         assert solve(problem, None, 60.0, 8, iterations=steps) != plans[0]
@@ -369,7 +370,9 @@ def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_dear
 
     plan = engine.improve(problem, None, 0.0, 1, watch, iterations=40 * engine.CHUNK_STEPS)
     assert cost_eur(problem, plan) == pytest.approx(told[-1])
-    assert told[-1] < told[0]
+    assert told[-1] < cost_eur(problem, engine.improve(problem, None, 0.0, 1, iterations=0))
+    first = searched(problem, 1)[1]
+    assert packed(first.ground, _link_eur(first), 1, trips=False, leaving=False) is not None
 
 
 def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
@@ -469,14 +472,22 @@ def test_an_unloading_that_is_pinned_is_not_taken_over_from_the_start_once_more(
     order = searcher.routes.seq[k, : searcher.routes.size[k]]
     assert order.tolist() == [v.index for v in tasks[:5]]
     assert searcher.routes.via[order].tolist() == [0, 1, 0, 0, 0]
+    otherwise = (replace(tasks[0], mode=9), *begun[1:], *routes[k][3:])  # begun the other way round than it was told
+    assert repair.beyond(begun, otherwise) == repair.beyond(begun, routes[k]) == routes[k][3:]
+    assert repair.beyond((), routes[k]) == routes[k]
 
 
-def test_where_routes_are_no_more_than_trips_a_truck_unloads_and_goes_on() -> None:
+def test_a_route_is_one_trip_only_where_a_trip_more_has_a_shift_of_its_own() -> None:
+    def with_unloads(day: Problem) -> bool:
+        return bool(ground_of(day)[0].shape.unloads)
+
     day = grid()
-    assert not ground_of(day)[0].shape.unloads, "a trip more is a route more"
-    few = replace(day, shifts=day.shifts[:2], tasks=tuple(replace(t, shifts=frozenset({0, 1})) for t in day.tasks))
-    assert ground_of(few)[0].shape.unloads
-    assert not solve(few, None, 60.0, 1, iterations=200).unserved
+    assert not with_unloads(day), "a trip more is a route more"
+    for_two = tuple(replace(t, shifts=frozenset({0, 1})) for t in day.tasks)
+    assert with_unloads(replace(day, shifts=day.shifts[:2], tasks=for_two)), "fewer shifts than trips"
+    assert with_unloads(replace(day, tasks=for_two)), "the others may not go there"
+    small = tuple(replace(s, capacity=(2.0,)) for s in day.shifts[1:])
+    assert with_unloads(replace(day, shifts=(day.shifts[0], *small))), "the others are small"
 
 
 def test_pinned_visits_ask_for_the_engine_that_keeps_them_and_must_end_with_a_task() -> None:
@@ -512,23 +523,58 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
         with pytest.raises(ValueError, match=says):
             tied(problem, "bad", satellite, carrier, place, bad, 600.0)
-    late = replace(problem.shifts[carrier], start_s=opens_s + 3_600.0)
-    with pytest.raises(ValueError, match=r"T2 cannot stand there.*WINDOW_MISSED"):
-        tied(
-            replace(problem, shifts=(problem.shifts[0], late, *problem.shifts[2:])),
-            "late", satellite, carrier, place, window, 600.0,
-        )  # fmt: skip
+
+
+def test_a_meeting_to_which_the_large_truck_cannot_come_is_refused() -> None:
+    problem = street_problem(40, 4, seed=12, windows_share=0.0)
+    place, opens_s = problem.tasks[5].modes[0].place, problem.shifts[1].start_s + 9_000
+
+    def meet(problem: Problem, place: int = place, id: str = "meeting") -> Problem:
+        return tied(problem, id, 0, 1, place, (opens_s, opens_s + 900), 600.0)
+
+    def with_carrier(**changes: Any) -> Problem:
+        shifts = (problem.shifts[0], replace(problem.shifts[1], **changes), *problem.shifts[2:])
+        return replace(problem, shifts=shifts)
+
+    closed = replace(problem, sites=tuple(replace(s, shifts=frozenset({0, 2, 3})) for s in problem.sites))
+    late_too = replace(problem, sites=tuple(replace(s, windows=()) for s in problem.sites[::-1]))
+    late_too = replace(late_too, sites=(replace(late_too.sites[0], windows=((79_200.0, 86_400.0),)), late_too.sites[1]))
+    assert len(meet(late_too).sites) == 3, "the other site is open"
+    travel = problem.travel_ds[0].copy()
+    travel[:, place] = UNREACHABLE
+    no_way = replace(problem, travel_ds=(travel,))
+    for bad in (with_carrier(start_s=opens_s + 3_600.0), with_carrier(most_tasks=0), closed, no_way):
+        with pytest.raises(ValueError, match="T2 cannot stand at place"):
+            meet(bad)
+    for nowhere in (-1, 10**6):
+        with pytest.raises(ValueError, match=f"place = {nowhere}"):
+            meet(problem, nowhere)
+    with pytest.raises(ValueError, match="must not be that of a task or site"):
+        meet(problem, id=problem.tasks[0].id)
 
 
 def test_the_large_truck_comes_to_the_meeting_whatever_it_costs() -> None:
     problem = street_problem(40, 4, seed=12, windows_share=0.0)
     cheap = tuple(replace(t, unserved_eur=0.5) for t in problem.tasks)  # nothing is worth a truck
-    opens_s = problem.shifts[1].start_s + 9_000
-    problem = tied(
-        replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, (opens_s, opens_s + 900), 600.0
-    )
+    window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
+    problem = tied(replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, window, 600.0)
     plan = solve(problem, None, 60.0, 1, iterations=500)
     assert Visit("task", len(cheap), 0) in plan.routes[1]
+
+
+def test_a_satellite_does_not_tip_where_no_large_truck_comes() -> None:
+    problem = street_problem(40, 4, seed=12, windows_share=0.0)
+    only = tuple(replace(t, shifts=frozenset({0})) for t in problem.tasks)
+    far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
+    window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
+    problem = replace(problem, tasks=only, sites=far)
+    problem = tied(problem, "meeting", 0, 1, only[5].modes[0].place, window, 600.0)
+    plan = solve(problem, None, 60.0, 1, iterations=500)
+    assert plan.routes[0], "it tips"
+    assert kept(problem, plan) == plan
+    gone = replace(plan, routes=(plan.routes[0], (), *plan.routes[2:]), unserved=((len(only), "CAPACITY"),))
+    assert not kept(problem, gone).routes[0]
+    assert len(kept(problem, gone).unserved) == len(problem.tasks)
 
 
 def tight_town(seed: int) -> Problem:

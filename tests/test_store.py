@@ -109,7 +109,7 @@ def test_many_at_once_share_commits_and_none_is_lost(store: Store) -> None:
 def test_a_live_fix_goes_before_a_backlog(store: Store) -> None:
     told: Queue[str] = Queue()  # a future tells who waits for it before its callbacks: wait for what they say
     gate = threading.Event()
-    blocker = threading.Thread(target=store.write, args=(lambda _: gate.wait(20),))
+    blocker = threading.Thread(target=store.write, args=(lambda _: gate.wait(120),))
     blocker.start()
     backlogs = [store.submit([fact(10_000 * k + i) for i in range(8_000)]) for k in range(1, 4)]
     live = store.submit([fact(1)])
@@ -118,6 +118,7 @@ def test_a_live_fix_goes_before_a_backlog(store: Store) -> None:
     gate.set()
     blocker.join()
     assert [told.get(timeout=60), told.get(timeout=60)] == ["live", "backlog"]
+    assert not any(future.exception(timeout=60) for future in (*backlogs, live))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

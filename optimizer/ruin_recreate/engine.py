@@ -325,6 +325,7 @@ def _anneal(
     looked = -np.inf
     while (share := cycles * pace.share(int(searcher.work.counts[STEPS])) - cycle) < end and not pace.stop.is_set():
         if dear is not None and share > PACKED:
+            searcher.crown_now(true)
             searcher.price_by(true)
             dear = None
         elif not known and share > FORGET:
@@ -377,8 +378,7 @@ def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
         if not all(g.allowed[v.index, k] for v in shift.pinned if v.kind == "task"):
             g.pins[k], g.allowed[:, k] = 0, False
             continue
-        given, pins = start.routes[k] if start is not None else (), len(shift.pinned)
-        given = given[pins:] if given[:pins] == shift.pinned else given
+        given = repair.beyond(shift.pinned, start.routes[k]) if start is not None else ()
         n, via, laid = 0, 0, set()
         aboard, day = np.zeros(g.load.shape[1]), np.zeros(g.daily.shape[1])
         for visit in (*shift.pinned, *given):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import pairwise
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ Indices = NDArray[np.uint32]  # without sign: compiled code need not ask whether
 Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 100
-SPARE_TRIPS = 3  # routes more than trips are needed at least: with fewer, a trip more may have no route
+SPARE_TRIPS = 3  # so many more shifts than full trips: with fewer, a plan with a trip more may have no shift for it
 NEVER_S = 1e8
 LEAST_RATE = 1e-6  # euros per decisecond: where driving costs nothing, no way is still told from its price
 EPS = 1e-6
@@ -290,20 +291,21 @@ def _at(problem: Problem, site: int) -> int:
 
 def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
     """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it, and some
-    routes to spare."""
+    routes to spare, any of which any task may be in."""
     if not any(ways):
         return 0
-    if any(v.kind == "unload" for s in problem.shifts for v in s.pinned):
+    tasks, shifts, d = problem.tasks, problem.shifts, problem.travel_ds[0]
+    if any(v.kind == "unload" for s in shifts for v in s.pinned):
         return 1
-    d = problem.travel_ds[0]
     home = len(problem.sites) == 1 and all(
-        d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in problem.shifts
+        d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in shifts
     )
-    free = all(s.fixed_eur == 0 for s in problem.shifts) and not _is_timed(problem)
-    load, capacity = sum(np.array(t.load) for t in problem.tasks), np.max([s.capacity for s in problem.shifts], 0)
-    trips = float(np.max(load / np.maximum(capacity, 1e-9), initial=0.0))
-    enough = len(problem.shifts) >= min(len(problem.tasks), trips + SPARE_TRIPS)
-    return 0 if home and free and enough else 1
+    free = all(s.fixed_eur == 0 for s in shifts) and not _is_timed(problem)
+    any_ = len({s.capacity for s in shifts}) == 1 and all(len(t.shifts) == len(shifts) for t in tasks)
+    load = np.array([t.load for t in tasks]).sum(0)
+    trips = float((load / np.maximum(shifts[0].capacity, 1e-9)).max(initial=0.0))
+    enough = len(shifts) >= min(len(tasks), ceil(trips - 1e-6) + SPARE_TRIPS)
+    return 0 if home and free and any_ and enough else 1
 
 
 def _least_eur(problem: Problem) -> Floats:

@@ -70,9 +70,16 @@ def _can_come(problem: Problem, carrier: int) -> bool:
 def kept(problem: Problem, solution: Solution) -> Solution:
     """The plan, where no satellite tips into a truck that does not come: what it would have tipped is unloaded
     elsewhere, collected by others or left."""
-    left = {problem.tasks[task].id: problem.tasks[task].windows for task, _ in solution.unserved}
-    shut = tuple(
-        replace(site, shifts=frozenset()) if site.windows and left.get(site.id) == site.windows else site
-        for site in problem.sites
-    )
-    return solution if shut == problem.sites else repair(replace(problem, sites=shut), solution)
+    left = {problem.tasks[task].id: task for task, _ in solution.unserved}
+    gone = {
+        place: left[site.id]
+        for place, site in enumerate(problem.sites)
+        if site.windows and site.id in left and problem.tasks[left[site.id]].windows == site.windows
+    }
+    if not gone:
+        return solution
+    nobody: frozenset[int] = frozenset()
+    sites = tuple(replace(s, shifts=nobody) if i in gone else s for i, s in enumerate(problem.sites))
+    tasks = tuple(replace(t, shifts=nobody) if i in gone.values() else t for i, t in enumerate(problem.tasks))
+    mended, reasons = repair(replace(problem, tasks=tasks, sites=sites), solution), dict(solution.unserved)
+    return Solution(mended.routes, tuple((task, reasons.get(task, why)) for task, why in mended.unserved))

@@ -301,11 +301,11 @@ def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
         d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in shifts
     )
     free = all(s.fixed_eur == 0 for s in shifts) and not _is_timed(problem)
-    any_ = len({s.capacity for s in shifts}) == 1 and all(len(t.shifts) == len(shifts) for t in tasks)
+    alike = len({s.capacity for s in shifts}) == 1 and all(len(t.shifts) == len(shifts) for t in tasks)
     load = np.array([t.load for t in tasks]).sum(0)
     trips = float((load / np.maximum(shifts[0].capacity, 1e-9)).max(initial=0.0))
     enough = len(shifts) >= min(len(tasks), ceil(trips - 1e-6) + SPARE_TRIPS)
-    return 0 if home and free and any_ and enough else 1
+    return 0 if home and free and alike and enough else 1
 
 
 def _least_eur(problem: Problem) -> Floats:

@@ -17,10 +17,10 @@ import numpy as np
 
 from optimizer.draft import Draft
 from optimizer.problem import Problem, Solution
-from optimizer.repair import insert_unserved, of_draft, reason, repair, solution_of
+from optimizer.repair import insert_unserved, of_draft, repair, solution_of
 from optimizer.terms import NEVER, Floats, Ints, Terms
 
-__all__ = ["construct", "fill", "insert_unserved", "reason", "repair"]
+__all__ = ["construct", "fill", "insert_unserved", "repair"]
 
 
 def construct(problem: Problem, seed: int = 0, until: float | None = None, terms: Terms | None = None) -> Solution:

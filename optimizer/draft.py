@@ -60,6 +60,7 @@ class Draft:
         self.count = np.zeros(k, dtype=np.int64)
         self.timed_count = np.zeros(k, dtype=np.int64)
         self.stale = np.ones(k, dtype=bool)
+        self.held = np.zeros(size, dtype=bool)  # nothing may be put after this node
         self.free = list(range(size - 2, self.first_unload - 1, -1))
         self.high = self.first_unload
         for r in range(k):
@@ -165,6 +166,16 @@ class Draft:
         if unload >= 0:
             self.choose_way(unload)
         return left
+
+    def hold(self) -> None:
+        """Put nothing among what is pinned from now on."""
+        for k, shift in enumerate(self.terms.problem.shifts):
+            last = shift.pinned[-1].index if shift.pinned else -1
+            if last >= 0 and self.route[last] == k:
+                node = int(self.pred[last])
+                while node >= 0:
+                    self.held[node] = True
+                    node = int(self.pred[node])
 
     # --- single changes ------------------------------------------------------------------------------------------
 
@@ -391,7 +402,7 @@ class Draft:
             np.arange(self.first_start, self.high), self.pred[self.first_unload : self.high],
         ))  # fmt: skip
         k, trip = self.route[after], self.trip[after]
-        fits = (k >= 0) & (trip >= 0)
+        fits = (k >= 0) & (trip >= 0) & ~self.held[after]
         fits &= t.allowed[task][k]
         for d in range(t.dims):
             if t.load[task, d] > 0:
@@ -464,7 +475,7 @@ class Draft:
         t = self.terms
         after = np.arange(self.first_start, self.high)
         k = self.route[after]
-        fits = (k >= 0) & t.allowed[task][k]
+        fits = (k >= 0) & t.allowed[task][k] & ~self.held[after]
         after, k = after[fits], k[fits]
         found: list[tuple[float, int, int, int]] = []
         for group in np.unique(t.group[k]):

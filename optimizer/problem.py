@@ -14,7 +14,7 @@ its end: for a street the place is the stretch itself in its driving direction (
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
@@ -100,7 +100,8 @@ class ProblemShift:
     ``end_service_s`` and breaks included. It comes home empty: the last visit is an unloading when anything was loaded.
     ``travel``: which matrix is this truck's. ``most_load``, ``most_tasks``: what it may load (per dimension) and serve
     in the whole shift, unloadings or not. ``lunch``: (opens, closes, length): a rest that begins inside these hours.
-    ``pinned``: its first visits, which stay as they are (what is done, or cannot be called back); a task at the end.
+    ``pinned``: its first visits, which stay as they are (what is done, or cannot be called back); a task at the end. No
+    load, hours or choice of truck is asked of them any more, but the shift's length is, and that it comes home empty.
     """
 
     id: str
@@ -169,6 +170,15 @@ class Problem:
             if shift.pinned and shift.pinned[-1].kind != "task":
                 raise ValueError(f"shift {shift.id}: pinned ends with {shift.pinned[-1].kind!r}, must end with a task")
             pinned |= {*own}
+            self.check(f"shift {shift.id}: pinned", shift.pinned)
+
+    def check(self, where: str, visits: Sequence[Visit]) -> None:
+        """ValueError, beginning with ``where``: a visit to no task, mode or site of the problem."""
+        for v in visits:
+            of = self.tasks if v.kind == "task" else self.sites
+            modes = len(self.tasks[v.index].modes) if v.kind == "task" and 0 <= v.index < len(of) else 1
+            if not (0 <= v.index < len(of) and 0 <= v.mode < modes):
+                raise ValueError(f"{where}: {v}, must be a task or a site of the problem")
 
     def to_json(self) -> dict[str, Any]:
         """Everything, matrices as base64 of little-endian int32 rows."""
@@ -185,13 +195,18 @@ class Problem:
             "balance_eur_per_s": self.balance_eur_per_s,
         }  # fmt: skip
         for shift in j["shifts"]:  # JSON has no infinity
-            shift["capacity"] = [None if np.isinf(c) else c for c in shift["capacity"]]
+            for name in ("capacity", "most_load"):
+                if shift[name] is not None:
+                    shift[name] = [None if np.isinf(q) else q for q in shift[name]]
         return j
 
     @classmethod
     def from_json(cls, j: Mapping[str, Any]) -> Problem:
         def windows(pairs: Any) -> tuple[Window, ...]:
             return tuple((float(a), float(b)) for a, b in pairs)
+
+        def bounds(loads: Any) -> tuple[float, ...]:
+            return tuple(np.inf if q is None else q for q in loads)
 
         def matrix(m: Mapping[str, Any]) -> NDArray[np.int32]:
             flat = np.frombuffer(base64.b64decode(m["int32le"]), dtype="<i4").astype(np.int32)
@@ -215,9 +230,9 @@ class Problem:
             ProblemShift(
                 **{
                     **s,
-                    "capacity": tuple(np.inf if c is None else c for c in s["capacity"]),
+                    "capacity": bounds(s["capacity"]),
                     "breaks": tuple(BreakRule(**b) for b in s["breaks"]),
-                    "most_load": None if s.get("most_load") is None else tuple(s["most_load"]),
+                    "most_load": None if s.get("most_load") is None else bounds(s["most_load"]),
                     "lunch": None if s.get("lunch") is None else tuple(s["lunch"]),
                     "pinned": tuple(Visit(**v) for v in s.get("pinned", ())),
                 }

@@ -26,6 +26,7 @@ Watch = Callable[[float], bool]  # told the best cost so far (€); True = stop 
 
 STRING = 10  # tasks in a removed string, at most
 REMOVED = 10  # tasks removed per step, about
+LEAST_EUR_PER_S = 1e-5  # for the temperature, where driving costs nothing
 
 
 def improve(
@@ -65,7 +66,7 @@ class _Cooling:
 def _ruin_and_recreate(draft: Draft, rng: np.random.Generator, until: float, watch: Watch | None) -> int:
     """Improve the draft in place; the number of steps made."""
     t = draft.terms
-    per_s = float((t.eur_per_s + t.travel_eur_per_s).mean())
+    per_s = max(LEAST_EUR_PER_S, float((t.eur_per_s + t.travel_eur_per_s).mean()))
     cooling = _Cooling(20 * per_s, 0.5 * per_s, time.monotonic(), until)
     near = np.stack((t.after, t.before), 2).reshape(t.n, -1)  # nearest first, either way round
     current = best = draft.eur()
@@ -136,7 +137,7 @@ def _recreate(draft: Draft, taken: list[int], rng: np.random.Generator) -> None:
     if how < 0.4:
         key = rng.random(len(left))
     elif how < 0.7:
-        key = -t.load[left, 0]
+        key = -t.load[left, 0] if t.dims else rng.random(len(left))
     else:
         key = -(t.travel[0][t.depot[0], t.place[left, 0]]).astype(float) * (1 if how < 0.9 else -1)
     touched = set()

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from optimizer.draft import Draft, Offer
 from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.schedule import opening, place_of, schedule
-from optimizer.terms import Terms
+from optimizer.terms import Flags, Terms, ways_of
 
 
 def repair(problem: Problem, solution: Solution, terms: Terms | None = None, until: float | None = None) -> Solution:
@@ -25,7 +26,7 @@ def repair(problem: Problem, solution: Solution, terms: Terms | None = None, unt
         return solution_of(problem, [() for _ in problem.shifts])
     terms = terms or Terms(problem)
     routes = [_feasible(terms, k, visits) for k, visits in enumerate(solution.routes)]
-    return insert_unserved(problem, solution_of(problem, routes), until, terms)
+    return insert_unserved(problem, unexplained(problem, routes), until, terms)
 
 
 def insert_unserved(
@@ -37,6 +38,7 @@ def insert_unserved(
         return solution
     draft = Draft(terms or Terms(problem))
     draft.load(solution)
+    draft.hold()
     shut = {k for k, visits in enumerate(solution.routes) if not _is_carried(draft, k, visits)}
     changed: set[int] = set()
     for task in sorted((t for t, _ in solution.unserved), key=lambda t: -problem.tasks[t].unserved_eur):
@@ -84,6 +86,7 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
     while plan.broken:
         drop = _culprits(problem, k, visits)
         if not drop:
+            visits = emptied(problem, k, visits)
             break  # what is pinned cannot be kept: it stays all the same
         free = tuple(v for i, v in enumerate(visits) if i not in drop)
         visits = tidy(problem, free, len(pinned))
@@ -187,15 +190,40 @@ def of_draft(draft: Draft) -> Solution:
 
 
 def solution_of(problem: Problem, routes: Sequence[tuple[Visit, ...]]) -> Solution:
+    return explained(problem, unexplained(problem, routes))
+
+
+def unexplained(problem: Problem, routes: Sequence[tuple[Visit, ...]]) -> Solution:
+    """A solution whose reasons are still to be found: each takes a look at the clock for every kind of shift."""
     served = {v.index for visits in routes for v in visits if v.kind == "task"}
-    left = [t for t in range(len(problem.tasks)) if t not in served]
-    return Solution(tuple(routes), tuple((t, reason(problem, t)) for t in left))
+    return Solution(tuple(routes), tuple((t, "") for t in range(len(problem.tasks)) if t not in served))
 
 
-def reason(problem: Problem, index: int) -> str:
+def explained(problem: Problem, solution: Solution) -> Solution:
+    """The solution with the reasons that it does not have yet."""
+    if all(why for _, why in solution.unserved):
+        return solution
+    day = problem
+    if any(s.pinned for s in problem.shifts):
+        day = replace(problem, shifts=tuple(replace(s, pinned=()) for s in problem.shifts))
+    kinds = _kinds(day)
+    return Solution(solution.routes, tuple((t, why or _reason(day, t, kinds)) for t, why in solution.unserved))
+
+
+def _kinds(problem: Problem) -> list[int]:
+    """Per shift the first one for which a task alone is the same."""
+    known: dict[tuple[object, ...], int] = {}
+    keys = [
+        (replace(shift, id=""), *(site.is_for(k) for site in problem.sites)) for k, shift in enumerate(problem.shifts)
+    ]
+    return [known.setdefault(key, k) for k, key in enumerate(keys)]
+
+
+def _reason(problem: Problem, index: int, kinds: Sequence[int]) -> str:
     """Why a task is left: what would keep it from being the only one of the day, else ``SHIFT_TIME``."""
     task = problem.tasks[index]
-    shifts = [k for k in sorted(task.shifts) if k < len(problem.shifts)]
+    every = [k for k in sorted(task.shifts) if k < len(problem.shifts)]
+    shifts = list({kinds[k]: k for k in every}.values())
     if not shifts:
         return "NO_TRUCK"
     shifts = [
@@ -220,10 +248,10 @@ def reason(problem: Problem, index: int) -> str:
 
 def _alone(problem: Problem, k: int, index: int, mode: int) -> tuple[str, ...] | None:
     """What a shift with this task alone breaks, by the best unloadings; None = no way, or no site for it."""
-    loaded = [q > 0 for q in problem.tasks[index].load]
+    visit = Visit("task", index, mode)
     best: tuple[str, ...] | None = None
-    for visits in _emptied(problem, Visit("task", index, mode), loaded):
-        broken = schedule(problem, k, visits).broken
+    for row in _rows(problem, k, np.array(problem.tasks[index].load) > 0):
+        broken = schedule(problem, k, (visit, *row)).broken
         if "UNREACHABLE" not in broken and (best is None or len(broken) < len(best)):
             best = broken
             if not best:
@@ -231,11 +259,23 @@ def _alone(problem: Problem, k: int, index: int, mode: int) -> tuple[str, ...] |
     return best
 
 
-def _emptied(problem: Problem, visit: Visit, loaded: list[bool]) -> list[tuple[Visit, ...]]:
-    """A task with each single unloading, or each pair, that takes all its loads."""
-    if not any(loaded):
-        return [(visit,), *((visit, Visit("unload", s)) for s in range(len(problem.sites)))]
-    takes = [s.takes for s in problem.sites]
-    rows = [(a,) for a in range(len(takes))] + [(a, b) for a in range(len(takes)) for b in range(len(takes)) if a != b]
-    enough = [row for row in rows if all(any(takes[s][d] for s in row) for d, q in enumerate(loaded) if q)]
-    return [(visit, *(Visit("unload", s) for s in row)) for row in enough]
+def _rows(problem: Problem, k: int, loaded: Flags) -> list[tuple[Visit, ...]]:
+    """The rows of unloadings that empty shift ``k`` of these dimensions; one without any where there is nothing."""
+    if not loaded.any():
+        return [()]
+    usable = [s for s, site in enumerate(problem.sites) if site.is_for(k)]
+    ways = ways_of(problem, problem.shifts[k].travel, loaded, usable)
+    return [tuple(Visit("unload", s) for s in way) for way in ways]
+
+
+def emptied(problem: Problem, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """The visits of shift ``k`` and, where something is aboard then, what empties it so that it is home first."""
+    load = np.zeros(len(problem.dimensions))
+    for v in visits:
+        if v.kind == "task":
+            load = load + np.array(problem.tasks[v.index].load)
+        else:
+            load = np.where(problem.sites[v.index].takes, 0.0, load)
+    judged = [(schedule(problem, k, (*visits, *row)), row) for row in _rows(problem, k, load > 0)]
+    best = min(judged, key=lambda j: (len(j[0].broken), j[0].end_s), default=None) if visits else None
+    return visits if best is None else (*visits, *best[1])

@@ -18,7 +18,7 @@ OR-Tools 9.15 has no seed: two runs differ only by what the clock allows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -29,7 +29,7 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from optimizer.cost import cost_eur
 from optimizer.draft import Draft
-from optimizer.problem import Problem, Solution, Window
+from optimizer.problem import Problem, ProblemTask, Solution, Window
 from optimizer.recreate import Watch
 from optimizer.repair import repair
 from optimizer.terms import NEVER, Terms
@@ -38,7 +38,7 @@ LARGEST = 500  # nodes (task modes) of a part
 PART_S = 4.0  # seconds given to a part
 START_S = 1.0  # less time than this is not worth a model
 UNITS_PER_EUR = 10_000
-FULL = 1_000_000  # integer units of a truck's capacity
+FULL = 1_000_000_000  # integer units of a truck's capacity
 
 Matrix = NDArray[np.float64]
 
@@ -125,18 +125,22 @@ def _part(terms: Terms, solution: Solution, rng: np.random.Generator) -> tuple[l
 
 
 def _cut(problem: Problem, solution: Solution, tasks: list[int], shifts: list[int]) -> tuple[Problem, Solution]:
-    """The problem of some tasks and shifts alone, and the plan for them."""
+    """The problem of some tasks and shifts alone, and the plan for them. A shift outside that a task was told to is
+    numbered as one more than there are."""
     task_number = {t: i for i, t in enumerate(tasks)}
     shift_number = {k: i for i, k in enumerate(shifts)}
+
+    def numbered(some: Iterable[int]) -> frozenset[int]:
+        return frozenset(shift_number[k] for k in some if k in shift_number)
+
+    def of_part(task: ProblemTask) -> ProblemTask:
+        told = None if task.told is None else shift_number.get(task.told, len(shifts))
+        return replace(task, shifts=numbered(task.shifts), told=told)
+
     part = replace(
         problem,
-        tasks=tuple(
-            replace(
-                problem.tasks[t],
-                shifts=frozenset(shift_number[k] for k in problem.tasks[t].shifts if k in shift_number),
-            )
-            for t in tasks
-        ),
+        tasks=tuple(of_part(problem.tasks[t]) for t in tasks),
+        sites=tuple(s if s.shifts is None else replace(s, shifts=numbered(s.shifts)) for s in problem.sites),
         shifts=tuple(problem.shifts[k] for k in shifts),
     )
     routes = tuple(
@@ -377,7 +381,7 @@ class _Model:
             if not len(finite) or not (t.load[:, d] > 0).any():
                 continue
             scale = FULL / float(finite.max())
-            load = np.rint(t.load[:, d] * scale).astype(np.int64)
+            load = np.floor(t.load[:, d] * scale).astype(np.int64)  # rounded up, an exactly full trip might not fit
             capacity = [int(c * scale) if np.isfinite(c) else int(load.sum()) + FULL for c in t.capacity[:, d]]
             for k, rows in enumerate(self.trips):  # the start must stay possible, rounded as it is
                 capacity[k] = max([capacity[k], *(int(sum(load[task] for task, _ in trip)) for _, trip in rows)])

@@ -104,7 +104,8 @@ def schedule(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> Sch
     ``broken`` holds reason codes, empty when all is kept: ``WINDOW_MISSED``, ``SITE_CLOSED``, ``OVER_SHIFT`` (length
     and overtime, daily work, daily driving), ``BREAK_MISSING``, ``UNREACHABLE``, ``OVER_LOAD`` (also: comes home
     loaded), ``NO_TRUCK`` (a task that this shift may not serve, a site that is not for it), ``PINNED`` (does not begin
-    with what is pinned). A route without visits gives no events.
+    with what is pinned). What is pinned is not judged itself: what comes after it must keep what is still to be kept.
+    A route without visits gives no events.
     """
     if not visits:
         return Schedule((), ())
@@ -213,10 +214,10 @@ def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
         begin = now
         if stop.windows:
             opens = opening(stop.windows, now, stop.takes_s)
-            if opens is None:
-                clock.broken[stop.code] = None
-            else:
+            if opens is not None:
                 begin = opens
+            elif p >= len(shift.pinned):
+                clock.broken[stop.code] = None
         begins_s.append(begin)
         waits_s.append(begin - now)
         work += drive_s + begin - now + stop.takes_s
@@ -289,24 +290,25 @@ def _load_faults(problem: Problem, shift_index: int, visits: Sequence[Visit]) ->
     faults: list[str] = []
     if tuple(visits[: len(shift.pinned)]) != shift.pinned:
         faults.append("PINNED")
-    for visit in visits:
+    for p, visit in enumerate(visits):
+        judged = p >= len(shift.pinned)
         if visit.kind == "unload":
-            if not problem.sites[visit.index].is_for(shift_index):
+            if judged and not problem.sites[visit.index].is_for(shift_index):
                 faults.append("NO_TRUCK")
             takes = problem.sites[visit.index].takes
             load = [0.0 if takes[d] else q for d, q in enumerate(load)]
             continue
         task = problem.tasks[visit.index]
-        if shift_index not in task.shifts:
+        if judged and shift_index not in task.shifts:
             faults.append("NO_TRUCK")
         load = [a + b for a, b in zip(load, task.load, strict=True)]
         whole = [a + b for a, b in zip(whole, task.load, strict=True)]
-        if any(q > c + _EPS for q, c in zip(load, shift.capacity, strict=True)):
+        if judged and any(q > c + _EPS for q, c in zip(load, shift.capacity, strict=True)):
             faults.append("OVER_LOAD")
     tasks = sum(visit.kind == "task" for visit in visits)
-    if (shift.most_load is not None and any(q > c + _EPS for q, c in zip(whole, shift.most_load, strict=True))) or (
-        shift.most_tasks is not None and tasks > shift.most_tasks
-    ):
+    over = shift.most_load is not None and any(q > c + _EPS for q, c in zip(whole, shift.most_load, strict=True))
+    over |= shift.most_tasks is not None and tasks > shift.most_tasks
+    if over and any(visit.kind == "task" for visit in visits[len(shift.pinned) :]):
         faults.append("OVER_LOAD")
     if any(q > _EPS for q in load):
         faults.append("OVER_LOAD")

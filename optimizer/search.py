@@ -106,12 +106,10 @@ def solve(
 def _check(problem: Problem, start: Solution) -> None:
     if len(start.routes) != len(problem.shifts):
         raise ValueError(f"start: {len(start.routes)} routes, must be {len(problem.shifts)}, one per shift")
-    known = {"task": [len(task.modes) for task in problem.tasks], "unload": [1] * len(problem.sites)}
     served: set[int] = set()
     for shift, visits in zip(problem.shifts, start.routes, strict=True):
+        problem.check(f"start: shift {shift.id}", visits)
         for visit in visits:
-            if not 0 <= visit.index < len(known[visit.kind]) or not 0 <= visit.mode < known[visit.kind][visit.index]:
-                raise ValueError(f"start: shift {shift.id}: {visit}, must be a task or a site of the problem")
             if visit.kind == "task" and visit.index in served:
                 raise ValueError(f"start: shift {shift.id}: task {problem.tasks[visit.index].id} is served twice")
             served |= {visit.index} if visit.kind == "task" else set()

@@ -128,7 +128,7 @@ class Terms:
             key = (shift.travel, mask, usable)
             if key not in groups:
                 groups[key] = len(self.ways)
-                self.ways.append(self._ways_of(shift, np.array(mask), usable))
+                self.ways.append(self._ways_of(shift, np.array(mask, dtype=bool), usable))
             group.append(groups[key])
         self.group = np.array(group, dtype=np.int64)
         self.way_in = [self.site_place[[w.sites[0] for w in ways]] for ways in self.ways]

@@ -8,13 +8,15 @@ So whatever plan serves that task and keeps the hours keeps the tie; ``kept`` se
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from scipy.optimize import linprog
 
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Solution, Visit, Window
 from optimizer.repair import repair
 from optimizer.schedule import schedule
-from optimizer.terms import ways_of
+from optimizer.terms import EPS, ways_of
 
 ABOVE_ALL_EUR = 1e6  # no day of two trucks costs as much
 
@@ -37,11 +39,8 @@ def tied(problem: Problem, id: str, satellite: int, carrier: int, place: int, wi
         raise ValueError(f"tie {id}: place = {place}, must be one of the travel matrices")
     if not tip_s <= stands_s < 2 * tip_s:
         raise ValueError(f"tie {id}: window = {window} s, must last from {tip_s} to less than {2 * tip_s} s")
-    load = tuple(
-        min(q, sum(t.load[d] for t in problem.tasks if satellite in t.shifts))
-        for d, q in enumerate(shifts[satellite].capacity)
-    )
-    if any(q > most for q, most in zip(load, shifts[carrier].capacity, strict=True)):
+    load = _most(problem, satellite)
+    if any(q > most + EPS for q, most in zip(load, shifts[carrier].capacity, strict=True)):
         raise ValueError(f"tie {id}: load = {load}, must not be above the carrier's {shifts[carrier].capacity}")
     above_all_eur = ABOVE_ALL_EUR + sum(t.unserved_eur for t in problem.tasks if t.unserved_eur < ABOVE_ALL_EUR)
     stand = ProblemTask(
@@ -54,10 +53,25 @@ def tied(problem: Problem, id: str, satellite: int, carrier: int, place: int, wi
     return together
 
 
+def _most(problem: Problem, satellite: int) -> tuple[float, ...]:
+    """What the shift can have aboard at most in each dimension, parts of a task counted: where it has no bound of its
+    own, those of the others bound what it may collect."""
+    capacity = np.array(problem.shifts[satellite].capacity, dtype=float)
+    load = np.array([t.load for t in problem.tasks if satellite in t.shifts], dtype=float).reshape(-1, len(capacity))
+    bound = np.isfinite(capacity)
+    most = np.minimum(capacity, load.sum(0))
+    if bound.any() and len(load):
+        for d in np.flatnonzero(~bound):
+            answer: Any = linprog(-load[:, d], load[:, bound].T, capacity[bound], bounds=(0, 1))
+            most[d] = -answer.fun
+    return tuple(most.tolist())
+
+
 def _can_come(problem: Problem, carrier: int) -> bool:
     """Whether the shift could serve the last task on a day with nothing else but what is pinned."""
     task, shift = len(problem.tasks) - 1, problem.shifts[carrier]
-    loaded = np.array(problem.tasks[task].load) > 0
+    aboard = [task, *(v.index for v in shift.pinned if v.kind == "task")]
+    loaded = np.array([problem.tasks[t].load for t in aboard]).sum(0) > 0
     usable = [s for s, site in enumerate(problem.sites) if site.is_for(carrier)]
     for row in ways_of(problem, shift.travel, loaded, usable) if loaded.any() else [()]:
         emptied, stand = tuple(Visit("unload", site) for site in row), Visit("task", task)
@@ -67,6 +81,12 @@ def _can_come(problem: Problem, carrier: int) -> bool:
     return False
 
 
+def _is_meeting(site: ProblemSite, task: ProblemTask) -> bool:
+    """Whether they are two sides of one, as ``tied`` makes them, and not alike in name only."""
+    alone = site.shifts is not None and len(site.shifts) == len(task.shifts) == 1
+    return alone and site.windows == task.windows and [m.place for m in task.modes] == [site.place]
+
+
 def kept(problem: Problem, solution: Solution) -> Solution:
     """The plan, where no satellite tips into a truck that does not come: what it would have tipped is unloaded
     elsewhere, collected by others or left."""
@@ -74,7 +94,7 @@ def kept(problem: Problem, solution: Solution) -> Solution:
     gone = {
         place: left[site.id]
         for place, site in enumerate(problem.sites)
-        if site.windows and site.id in left and problem.tasks[left[site.id]].windows == site.windows
+        if site.id in left and _is_meeting(site, problem.tasks[left[site.id]])
     }
     if not gone:
         return solution

@@ -14,24 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from optimizer import repair
 from optimizer.bench.network import Link, Streets, instance_of
 from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
-from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Visit
+from optimizer.problem import UNREACHABLE, Problem, ProblemShift
 from optimizer.repair import tidy
 from optimizer.ruin_recreate import engine
 from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.ruin_recreate.ground import EUR, LIMIT, PROFILE, SEC, Ground, _walk, ground_of
+from optimizer.ruin_recreate.ground import EUR, MOST_WORK, PROFILE, SEC, Ground, _walk, ground_of, shifts_to_spare
 from optimizer.ruin_recreate.kernel_cache import SOURCES, forget_stale
 from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
 from optimizer.ruin_recreate.recombine import recombined
 from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
-from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, load
+from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, set_plan
 from optimizer.schedule import schedule
 from optimizer.search import solve
-from optimizer.tie import kept, tied
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -151,7 +149,7 @@ def test_the_price_of_an_insertion_is_the_price_of_the_route_with_it(seed: int) 
         complete(ground, s)
         anew = Best(s.seq.copy(), s.via.copy(), s.size.copy(), np.zeros(1))
         kept = [array.copy() for array in (s.cells, s.loads, s.cost, s.whole)]
-        load(ground, s, searcher.work, anew)
+        set_plan(ground, s, searcher.work, anew)
         complete(ground, s)
         served = s.spot[:, ROUTE] >= 0
         for array, was in zip((s.cells, s.loads), kept[:2], strict=True):
@@ -270,35 +268,6 @@ def solution_of_routes(searcher: Searcher, problem: Problem, ways: list[list[tup
     now = searcher.now()
     searcher.top.seq[:], searcher.top.via[:], searcher.top.size[:] = now.seq, now.via, now.size
     return list(solution_of(searcher, problem, ways).routes)
-
-
-def test_a_shift_that_is_too_late_already_drives_what_is_pinned_and_the_others_are_planned() -> None:
-    problem = street_problem(40, 4, seed=4, windows_share=0.0)
-    plan = solve(problem, None, 60.0, 1, iterations=1_000)
-    k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 6)
-    shifts = list(problem.shifts)
-    shifts[k] = replace(shifts[k], pinned=plan.routes[k][:5], length_s=600.0, overtime_s=0.0)
-    again = solve(replace(problem, shifts=tuple(shifts)), None, 60.0, 1, iterations=2_000)
-    assert again.routes[k] == shifts[k].pinned
-    assert sum(v.kind == "task" for i, visits in enumerate(again.routes) if i != k for v in visits) > 20
-
-
-def test_a_pinned_street_that_is_closed_today_costs_only_its_own_shift() -> None:
-    problem = street_problem(40, 3, seed=5, windows_share=0.0)
-    plan = solve(problem, None, 60.0, 1, iterations=1_000)
-    k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 6)
-    closed = problem.travel_ds[0].copy()
-    street = [m.place for m in problem.tasks[plan.routes[k][0].index].modes]
-    assert not {problem.shifts[k].depot, *(site.place for site in problem.sites)} & {*street}
-    closed[:, street] = UNREACHABLE
-    shifts = list(problem.shifts)
-    shifts[k] = replace(shifts[k], pinned=plan.routes[k][:2])
-    today = replace(problem, shifts=tuple(shifts), travel_ds=(closed,))
-    again = solve(today, plan, 60.0, 1, iterations=1_000)
-    assert again.routes[k] == shifts[k].pinned, "what is pinned is driven all the same"
-    others = [v for i, visits in enumerate(again.routes) if i != k for v in visits if v.kind == "task"]
-    assert len(others) == len({v.index for v in others}) > 20
-    assert not any(schedule(today, i, visits).broken for i, visits in enumerate(again.routes) if i != k and visits)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -429,54 +398,6 @@ def test_a_truck_s_whole_day_bounds_loads_and_tasks_and_its_lunch_is_at_noon() -
         assert 5_000 <= begin_s <= 7_000
 
 
-def test_what_is_pinned_stays_and_what_was_told_is_changed_only_where_it_pays() -> None:
-    problem = street_problem(120, 4, seed=3, windows_share=0.0)
-    short = tuple(replace(s, length_s=8_000.0, overtime_s=0.0) for s in problem.shifts)  # it takes several
-    problem = replace(problem, shifts=short)
-    plan = solve(problem, None, 60.0, 1, iterations=4_000)
-    of_task = {v.index: k for k, visits in enumerate(plan.routes) for v in visits if v.kind == "task"}
-    pinned = tuple(
-        replace(s, pinned=tuple(v for v in visits if v.kind == "task")[:4])
-        for s, visits in zip(problem.shifts, plan.routes, strict=True)
-    )
-    ill = max(range(120), key=lambda t: problem.tasks[t].load[0])  # one street has twice its waste today
-
-    def moved(eur: float) -> int:
-        told = tuple(
-            replace(task, told=of_task.get(t), moved_eur=eur, load=tuple(q * (2 if t == ill else 1) for q in task.load))
-            for t, task in enumerate(problem.tasks)
-        )
-        again = solve(replace(problem, tasks=told, shifts=pinned), None, 60.0, 2, iterations=4_000)
-        for k, visits in enumerate(again.routes):
-            assert visits[: len(pinned[k].pinned)] == pinned[k].pinned
-            assert not schedule(replace(problem, tasks=told, shifts=pinned), k, visits).broken
-        now = {v.index: k for k, visits in enumerate(again.routes) for v in visits if v.kind == "task"}
-        return sum(now[t] != of_task[t] for t in now if t in of_task)
-
-    assert moved(1_000.0) < moved(0.0)
-
-
-def test_an_unloading_that_is_pinned_is_not_taken_over_from_the_start_once_more() -> None:
-    problem = street_problem(40, 3, seed=3, windows_share=0.0)
-    k, visits = next((k, v) for k, v in enumerate(solve(problem, None, 60.0, 1, iterations=500).routes) if len(v) > 8)
-    tasks = [v for v in visits if v.kind == "task"]
-    unload = next(v for v in visits if v.kind == "unload")
-    begun = (tasks[0], unload, tasks[1])
-    shifts = list(problem.shifts)
-    shifts[k] = replace(shifts[k], pinned=begun)
-    routes = [()] * len(shifts)
-    routes[k] = (*begun, *tasks[2:5], unload)
-    problem = replace(problem, shifts=tuple(shifts))
-    searcher = Searcher.of(ground_of(problem)[0], 1)
-    _lay(searcher, problem, repair.solution_of(problem, tuple(routes)))
-    order = searcher.routes.seq[k, : searcher.routes.size[k]]
-    assert order.tolist() == [v.index for v in tasks[:5]]
-    assert searcher.routes.via[order].tolist() == [0, 1, 0, 0, 0]
-    otherwise = (replace(tasks[0], mode=9), *begun[1:], *routes[k][3:])  # begun the other way round than it was told
-    assert repair.beyond(begun, otherwise) == repair.beyond(begun, routes[k]) == routes[k][3:]
-    assert repair.beyond((), routes[k]) == routes[k]
-
-
 def test_a_route_is_one_trip_only_where_a_trip_more_has_a_shift_of_its_own() -> None:
     def with_unloads(day: Problem) -> bool:
         return bool(ground_of(day)[0].shape.unloads)
@@ -488,95 +409,39 @@ def test_a_route_is_one_trip_only_where_a_trip_more_has_a_shift_of_its_own() -> 
     assert with_unloads(replace(day, tasks=for_two)), "the others may not go there"
     small = tuple(replace(s, capacity=(2.0,)) for s in day.shifts[1:])
     assert with_unloads(replace(day, shifts=(day.shifts[0], *small))), "the others are small"
+    for other in ({"eur_per_s": 2.0}, {"crew_factor": 1.5}, {"start_s": 3_600.0}, {"lunch": (0.0, 9_000.0, 60.0)}):
+        assert with_unloads(replace(day, shifts=(day.shifts[0], *(replace(s, **other) for s in day.shifts[1:])))), other
+    in_all: dict[str, Any]
+    for in_all in ({"start_service_s": 60.0}, {"lunch": (0.0, 9_000.0, 60.0)}, {"max_work_s": 9_000.0}):
+        assert with_unloads(replace(day, shifts=tuple(replace(s, **in_all) for s in day.shifts))), "a route has a price"
+    some = frozenset(range(len(day.shifts) - 1))
+    assert with_unloads(replace(day, sites=(replace(day.sites[0], shifts=some),))), "one may not unload"
 
 
-def test_pinned_visits_ask_for_the_engine_that_keeps_them_and_must_end_with_a_task() -> None:
-    problem = street_problem(10, 2, seed=3)
-    visit = Visit("task", 0, 0)
-    pinned = (replace(problem.shifts[0], pinned=(visit,)), *problem.shifts[1:])
-    with pytest.raises(ValueError, match="must be 'ripeur' where visits are pinned"):
-        solve(replace(problem, shifts=pinned), None, 1.0, 1, engine="ortools")
-    with pytest.raises(ValueError, match="must end with a task"):
-        replace(problem, shifts=(replace(problem.shifts[0], pinned=(Visit("unload", 0),)), *problem.shifts[1:]))
-    assert Problem.from_json(replace(problem, shifts=pinned).to_json()).shifts == pinned
+def test_streets_that_fill_more_than_half_a_truck_have_as_many_trips_as_streets() -> None:
+    day = grid()
+    halves = tuple(replace(t, load=(10.2,), shifts=frozenset(range(9))) for t in day.tasks[:10])
+    few = replace(day, tasks=halves, shifts=tuple(replace(s, capacity=(20.0,)) for s in day.shifts[:9]))
+    assert len(few.shifts) == 9, "three more than what 5.1 trips of load need"
+    assert ground_of(few)[0].shape.unloads
+    plan = solve(few, None, 60.0, 1, iterations=500)
+    assert not plan.unserved
+    loads = np.array([[10.2]] * 10)
+    assert shifts_to_spare(loads, np.array([20.0])) == 10
+    assert shifts_to_spare(np.repeat(loads, 10, axis=0) / 2, np.array([20.0])) == 37, (
+        "34 in threes of 5.1: 34 and spare"
+    )
+    assert shifts_to_spare(np.ones((40, 2)), np.array([10.0, np.inf])) == 7
 
 
-def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
-    problem = street_problem(60, 4, seed=12, windows_share=0.0)
-    satellite, carrier = 0, 1
-    place = problem.tasks[30].modes[0].place
-    opens_s = problem.shifts[carrier].start_s + 9_000
-    far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
-    window = (opens_s, opens_s + 900)
-    problem = tied(replace(problem, sites=far), "meeting", satellite, carrier, place, window, 600.0)
-    plan = solve(problem, None, 60.0, 1, iterations=6_000)
-    assert plan.routes[satellite], "the streets that only the small truck fits are worth the meeting"
-    tips = [v for v in plan.routes[satellite] if v.kind == "unload"]
-    assert tips == [Visit("unload", len(problem.sites) - 1)]
-    judged = [schedule(problem, k, plan.routes[k]) for k in (satellite, carrier)]
-    assert [j.broken for j in judged] == [(), ()]
-    tip = next(e for e in judged[0].events if e.kind == "unload")
-    at = next(n for n, v in enumerate(plan.routes[carrier]) if v == Visit("task", len(problem.tasks) - 1, 0))
-    stand = next(e for e in judged[1].events if e.visit == at and e.kind == "task")
-    assert stand.start_s <= tip.start_s
-    assert tip.end_s <= stand.end_s
-    for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
-        with pytest.raises(ValueError, match=says):
-            tied(problem, "bad", satellite, carrier, place, bad, 600.0)
-
-
-def test_a_meeting_to_which_the_large_truck_cannot_come_is_refused() -> None:
-    problem = street_problem(40, 4, seed=12, windows_share=0.0)
-    place, opens_s = problem.tasks[5].modes[0].place, problem.shifts[1].start_s + 9_000
-
-    def meet(problem: Problem, place: int = place, id: str = "meeting") -> Problem:
-        return tied(problem, id, 0, 1, place, (opens_s, opens_s + 900), 600.0)
-
-    def with_carrier(**changes: Any) -> Problem:
-        shifts = (problem.shifts[0], replace(problem.shifts[1], **changes), *problem.shifts[2:])
-        return replace(problem, shifts=shifts)
-
-    closed = replace(problem, sites=tuple(replace(s, shifts=frozenset({0, 2, 3})) for s in problem.sites))
-    late_too = replace(problem, sites=tuple(replace(s, windows=()) for s in problem.sites[::-1]))
-    late_too = replace(late_too, sites=(replace(late_too.sites[0], windows=((79_200.0, 86_400.0),)), late_too.sites[1]))
-    assert len(meet(late_too).sites) == 3, "the other site is open"
-    travel = problem.travel_ds[0].copy()
-    travel[:, place] = UNREACHABLE
-    no_way = replace(problem, travel_ds=(travel,))
-    for bad in (with_carrier(start_s=opens_s + 3_600.0), with_carrier(most_tasks=0), closed, no_way):
-        with pytest.raises(ValueError, match="T2 cannot stand at place"):
-            meet(bad)
-    for nowhere in (-1, 10**6):
-        with pytest.raises(ValueError, match=f"place = {nowhere}"):
-            meet(problem, nowhere)
-    with pytest.raises(ValueError, match="must not be that of a task or site"):
-        meet(problem, id=problem.tasks[0].id)
-
-
-def test_the_large_truck_comes_to_the_meeting_whatever_it_costs() -> None:
-    problem = street_problem(40, 4, seed=12, windows_share=0.0)
-    cheap = tuple(replace(t, unserved_eur=0.5) for t in problem.tasks)  # nothing is worth a truck
-    window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
-    problem = tied(replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, window, 600.0)
-    plan = solve(problem, None, 60.0, 1, iterations=500)
-    assert Visit("task", len(cheap), 0) in plan.routes[1]
-
-
-def test_a_satellite_does_not_tip_where_no_large_truck_comes() -> None:
-    problem = street_problem(40, 4, seed=12, windows_share=0.0)
-    only = tuple(replace(t, shifts=frozenset({0})) for t in problem.tasks)
-    far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
-    window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
-    problem = replace(problem, tasks=only, sites=far)
-    problem = tied(problem, "meeting", 0, 1, only[5].modes[0].place, window, 600.0)
-    plan = solve(problem, None, 60.0, 1, iterations=500)
-    assert plan.routes[0], "it tips"
-    assert kept(problem, plan) == plan
-    gone = replace(plan, routes=(plan.routes[0], (), *plan.routes[2:]), unserved=((len(only), "CAPACITY"),))
-    mended = kept(problem, gone)
-    assert mended.routes == ((),) * 4
-    assert len(mended.unserved) == len(problem.tasks)
-    assert (len(only), "CAPACITY") in mended.unserved
+def test_a_shift_that_only_its_work_limits_is_not_planned_longer() -> None:
+    problem = street_problem(80, 3, seed=3, windows_share=0.0)
+    shifts = [replace(s, length_s=1e9, breaks=(), max_work_s=9_000.0, max_driving_s=None) for s in problem.shifts]
+    day = replace(problem, shifts=tuple(shifts), balance_eur_per_s=0.0)
+    ground, searcher, ways = searched(day, 1, 2_000)
+    assert ground.shape.timed
+    plan = solution_of(searcher, day, ways)
+    assert not any(schedule(day, k, visits).broken for k, visits in enumerate(plan.routes) if visits)
 
 
 def tight_town(seed: int) -> Problem:
@@ -601,8 +466,8 @@ def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_no
     dear = packed(ground, 2.0, 4, trips=True, leaving=False)
     assert dear is not None
     fits = (ground.capacity.max(0) / ground.load.mean(0)).min()
-    true_eur = load(ground, searcher.routes, searcher.work, searcher.top)
-    packed_eur = load(dear, searcher.routes, searcher.work, searcher.top)
+    true_eur = set_plan(ground, searcher.routes, searcher.work, searcher.top)
+    packed_eur = set_plan(dear, searcher.routes, searcher.work, searcher.top)
     assert packed_eur - true_eur == pytest.approx(trips * 2.0 * DEAR_LINKS * fits)
 
 
@@ -621,8 +486,8 @@ def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its
     ground, searcher, _ = searched(with_price_of_a_truck(tight_town(3), 5_000.0), 3)
     dear = packed(ground, 2.0, int((searcher.top.size > 0).sum()), trips=True, leaving=True)
     assert dear is not None
-    load(dear, searcher.routes, searcher.work, searcher.top)
-    full = np.flatnonzero(searcher.routes.cost[:, SEC] > 0.5 * ground.terms[:, LIMIT])
+    set_plan(dear, searcher.routes, searcher.work, searcher.top)
+    full = np.flatnonzero(searcher.routes.cost[:, SEC] > 0.5 * ground.by_shift[:, MOST_WORK])
     assert len(full) > 0
     for r in full:
         tasks = searcher.routes.seq[r, : searcher.routes.size[r]]
@@ -638,14 +503,14 @@ def test_on_the_clock_too_a_dear_trip_costs_so_much_more_and_the_price_without_t
     dear = packed(ground, 2.0, 4, trips=True, leaving=False)
     assert dear is not None
     trips = sum(v.kind == "unload" for visits in solution_of(searcher, problem, ways).routes for v in visits)
-    load(ground, searcher.routes, searcher.work, searcher.top)
+    set_plan(ground, searcher.routes, searcher.work, searcher.top)
     true_eur = searcher.routes.cost[:, EUR].copy()
-    load(dear, searcher.routes, searcher.work, searcher.top)
+    set_plan(dear, searcher.routes, searcher.work, searcher.top)
     more = searcher.routes.cost[:, EUR] - true_eur
     assert (more >= -1e-6).all()
     assert more.sum() == pytest.approx(trips * dear.trip_eur)
     without = dear._replace(shape=dear.shape._replace(clock=()))
-    load(without, searcher.routes, searcher.work, searcher.top)
+    set_plan(without, searcher.routes, searcher.work, searcher.top)
     assert (searcher.routes.cost[:, EUR] <= true_eur + more + 1e-6).all()
 
 
@@ -657,7 +522,7 @@ def test_trips_are_not_made_dear_where_one_truck_takes_it_all() -> None:
     roomy, _ = ground_of(replace(light, shifts=shifts))
     dear = packed(roomy, 50.0, 4, trips=True, leaving=True)
     assert dear is not None
-    assert dear._replace(terms=roomy.terms) == roomy
+    assert dear._replace(by_shift=roomy.by_shift) == roomy
 
 
 @given(seed=st.integers(0, 50), windows_share=st.sampled_from([0.0, 0.5]))
@@ -672,9 +537,9 @@ def test_where_trucks_are_dear_a_plan_costs_so_much_more_for_each_truck_with_a_p
     ground, searcher, _ = searched(problem, seed)
     dear = packed(ground, 2.0, 3, trips=False, leaving=False)
     assert dear is not None
-    load(ground, searcher.routes, searcher.work, searcher.top)
+    set_plan(ground, searcher.routes, searcher.work, searcher.top)
     true_eur = searcher.routes.cost[:, EUR].copy()
-    load(dear, searcher.routes, searcher.work, searcher.top)
+    set_plan(dear, searcher.routes, searcher.work, searcher.top)
     truck_eur = 2.0 * DEAR_LINKS * 40 / 3
     more = np.array([0.0, truck_eur - 10.0, truck_eur - 30.0, 0.0]) * (searcher.top.size > 0)
     assert searcher.routes.cost[:, EUR] - true_eur == pytest.approx(more)
@@ -733,8 +598,8 @@ def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed
     ground, searcher, _ = searched(problem, seed)
     searcher.run(300, 5.0, 0.0)
     kept = searcher.eur
-    assert load(ground, searcher.routes, searcher.work, searcher.now()) == pytest.approx(kept)
-    assert load(ground, searcher.routes, searcher.work, searcher.best) == pytest.approx(searcher.best.eur[0])
+    assert set_plan(ground, searcher.routes, searcher.work, searcher.now()) == pytest.approx(kept)
+    assert set_plan(ground, searcher.routes, searcher.work, searcher.best) == pytest.approx(searcher.best.eur[0])
 
 
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -751,7 +616,7 @@ def test_in_long_routes_what_is_added_up_is_what_would_be_worked_out(windows_sha
         assert s.size.max() > 3 * SHORT
         complete(ground, s)
         kept = [array.copy() for array in (s.cells, s.cost)]
-        load(ground, s, searcher.work, searcher.now())
+        set_plan(ground, s, searcher.work, searcher.now())
         complete(ground, s)
         served = s.spot[:, ROUTE] >= 0
         assert s.cells[served] == pytest.approx(kept[0][served], abs=1e-6)

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import UNSERVED_REASONS
+from optimizer import repair as repair_module
 from optimizer import search
 from optimizer.construct import construct
 from optimizer.cost import cost_eur
 from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.recreate import improve
 from optimizer.repair import insert_unserved, repair, solution_of, tidy
-from optimizer.routing import improve_by_routing
+from optimizer.routing import _cut, improve_by_routing
 from optimizer.ruin_recreate.ground import Ground
 from optimizer.schedule import schedule
 from optimizer.search import Progress, solve
@@ -184,6 +185,12 @@ def test_where_driving_costs_nothing_everything_is_served_all_the_same() -> None
     plan = solve(free, None, 60.0, 1, iterations=500)
     judge(free, plan)
     assert len(plan.unserved) <= len(solve(day, None, 60.0, 1, iterations=500).unserved)
+    for engine in ENGINES:
+        judge(free, solve(free, None, 1.5, 1, engine=engine, iterations=200))
+    modes = [tuple(replace(m, reversals=200) for m in t.modes) for t in free.tasks]
+    dear = [replace(t, modes=m, unserved_eur=5_000.0) for t, m in zip(free.tasks, modes, strict=True)]
+    plan = solve(replace(free, tasks=tuple(dear)), None, 60.0, 1, iterations=500)
+    assert len(plan.unserved) <= len(solve(day, None, 60.0, 1, iterations=500).unserved), "however dear a service is"
 
 
 def test_tasks_without_any_load_are_a_problem_too() -> None:
@@ -198,6 +205,11 @@ def test_tasks_without_any_load_are_a_problem_too() -> None:
     plan = solve(empty, None, 60.0, 1, iterations=200)
     assert not any(v.kind == "unload" for visits in plan.routes for v in visits)
     assert reasons(plan) <= {"UNREACHABLE"}
+    travel = empty.travel_ds[0].copy()
+    travel[:, [m.place for m in empty.tasks[4].modes]] = UNREACHABLE
+    for engine in ENGINES:
+        cut_off = solve(replace(empty, travel_ds=(travel,)), None, 1.0, 1, engine=engine, iterations=200)
+        assert (4, "UNREACHABLE") in cut_off.unserved
 
 
 @given(SEEDS)
@@ -208,6 +220,8 @@ def test_a_problem_survives_its_json(seed: int) -> None:
     assert again.to_json() == day.to_json()
     assert all((a == b).all() for a, b in zip(again.travel_ds, day.travel_ds, strict=True))
     assert (again.tasks, again.sites, again.shifts) == (day.tasks, day.sites, day.shifts)
+    endless = replace(day, shifts=tuple(replace(s, most_load=(np.inf, 9.0)) for s in day.shifts))
+    assert Problem.from_json(json.loads(json.dumps(endless.to_json(), allow_nan=False))).shifts == endless.shifts
     assert solve(again, None, 0, 1) == solve(day, None, 0, 1)
 
 
@@ -362,3 +376,25 @@ def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.Monk
     )  # fmt: skip
     assert ("compile", 500.0) in told
     assert all(500 < left_s <= 1_500 for phase, left_s in told if phase == "improve")
+
+
+def test_a_part_of_a_plan_for_or_tools_has_its_own_sites_and_its_own_told_shifts() -> None:
+    day = street_problem(30, 4, seed=3)
+    told = (replace(day.tasks[0], told=2, moved_eur=5.0), replace(day.tasks[1], told=3, moved_eur=5.0))
+    own = (replace(day.sites[0], shifts=frozenset({0})), replace(day.sites[1], shifts=frozenset({2, 3})))
+    whole = replace(day, tasks=(*told, *day.tasks[2:]), sites=own)
+    part, _ = _cut(whole, solution_of(whole, [()] * 4), [0, 1], [0, 2])
+    assert [site.shifts for site in part.sites] == [{0}, {1}]
+    assert [task.told for task in part.tasks] == [1, 2], "the second one was told to none of them"
+
+
+def test_a_day_on_which_no_site_opens_is_explained_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = street_problem(200, 8, seed=3)
+    shut = replace(day, sites=tuple(replace(s, windows=((0.0, 1.0),)) for s in day.sites))
+    looked: list[int] = []
+    clock = repair_module.schedule
+    monkeypatch.setattr(repair_module, "schedule", lambda *args: (looked.append(1), clock(*args))[1])
+    plan = solve(shut, None, 60.0, 1, iterations=10)
+    assert reasons(plan) <= {"TIME_WINDOW", "UNREACHABLE"}
+    modes, kinds, sites = sum(len(t.modes) for t in day.tasks), 4, 2  # small or not, by two regimes and crews
+    assert len(looked) <= 2 * modes * (kinds + 1) * sites

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.ruin_recreate.ground import (
-    BEGIN,
+    DRIVES_OUT,
     ENTER,
     EUR,
     LEAVE,
@@ -28,7 +28,7 @@ from optimizer.ruin_recreate.ground import (
     REST_LATEST,
     SEC,
     SERVICES,
-    SET_OUT,
+    START_SERVICE,
     STAY_S,
 )
 from optimizer.ruin_recreate.routes import CLOCK, INF, compiled, inlined, price
@@ -69,14 +69,14 @@ def pause(
             return INF, paid, since_s, rested, INF, now_s - closes_s - JUST
         if last or now_s >= opens_s or now_s + ahead_s > closes_s:
             end_s = max(now_s, opens_s) + length_s
-            paid += (end_s - now_s) * g.terms[r, PER_S]
+            paid += (end_s - now_s) * g.by_shift[r, PER_S]
             earlier = now_s - opens_s if now_s >= opens_s else now_s + ahead_s - closes_s - JUST
             return end_s, paid, 0.0, 1.0, closes_s - now_s, earlier
         return now_s, paid, since_s, rested, min(opens_s - now_s, closes_s - now_s - ahead_s) - JUST, INF
-    if due and (since_s + ahead_s > g.terms[r, REST_LATEST] or (last and not rested)):
-        if since_s > g.terms[r, REST_LATEST]:
+    if due and (since_s + ahead_s > g.by_shift[r, REST_LATEST] or (last and not rested)):
+        if since_s > g.by_shift[r, REST_LATEST]:
             return INF, paid, since_s, rested, INF, INF
-        return now_s + g.terms[r, REST], paid, 0.0, rested + 1.0, INF, INF
+        return now_s + g.by_shift[r, REST], paid, 0.0, rested + 1.0, INF, INF
     return now_s, paid, since_s, rested, INF, INF
 
 
@@ -84,7 +84,7 @@ def pause(
 def step(g: Any, s: Any, r: int, half: int, j: int, k: int, a: int, b: int, y: int, via: int, due: int) -> float:
     """From mode ``j`` of one task to mode ``k`` of the next (``y``; -1: home), emptied between them or not: the label
     that is done first stays. How much earlier one may come."""
-    c, per_s = g.kind[r], g.terms[r, PER_S]
+    c, per_s = g.kind[r], g.by_shift[r, PER_S]
     profile, rate = g.origin[c, PROFILE], g.rate[c]
     all_earlier = INF
     for w in range(g.ways.shape[1] if via else 1):
@@ -168,21 +168,21 @@ def stand(g: Any, s: Any, r: int, p: int, by_s: float, by_eur: float) -> int:
     if p == 0:
         for k in range(modes):
             s.labels[0, k, TIME], s.labels[0, k, PAID] = INF, 0.0
-        s.labels[0, 0, TIME] = g.terms[r, BEGIN]
-        s.labels[0, 0, SINCE], s.labels[0, 0, RESTED] = g.terms[r, SET_OUT], 0.0
+        s.labels[0, 0, TIME] = g.by_shift[r, DRIVES_OUT]
+        s.labels[0, 0, SINCE], s.labels[0, 0, RESTED] = g.by_shift[r, START_SERVICE], 0.0
         return -1
     y = np.int64(s.seq[r, p - 1])
     for k in range(modes):
         s.labels[0, k, TIME], s.labels[0, k, PAID] = s.clock[y, k, TIME] + by_s, s.clock[y, k, PAID] + by_eur
         s.labels[0, k, RESTED] = s.clock[y, k, RESTED]
         s.labels[0, k, SINCE] = (
-            s.labels[0, k, TIME] - g.terms[r, BEGIN] + g.terms[r, SET_OUT]
+            s.labels[0, k, TIME] - g.by_shift[r, DRIVES_OUT] + g.by_shift[r, START_SERVICE]
         )  # where it has not rested
     return int(y)
 
 
 @inlined
-def put_off_by(g: Any, s: Any, half: int, y: int) -> tuple[float, float]:
+def delay_of(g: Any, s: Any, half: int, y: int) -> tuple[float, float]:
     """How much later the labels stand than the clock is known to stand after a task, and euros likewise, where that is
     the same for all modes; else inf."""
     k = int(s.tail[y, MODE])
@@ -206,7 +206,7 @@ def may_be(later: float, earlier: float, by_s: float) -> bool:
 
 
 @inlined
-def put_off(g: Any, s: Any, y: int, by_s: float, by_eur: float) -> None:
+def delay(g: Any, s: Any, y: int, by_s: float, by_eur: float) -> None:
     """Everything later by so much."""
     for k in range(len(g.shape.modes)):
         s.clock[y, k, TIME] += by_s
@@ -231,10 +231,10 @@ def keep_time(g: Any, s: Any, r: int, first: int, last: int) -> None:
             break
         by_s = by_eur = INF
         if q > last:
-            by_s, by_eur = put_off_by(g, s, half, y)
+            by_s, by_eur = delay_of(g, s, half, y)
             if by_s < INF and may_be(s.tail[y, MAY_LATER], s.tail[y, MAY_EARLIER], by_s):
                 for i in range(q, n):
-                    put_off(g, s, np.int64(s.seq[r, i]), by_s, by_eur)
+                    delay(g, s, np.int64(s.seq[r, i]), by_s, by_eur)
                 known = q
         for k in range(modes):
             s.clock[y, k, TIME], s.clock[y, k, PAID] = s.labels[half, k, TIME], s.labels[half, k, PAID]
@@ -246,7 +246,7 @@ def keep_time(g: Any, s: Any, r: int, first: int, last: int) -> None:
             begin = q
             while q + 1 < n and may_be(s.tail[s.seq[r, q + 1], OWN_LATER], s.tail[s.seq[r, q + 1], OWN_EARLIER], by_s):
                 q += 1
-                put_off(g, s, np.int64(s.seq[r, q]), by_s, by_eur)
+                delay(g, s, np.int64(s.seq[r, q]), by_s, by_eur)
             if q > begin:
                 half, before = np.int64(0), stand(g, s, r, q + 1, 0.0, 0.0)
     for i in range(known - 1, -1, -1):
@@ -274,7 +274,7 @@ def latest_rest_s(g: Any, r: int) -> float:
     """A rest is taken before the clock stands there; where there is a lunch, that has to be gone through anyway."""
     if g.lunch[r, 2] > 0:
         return -INF
-    return g.terms[r, BEGIN] - g.terms[r, SET_OUT] + g.terms[r, REST_LATEST]
+    return g.by_shift[r, DRIVES_OUT] - g.by_shift[r, START_SERVICE] + g.by_shift[r, REST_LATEST]
 
 
 @inlined
@@ -342,7 +342,7 @@ def with_task(g: Any, s: Any, r: int, x: int, at: int, code: int) -> tuple[float
             later = min(later, may_later)
         if not at <= q < n:
             continue
-        by_s, by_eur = put_off_by(g, s, half, y)
+        by_s, by_eur = delay_of(g, s, half, y)
         if by_s == INF:
             continue
         if may_be(s.tail[y, MAY_LATER], s.tail[y, MAY_EARLIER], by_s):
@@ -377,8 +377,10 @@ def judged(
     rest, and everything may be ``later``; else it is gone through from there (see ``go_through``)."""
     if end_s == INF:
         return INF, 0.0
-    work_s = end_s - g.terms[r, BEGIN]
-    if work_s + g.terms[r, SERVICES] <= g.terms[r, REST_AFTER] or (later >= g.terms[r, REST] and not g.lunch[r, 2]):
+    work_s = end_s - g.by_shift[r, DRIVES_OUT]
+    if work_s + g.by_shift[r, SERVICES] <= g.by_shift[r, REST_AFTER] or (
+        later >= g.by_shift[r, REST] and not g.lunch[r, 2]
+    ):
         return price(g, np.uint32(r), paid, work_s), work_s
     return go_through(g, s, r, x, at, code, m, by_s, by_eur, np.int64(1))
 
@@ -405,9 +407,9 @@ def go_through(
             s.trail[q, k, 0], s.trail[q, k, 1] = s.labels[half, k, CAME], s.labels[half, k, WAY]
     if s.labels[half, 0, TIME] == INF:
         return INF, 0.0
-    work_s = s.labels[half, 0, TIME] - g.terms[r, BEGIN]
+    work_s = s.labels[half, 0, TIME] - g.by_shift[r, DRIVES_OUT]
     if g.lunch[r, 2] == 0:
-        work_s -= s.labels[half, 0, RESTED] * g.terms[r, REST]
+        work_s -= s.labels[half, 0, RESTED] * g.by_shift[r, REST]
         if due and not s.labels[half, 0, RESTED]:  # at the very end it is due: nothing kept room for it
             return INF, work_s
     return price(g, np.uint32(r), s.labels[half, 0, PAID], work_s), work_s

@@ -33,10 +33,10 @@ from optimizer.ruin_recreate.steps import (
     Met,
     Work,
     fill,
-    load,
     met_for,
     remember_plan,
     search,
+    set_plan,
     work_for,
 )
 from optimizer.schedule import schedule
@@ -55,7 +55,7 @@ PACKED = 0.5
 REMEMBER = 0.4  # of a cycle: hot plans have no route worth it
 FORGET = 0.25  # of a cycle: from then on its best is looked for; what it began from is forgotten by then
 #: Routes of plans that are dearer than the cycle's best by so many links at most are remembered.
-NEAR = 0.3
+MARGIN = 0.3
 #: Every cycle ends with an exchange of what was met; in the last or only one there are more, when it is rather cold.
 EXCHANGES = (0.7, 0.9, 1.0)
 RECOMBINE_SHARE, RECOMBINE_MOST_S = 0.05, 5.0  # of a cycle's time, at most; of a large problem it takes too long
@@ -92,7 +92,7 @@ class Searcher:
     def begin(self) -> None:
         """Put in whatever is not in the plan yet."""
         self.eur = fill(self.ground, self.routes, self.work, self.best)
-        if self.work.counts[UNSERVED] and (self.ground.terms[:, FIXED] > 0).any():
+        if self.work.counts[UNSERVED] and (self.ground.by_shift[:, FIXED] > 0).any():
             self._drive_out()
         remember_plan(self.ground, self.routes, self.met)
         self.crown()
@@ -100,16 +100,16 @@ class Searcher:
     def _drive_out(self) -> None:
         """Trucks for what is left, where all of it together pays for one, though no task does alone."""
         true, without = self.ground, self.now()
-        terms = true.terms.copy()
-        terms[:, FIXED] = 0.0
-        self.price_by(true._replace(terms=terms))
+        by_shift = true.by_shift.copy()
+        by_shift[:, FIXED] = 0.0
+        self.price_by(true._replace(by_shift=by_shift))
         fill(self.ground, self.routes, self.work, self.best)
         self.price_by(true)
         if self.eur < without.eur[0]:
             _copy(self.now(), self.best)
         else:
             _copy(without, self.best)
-            self.eur = load(true, self.routes, self.work, self.best)
+            self.eur = set_plan(true, self.routes, self.work, self.best)
 
     def take(self, routes: list[Route]) -> None:
         """A plan made of routes met becomes the best of all, where it is better."""
@@ -119,7 +119,7 @@ class Searcher:
             r = next(k for k in np.flatnonzero(self.ground.alike == route.alike) if not best.size[k])
             n = len(route.tasks)
             best.size[r], best.seq[r, :n], best.via[route.tasks] = n, route.tasks, route.via
-        best.eur[0] = self.eur = load(self.ground, self.routes, self.work, best)
+        best.eur[0] = self.eur = set_plan(self.ground, self.routes, self.work, best)
         self.crown()
 
     def crown(self) -> None:
@@ -131,21 +131,21 @@ class Searcher:
         """The routes of the best plan of all are among those met, whatever was forgotten since; its price without that
         of unlike lengths, which routes do not have."""
         now, s = self.now(), self.routes
-        load(self.ground, s, self.work, self.top)
+        set_plan(self.ground, s, self.work, self.top)
         remember_plan(self.ground, s, self.met)
         left = self.ground.unserved_eur[s.spot[:, ROUTE] < 0]
         eur = float(s.cost[s.size > 0, EUR].sum() + left.sum())
-        load(self.ground, s, self.work, now)
+        set_plan(self.ground, s, self.work, now)
         return eur
 
     def go_on_from(self, best: Best) -> None:
         _copy(best, self.best)
-        self.eur = load(self.ground, self.routes, self.work, self.best)
+        self.eur = set_plan(self.ground, self.routes, self.work, self.best)
         remember_plan(self.ground, self.routes, self.met)
 
     def price_by(self, ground: Ground) -> None:
         """Go on with the same plan at other prices; the best is looked for anew."""
-        self.ground, self.eur = ground, load(ground, self.routes, self.work, self.now())
+        self.ground, self.eur = ground, set_plan(ground, self.routes, self.work, self.now())
         self.best.eur[0] = np.inf
 
     def now(self) -> Best:
@@ -155,12 +155,12 @@ class Searcher:
     def crown_now(self, true: Ground) -> None:
         """The plan as it stands becomes the best of all, where it is better at true prices."""
         now = self.now()
-        now.eur[0] = load(true, routes_for(true), self.work, now)
+        now.eur[0] = set_plan(true, routes_for(true), self.work, now)
         if now.eur[0] < self.top.eur[0] - 1e-9:
             _copy(now, self.top)
 
-    def run(self, steps: int, heat: float, near: float) -> None:
-        self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, near)
+    def run(self, steps: int, heat: float, margin: float) -> None:
+        self.eur = search(self.ground, self.routes, self.work, self.best, self.met, steps, heat, self.eur, margin)
         if self.met.counts[0] > FULL * len(self.met.keys) or self.met.counts[1] > FULL * len(self.met.tasks):
             self.met.slots[:], self.met.counts[:] = -1, 0  # what was met early is worth least
 
@@ -262,7 +262,7 @@ def _cycles(pace: Pace, searcher: Searcher, unit: float) -> int:
     if steps is None:
         began, done = time.monotonic(), int(searcher.work.counts[STEPS])
         while time.monotonic() < began + CHUNK_S:
-            searcher.run(20, unit * HOT, unit * NEAR)
+            searcher.run(20, unit * HOT, unit * MARGIN)
         done = int(searcher.work.counts[STEPS]) - done
         steps = int(done / (time.monotonic() - began) * (pace.until - pace.begin))
     return min(MOST_CYCLES, max(1, round(steps / (CYCLE_STEPS * len(searcher.ground.load)))))
@@ -274,7 +274,7 @@ def warm(ground: Ground) -> float:
     few = Searcher.of(small(ground), 0, 100)
     few.begin()
     few.run(1, 1.0, 0.0)
-    load(few.ground, few.routes, few.work, few.best)
+    set_plan(few.ground, few.routes, few.work, few.best)
     trace(few.ground, few.routes, np.uint32(0), np.zeros(9, np.int32), np.zeros(9, np.int32))
     took_s = time.monotonic() - began
     return took_s if took_s > LOADED_S else 0.0
@@ -282,7 +282,7 @@ def warm(ground: Ground) -> float:
 
 def _last_look_s(ground: Ground) -> float:
     """Kept back for the exact clock, where there are hours or rests to be looked at."""
-    rests = bool((ground.terms[:, REST] > 0).any())
+    rests = bool((ground.by_shift[:, REST] > 0).any())
     return CLOCK_S_PER_TASK * len(ground.load) if rests or ground.shape.clock else 0.0
 
 
@@ -296,11 +296,11 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
         r[: len(s.pinned)] == s.pinned for r, s in zip(start.routes, problem.shifts, strict=True)
     ):
         feasible = not any(schedule(problem, k, visits).broken for k, visits in enumerate(start.routes) if visits)
-        start = repair.solution_of(problem, start.routes)  # what it leaves today, whatever it said
+        start = repair.unexplained(problem, start.routes)  # what it leaves today, whatever it said
         before = start if feasible else repair.repair(problem, start, Terms(problem), until)
         if cost_eur(problem, before) < cost_eur(problem, found):
-            return before
-    return found
+            found = before
+    return repair.explained(problem, found)
 
 
 def _anneal(
@@ -331,9 +331,9 @@ def _anneal(
         elif not known and share > FORGET:
             searcher.crown()
             searcher.best.eur[0], known = np.inf, True
-        near = unit * NEAR if share > REMEMBER and dear is None else -np.inf
+        margin = unit * MARGIN if share > REMEMBER and dear is None else -np.inf
         began = time.monotonic()
-        searcher.run(searcher.chunk, hot * (cold / hot) ** max(0.0, share), near)
+        searcher.run(searcher.chunk, hot * (cold / hot) ** max(0.0, share), margin)
         now = time.monotonic()
         if pace.iterations is None:
             searcher.chunk = max(1, int(searcher.chunk * min(2.0, CHUNK_S / max(now - began, 1e-4))))
@@ -395,7 +395,7 @@ def _lay(searcher: Searcher, problem: Problem, start: Solution | None) -> None:
                     laid.add(visit.index)
                     n, via = n + 1, 0
         best.size[k] = n
-    load(g, searcher.routes, searcher.work, best)
+    set_plan(g, searcher.routes, searcher.work, best)
     _cut(searcher)
 
 
@@ -407,15 +407,15 @@ def _cut(searcher: Searcher) -> None:
     sound, broken = np.where(finite, best.size, g.pins), np.where(finite, best.size + 1, best.size)
     while (open_ := broken - sound > 1).any():
         best.size[:] = np.where(open_, (sound + broken) // 2, sound)
-        load(g, s, searcher.work, best)
+        set_plan(g, s, searcher.work, best)
         finite = np.isfinite(s.cost[:, EUR])
         sound, broken = np.where(finite, best.size, sound), np.where(finite, broken, best.size)
     best.size[:] = sound
-    load(g, s, searcher.work, best)
+    set_plan(g, s, searcher.work, best)
     lost = ~np.isfinite(s.cost[:, EUR])
     if lost.any():
         best.size[lost], g.pins[lost], g.allowed[:, lost] = 0, 0, False
-        load(g, s, searcher.work, best)
+        set_plan(g, s, searcher.work, best)
 
 
 def _link_eur(searcher: Searcher) -> float:
@@ -423,20 +423,21 @@ def _link_eur(searcher: Searcher) -> float:
     g, s = searcher.ground, searcher.routes
     used, served = s.size > 0, np.flatnonzero(s.spot[:, 0] >= 0)
     by = g.kind[s.spot[served, 0]]  # the crew that serves it: another one may be twice as slow
-    links = s.cost[used, EUR].sum() - g.terms[used, FIXED].sum() - g.serve[by, served, :, EUR].min(1).sum()
+    links = s.cost[used, EUR].sum() - g.by_shift[used, FIXED].sum() - g.serve[by, served, :, EUR].min(1).sum()
     return max(float(links) / max(1, len(served)), 1e-6)
 
 
 def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> Solution:
-    """The best plan in visits: every task in its best mode, unloadings at the best sites."""
+    """The best plan in visits: every task in its best mode, unloadings at the best sites. Reasons are still to be found
+    (``repair.explained``)."""
     g, s = searcher.ground, searcher.routes
-    load(g, s, searcher.work, searcher.top)
+    set_plan(g, s, searcher.work, searcher.top)
     modes, way = np.zeros(s.seq.shape[1] + 1, np.int32), np.zeros(s.seq.shape[1] + 1, np.int32)
     routes = []
     for r in range(len(s.size)):
         n, own = int(s.size[r]), ways[g.kind[r]]
         pinned = problem.shifts[r].pinned
-        visits = list(pinned)  # they are driven even where the search could do nothing with the shift
+        visits = list(pinned if n else repair.emptied(problem, r, pinned))  # driven, if it could do no more with it
         if n:
             trace(g, s, np.uint32(r), modes, way)
             since = len(pinned) - next((i for i, v in enumerate(reversed(pinned)) if v.kind == "unload"), len(pinned))
@@ -451,4 +452,4 @@ def solution_of(searcher: Searcher, problem: Problem, ways: list[list[tuple[int,
             if loaded and own and way[n] >= 0:
                 visits += [Visit("unload", site) for site in own[way[n]]]
         routes.append(repair.tidy(problem, visits, len(pinned)))
-    return repair.solution_of(problem, routes)
+    return repair.unexplained(problem, routes)

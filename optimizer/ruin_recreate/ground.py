@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, depth_first_order, minimum_spanning_tree
 
 from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Window
-from optimizer.schedule import longest_work_s
+from optimizer.schedule import longest_work_s, opening, schedule
 from optimizer.terms import ways_of
 
 Floats = NDArray[np.float64]
@@ -32,15 +32,29 @@ Flags = NDArray[np.bool_]
 NEIGHBOURS = 100
 SPARE_TRIPS = 3  # so many more shifts than full trips: with fewer, a plan with a trip more may have no shift for it
 NEVER_S = 1e8
-LEAST_RATE = 1e-6  # euros per decisecond: where driving costs nothing, no way is still told from its price
+LEAST_RATE = 1e-6  # euros per decisecond: where driving costs nothing, no way is still told from its price ...
+ABOVE_SERVICES = 4.0  # ... which is at least so many times what all services cost
 EPS = 1e-6
 _INF = float("inf")
 EUR, SEC = 0, 1
 #: Columns of ``Ground.origin`` and ``Ground.sites``.
 LEAVE, ENTER, PROFILE, STAY_S = 0, 1, 2, 2
-#: Columns of ``Ground.terms``: euros, euros per second, euros per second more in overtime, then seconds; NEVER: the
-#: euros of travel from which on there is no way; BEGIN: when it drives out, SET_OUT seconds after its start.
-FIXED, PER_S, OVER_MORE, LENGTH, LIMIT, SERVICES, REST, REST_AFTER, NEVER, REST_LATEST, BEGIN, SET_OUT = range(12)
+#: Columns of ``Ground.by_shift``: euros, euros per second, euros per second more in overtime, then seconds; NEVER: the
+#: euros of travel from which on there is no way; DRIVES_OUT: when it drives out, START_SERVICE seconds after its start.
+(
+    FIXED,
+    PER_S,
+    OVER_MORE,
+    LENGTH,
+    MOST_WORK,
+    SERVICES,
+    REST,
+    REST_AFTER,
+    NEVER,
+    REST_LATEST,
+    DRIVES_OUT,
+    START_SERVICE,
+) = range(12)
 
 
 class Shape(NamedTuple):
@@ -70,7 +84,7 @@ class Ground(NamedTuple):
     alike: Ints  # K: the first shift that is the same in every respect
     capacity: Floats  # K, D
     daily: Floats  # K, D + 1: loads of a whole shift, and tasks, at most
-    terms: Floats  # K, (FIXED … SET_OUT)
+    by_shift: Floats  # K, (FIXED … START_SERVICE)
     lunch: Floats  # K, (opens, closes, length) of a rest at a time of day; length 0: none
     clocked: Flags  # K: hours or a lunch may matter whatever it serves
     hours: Floats  # m, windows, (opens, closes): a service begins and ends inside one; always at least one
@@ -107,11 +121,12 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     matrices = problem.travel_ds
     travel = matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
     kinds, classes = _classes(problem, allowed, load)
-    parts = [_class(problem, k, served, most, travel) for k, served in classes]
+    rates = _rates(problem)
+    parts = [_class(problem, k, served, most, travel, rates[k]) for k, served in classes]
     ways = [part.ways for part in parts]
     width = max(1, max(len(w) for w in ways))
     serve, home = np.stack([part.serve for part in parts]), np.stack([part.home for part in parts])
-    rate = np.array([_rate(problem, shifts[k]) for k, _ in classes])
+    rate = np.array([rates[k] for k, _ in classes])
     never = rate * (UNREACHABLE / 2)
     for c, (k, _) in enumerate(classes):  # a mode that leads nowhere is none
         there = rate[c] * travel[shifts[k].travel, shifts[k].depot, place]
@@ -130,12 +145,15 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     near, link_ds, far = _near(roads, place, usable, allowed)
     walk = _walk(near, link_ds, far)
     left, leave, entered, enter = _corners(travel, place[walk].ravel())
-    windowed = np.array([bool(t.windows) for t in tasks], dtype=bool)
+    alike = _alike(problem, allowed, kinds)
+    missed = _missed(problem)
+    windows = [() if i in missed else t.windows for i, t in enumerate(tasks)]
+    windowed = np.array([bool(own) for own in windows], dtype=bool)
     clocked = np.array([_is_clocked(problem, k, ways[kinds[k]]) for k in range(len(shifts))], dtype=bool)
     shape = Shape(
         (0,) * most,
         (0,) * dims,
-        (0,) * _needs_unloads(problem, ways),
+        (0,) * _needs_unloads(problem, ways, alike),
         (0,) * _is_timed(problem),
         (0,) * int(clocked.any() or windowed.any()),
         (0,) * int(_is_timed(problem) or any(t.told is not None for t in tasks)),  # no replan waits for a compiler
@@ -147,11 +165,11 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         np.stack([_widened(part.into[left], width) for part in parts]),
         np.stack([_widened(part.out[entered], width) for part in parts]),
         np.stack([part.home[left] for part in parts]), np.array(kinds, dtype=np.uint32),
-        _alike(problem, allowed, kinds),
+        alike,
         np.array([s.capacity for s in shifts], dtype=float).reshape(len(shifts), dims) + EPS,
-        np.array([_daily(s, dims) for s in shifts]), np.array([_terms(problem, s) for s in shifts]),
+        np.array([_daily(s, dims) for s in shifts]), np.array([_by_shift(s, rates[k]) for k, s in enumerate(shifts)]),
         np.array([s.lunch or (0.0, 0.0, 0.0) for s in shifts], dtype=float), clocked,
-        _hours([t.windows for t in tasks]), windowed, _hours([s.windows for s in problem.sites]),
+        _hours(windows), windowed, _hours([s.windows for s in problem.sites]),
         np.array([(leave[s.place], enter[s.place], s.unload_s) for s in problem.sites], dtype=float).reshape(-1, 3),
         _ways(ways, width),
         0.0, allowed, np.array([-1 if t.told is None else t.told for t in tasks], dtype=np.int32),
@@ -204,19 +222,33 @@ def _alike(problem: Problem, allowed: Flags, kinds: list[int]) -> Ints:
     return np.array([known.setdefault(s, k) for k, s in enumerate(shifts)], dtype=np.int32)
 
 
-def _terms(problem: Problem, s: ProblemShift) -> list[float]:
+def _by_shift(s: ProblemShift, rate: float) -> list[float]:
     # A rest after so much driving is left to the exact clock: a collection tour rarely drives so long.
     first = min((b for b in s.breaks if b.basis == "work"), key=lambda b: (b.after_s, b.break_s), default=None)
     rest_s, after_s, latest_s = (first.break_s, first.after_s, first.latest_s) if first else (0, NEVER_S, NEVER_S)
     return [
         s.fixed_eur, s.eur_per_s, s.overtime_eur_per_s - s.eur_per_s, s.length_s, longest_work_s(s) + EPS,
-        s.start_service_s + s.end_service_s, rest_s, after_s - 2, _rate(problem, s) * (UNREACHABLE / 2), latest_s - 2,
+        s.start_service_s + s.end_service_s, rest_s, after_s - 2, rate * (UNREACHABLE / 2), latest_s - 2,
         s.start_s + s.start_service_s, s.start_service_s,
     ]  # fmt: skip
 
 
-def _rate(problem: Problem, shift: ProblemShift) -> float:
-    return max(LEAST_RATE, (shift.eur_per_s + shift.eur_per_m * problem.mean_speed_mps) / 10)
+def _rates(problem: Problem) -> list[float]:
+    """Per shift the euros per decisecond of travel."""
+    wage, metre, crew = (
+        max(getattr(s, of) for s in problem.shifts) for of in ("eur_per_s", "eur_per_m", "crew_factor")
+    )
+    services_eur = sum(
+        max(
+            (m.drive_s + m.standing_s + m.handling_s * crew) * wage
+            + m.length_m * metre
+            + m.reversals * problem.eur_per_reversal
+            for m in task.modes
+        )
+        for task in problem.tasks
+    )
+    least = max(LEAST_RATE, ABOVE_SERVICES * services_eur / UNREACHABLE)
+    return [max(least, (s.eur_per_s + s.eur_per_m * problem.mean_speed_mps) / 10) for s in problem.shifts]
 
 
 def _allowed(problem: Problem, load: Floats) -> Flags:
@@ -257,9 +289,8 @@ class _Class(NamedTuple):
     home: Floats
 
 
-def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints) -> _Class:
+def _class(problem: Problem, k: int, served: Flags, most: int, travel: Ints, rate: float) -> _Class:
     shift, d = problem.shifts[k], travel[problem.shifts[k].travel]
-    rate = _rate(problem, shift)
     serve = np.full((len(problem.tasks), most, 2), _INF)
     for t, task in enumerate(problem.tasks):
         for i, mode in enumerate(task.modes):
@@ -289,23 +320,44 @@ def _at(problem: Problem, site: int) -> int:
     return problem.sites[site].place
 
 
-def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]]) -> int:
-    """0 where a trip more is a route more: one site, at the depot, no price of a route, nothing that ends it, and some
-    routes to spare, any of which any task may be in."""
+def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]], alike: Ints) -> int:
+    """0 where a trip more is a route more: all shifts alike and some to spare, one site, at the depot, no price of a
+    route and nothing that ends it."""
     if not any(ways):
         return 0
-    tasks, shifts, d = problem.tasks, problem.shifts, problem.travel_ds[0]
-    if any(v.kind == "unload" for s in shifts for v in s.pinned):
+    shift, d = problem.shifts[0], problem.travel_ds[problem.shifts[0].travel]
+    if alike.any() or any(v.kind == "unload" for v in shift.pinned):
         return 1
-    home = len(problem.sites) == 1 and all(
-        d[s.depot, problem.sites[0].place] == d[problem.sites[0].place, s.depot] == 0 for s in shifts
+    home = len(problem.sites) == 1 and (
+        d[shift.depot, problem.sites[0].place] == d[problem.sites[0].place, shift.depot] == 0
     )
-    free = all(s.fixed_eur == 0 for s in shifts) and not _is_timed(problem)
-    alike = len({s.capacity for s in shifts}) == 1 and all(len(t.shifts) == len(shifts) for t in tasks)
-    load = np.array([t.load for t in tasks]).sum(0)
-    trips = float((load / np.maximum(shifts[0].capacity, 1e-9)).max(initial=0.0))
-    enough = len(shifts) >= min(len(tasks), ceil(trips - 1e-6) + SPARE_TRIPS)
-    return 0 if home and free and alike and enough else 1
+    service_eur = (shift.start_service_s + shift.end_service_s) * shift.eur_per_s
+    free = shift.fixed_eur == service_eur == 0 and not _is_timed(problem) and shift.lunch is None
+    load = np.array([t.load for t in problem.tasks], dtype=float).reshape(len(problem.tasks), -1)
+    return 0 if home and free and len(problem.shifts) >= shifts_to_spare(load, np.array(shift.capacity)) else 1
+
+
+def shifts_to_spare(load: Floats, capacity: Floats) -> int:
+    """So many shifts that a trip more has one of its own: more than full trips by ``SPARE_TRIPS``, than first-fit
+    decreasing makes of the loads (tasks, dimensions) by one."""
+    share = np.divide(load, capacity, out=np.zeros_like(load), where=capacity > 0)
+    trips = np.zeros((len(load) + 1, load.shape[1]))
+    for one in share[np.argsort(-share.max(1, initial=0.0), kind="stable")]:
+        trips[(trips + one <= 1 + EPS).all(1).argmax()] += one
+    full = ceil(float(share.sum(0).max(initial=0.0)) - EPS)
+    return min(len(load), max(full + SPARE_TRIPS, int(trips.any(1).sum()) + 1))
+
+
+def _missed(problem: Problem) -> set[int]:
+    """Tasks whose hours are over when their turn comes in what is pinned: nothing is asked of them any more."""
+    missed: set[int] = set()
+    for k, shift in enumerate(problem.shifts):
+        for e in schedule(problem, k, shift.pinned).events:
+            if e.kind == "task" and e.visit is not None:
+                task = shift.pinned[e.visit].index
+                if opening(problem.tasks[task].windows, e.start_s, e.end_s - e.start_s) != e.start_s:
+                    missed.add(task)
+    return missed
 
 
 def _least_eur(problem: Problem) -> Floats:
@@ -317,7 +369,8 @@ def _least_eur(problem: Problem) -> Floats:
 
 def _is_timed(problem: Problem) -> int:
     """1 where the length of a route may matter: there is a limit, or a price of unlike lengths."""
-    return int(problem.balance_eur_per_s > 0 or any(s.length_s < NEVER_S for s in problem.shifts))
+    limited = any(s.length_s < NEVER_S or longest_work_s(s) < NEVER_S or s.breaks for s in problem.shifts)
+    return int(problem.balance_eur_per_s > 0 or limited)
 
 
 def _is_clocked(problem: Problem, k: int, ways: list[tuple[int, ...]]) -> bool:

@@ -130,7 +130,7 @@ def stretch_ahead(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: 
                 s.cells[y, k, AHEAD_S] = sec
         q += 1
         if alike and q > s.reach[r, BROKEN_AHEAD]:
-            put_off(g, s, r, np.int64(AHEAD), np.int64(q), np.int64(n), more, more_s)
+            add_on(g, s, r, np.int64(AHEAD), np.int64(q), np.int64(n), more, more_s)
             q = n
     s.reach[r, AHEAD] = q
     s.reach[r, BROKEN_AHEAD] = max(s.reach[r, BROKEN_AHEAD], q) if q < n else 0
@@ -156,7 +156,7 @@ def stretch_back(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: i
             if len(g.shape.timed):
                 s.cells[y, k, BACK_S] = sec
         if alike and q <= s.reach[r, BROKEN_BACK]:
-            put_off(g, s, r, np.int64(BACK), np.int64(0), np.int64(q), more, more_s)
+            add_on(g, s, r, np.int64(BACK), np.int64(0), np.int64(q), more, more_s)
             q = 0
     s.reach[r, BACK] = q
     s.reach[r, BROKEN_BACK] = min(s.reach[r, BROKEN_BACK], q - 1) if q else n
@@ -168,7 +168,7 @@ def same(g: Any, eur: float, sec: float, eur_then: float, sec_then: float) -> bo
 
 
 @inlined
-def put_off(g: Any, s: Any, r: int, which: int, first: int, end: int, eur: float, sec: float) -> None:
+def add_on(g: Any, s: Any, r: int, which: int, first: int, end: int, eur: float, sec: float) -> None:
     """Add this to a programme of some tasks, in every mode."""
     if eur == 0.0 and sec == 0.0:
         return
@@ -301,14 +301,14 @@ def place_eur(g: Any, s: Any, x: int, r: int, p: int, most: float) -> tuple[floa
         return INF, 0
     if len(g.shape.unloads) and not fits(g, s, x, r, p, on, on):
         best = INF
-        for way in range(1, 4):
-            first, then = way & 1, way >> 1
-            if (first and p == 0) or (then and p == n) or (way == 3 and best < INF):
+        for how in range(1, 4):  # before it, after it, both
+            first, then = how & 1, how >> 1
+            if (first and p == 0) or (then and p == n) or (how == 3 and best < INF):
                 continue
             if fits(g, s, x, r, p, first, then):
                 eur = through(g, s, c, profile, rate, x, r, p, first, then)
                 if eur < best:
-                    best, code = eur, way
+                    best, code = eur, how
     return best + told, code
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.ruin_recreate.ground import EUR, FIXED, LIMIT, SEC, Floats, Ground
+from optimizer.ruin_recreate.ground import EUR, FIXED, MOST_WORK, SEC, Floats, Ground
 
 #: What a trip costs more, in links per task that fits into it, and what a truck costs at least, in links per task that
 #: it has in the plan; what a task left out costs, in its share of such trips and of a truck's day.
@@ -35,12 +35,12 @@ def packed(ground: Ground, link_eur: float, trucks: int, *, trips: bool, leaving
 def _trucks(ground: Ground, link_eur: float, trucks: int) -> Ground:
     """Where trucks are dear; the same where they are already, or cost nothing, so that more of them may be right."""
     truck_eur = link_eur * DEAR_LINKS * len(ground.load) / max(1, trucks)
-    cheap = (ground.terms[:, FIXED] > 0) & (ground.terms[:, FIXED] < truck_eur)
+    cheap = (ground.by_shift[:, FIXED] > 0) & (ground.by_shift[:, FIXED] < truck_eur)
     if not cheap.any():
         return ground
-    terms = ground.terms.copy()
-    terms[cheap, FIXED] = truck_eur
-    return ground._replace(terms=terms)
+    by_shift = ground.by_shift.copy()
+    by_shift[cheap, FIXED] = truck_eur
+    return ground._replace(by_shift=by_shift)
 
 
 def _trips(ground: Ground, link_eur: float, leaving: bool) -> Ground:
@@ -58,11 +58,11 @@ def _trips(ground: Ground, link_eur: float, leaving: bool) -> Ground:
         prices["into"][..., EUR] += trip_eur
         prices["home"][ground.ways[:, 0, 0] >= 0, :, EUR] += trip_eur
     else:
-        prices = {"terms": ground.terms.copy()}
-        prices["terms"][:, FIXED] += trip_eur
+        prices = {"by_shift": ground.by_shift.copy()}
+        prices["by_shift"][:, FIXED] += trip_eur
     if leaving:
         share_eur = trip_eur * (ground.load[:, loaded] / capacity).max(1)
-        share_eur += ground.terms[:, FIXED].max() * _days(ground, link_eur)
+        share_eur += ground.by_shift[:, FIXED].max() * _days(ground, link_eur)
         prices["unserved_eur"] = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * share_eur)
     return ground._replace(**prices)
 
@@ -77,7 +77,7 @@ def _days(ground: Ground, link_eur: float) -> Floats:
     if not len(ground.shape.unloads):  # a day is a trip
         most[:dims] = np.minimum(most[:dims], ground.capacity.max(0))
     parts = (ground.load / most[:dims]).max(1, initial=0.0)
-    work_s = float(ground.terms[:, LIMIT].max())
+    work_s = float(ground.by_shift[:, MOST_WORK].max())
     parts = np.maximum(parts, (seconds + link_s) / work_s)
     days: Floats = np.maximum(parts, 1 / most[dims])
     return days

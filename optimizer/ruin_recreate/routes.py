@@ -13,7 +13,7 @@ from optimizer.ruin_recreate.ground import (
     EUR,
     FIXED,
     LENGTH,
-    LIMIT,
+    MOST_WORK,
     NEVER,
     OVER_MORE,
     PER_S,
@@ -95,14 +95,14 @@ def link(g: Any, c: int, profile: int, rate: float, via: int, a: int, b: int) ->
 @inlined
 def price(g: Any, r: int, eur: float, seconds: float) -> float:
     """What a used route costs whose links and services cost ``eur`` and take ``seconds``; inf: it may not be."""
-    if eur >= g.terms[r, NEVER]:
+    if eur >= g.by_shift[r, NEVER]:
         return INF
-    eur += g.terms[r, FIXED] + g.terms[r, SERVICES] * g.terms[r, PER_S]
+    eur += g.by_shift[r, FIXED] + g.by_shift[r, SERVICES] * g.by_shift[r, PER_S]
     if not len(g.shape.timed):
         return eur
-    work_s = seconds + g.terms[r, SERVICES]
-    if work_s > g.terms[r, LIMIT]:
+    work_s = seconds + g.by_shift[r, SERVICES]
+    if work_s > g.by_shift[r, MOST_WORK]:
         return INF
-    rest_s = g.terms[r, REST] if work_s > g.terms[r, REST_AFTER] else 0.0
-    over_s = max(0.0, work_s + rest_s - g.terms[r, LENGTH])
-    return eur + rest_s * g.terms[r, PER_S] + over_s * g.terms[r, OVER_MORE]
+    rest_s = g.by_shift[r, REST] if work_s > g.by_shift[r, REST_AFTER] else 0.0
+    over_s = max(0.0, work_s + rest_s - g.by_shift[r, LENGTH])
+    return eur + rest_s * g.by_shift[r, PER_S] + over_s * g.by_shift[r, OVER_MORE]

@@ -88,7 +88,9 @@ class Work(NamedTuple):
     looked: NDArray[np.int64]  # per route the number of the insertion that looked at it
     before: NDArray[np.int64]  # n + K: ... that looked at the place before a task, at the end of a route
     offers: Floats  # n + 2 K, (price, route, index, code): places on the clock
-    absent: Ints  # n, (TASK, WAS_OUT): first those taken out in this step
+    absent: (
+        Ints  # n; TASK: a list, first those taken out in this step; WAS_OUT: by task, whether it was unserved before
+    )
     key: Floats
     counts: NDArray[np.int64]
     random: NDArray[np.uint64]
@@ -280,15 +282,15 @@ def ruin(g: Any, s: Any, w: Any) -> int:
         used += s.size[r] > 0
     if not used:
         return seed
-    home, trips = s.spot[seed, ROUTE], len(g.shape.unloads) > 0
-    if home >= 0 and s.spot[seed, AT] >= g.pins[home] and rand(w.random) < WHOLE:
-        priced = g.terms[home, FIXED] > 0
+    own, trips = s.spot[seed, ROUTE], len(g.shape.unloads) > 0
+    if own >= 0 and s.spot[seed, AT] >= g.pins[own] and rand(w.random) < WHOLE:
+        priced = g.by_shift[own, FIXED] > 0
         if trips and not (priced and rand(w.random) < 0.5):
             remove_trip(g, s, w, seed)
             return seed
         if priced:
-            size = np.int64(s.size[home])
-            take_out(g, s, w, np.uint32(home), np.int64(g.pins[home]), size, size, size)
+            size = np.int64(s.size[own])
+            take_out(g, s, w, np.uint32(own), np.int64(g.pins[own]), size, size, size)
             return seed
     long = LONG * n / used if n > LARGE else 0.0
     longest = min(max(float(STRING), long), max(1.0, n / used))
@@ -428,7 +430,7 @@ def put_back(g: Any, s: Any, w: Any, x: int, everywhere: float) -> float:
     for tried in range(3):
         beside = BESIDE if tried == 0 else g.near.shape[1] if tried == 1 else 0
         best = best_spot(g, s, w, x, 0.0 if tried else BLINK, beside)
-        if best.route >= 0 and (s.size[best.route] or not (g.terms[best.route, FIXED] or timed)):
+        if best.route >= 0 and (s.size[best.route] or not (g.by_shift[best.route, FIXED] or timed)):
             break
         if tried == 1 and rand(w.random) >= everywhere:
             break
@@ -567,7 +569,7 @@ def forget(s: Any, r: int) -> None:
 
 
 @entry
-def load(g: Any, s: Any, w: Any, b: Any) -> float:
+def set_plan(g: Any, s: Any, w: Any, b: Any) -> float:
     """Go on from the plan in ``b``; its price."""
     for x in range(len(s.spot)):
         s.spot[x, ROUTE] = -1
@@ -656,10 +658,10 @@ def fill(g: Any, s: Any, w: Any, b: Any) -> float:
 
 
 @entry
-def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eur: float, near: float) -> float:
+def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eur: float, margin: float) -> float:
     """``steps`` steps at a temperature of ``heat`` euros from a plan of ``eur``; the price of the plan at the end.
 
-    Routes of plans within ``near`` euros of the best are remembered.
+    Routes of plans within ``margin`` euros of the best are remembered.
     """
     for r in range(len(s.size)):
         forget(s, np.uint32(r))  # sums of differences are as exact as they are short
@@ -681,7 +683,7 @@ def search(g: Any, s: Any, w: Any, b: Any, met: Any, steps: int, heat: float, eu
                 w.counts[UNSERVED] += (s.spot[w.absent[i, TASK], ROUTE] < 0) - w.absent[w.absent[i, TASK], WAS_OUT]
             if eur < b.eur[0] - 1e-7:
                 save(s, b, eur)
-            if eur < b.eur[0] + near:
+            if eur < b.eur[0] + margin:
                 for i in range(w.counts[CHANGED]):
                     if s.size[w.marks[i, TOUCHED]]:
                         remember(g, s, met, w.marks[i, TOUCHED])

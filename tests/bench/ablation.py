@@ -120,21 +120,21 @@ def without_modes() -> None:
             x = w.absent[i, steps.TASK]
             s.trail[x, 0, DECIDED] = s.trail[x, 0, BEFORE]
 
-    def load(g: Ground, s: Any, w: Any, b: Any) -> float:
+    def set_plan(g: Ground, s: Any, w: Any, b: Any) -> float:
         if g.shape.clock:
             raise ValueError("a problem with hours: its modes are the clock's")
         s.trail[:, 0, DECIDED] = -1
-        steps.load(g, s, w, b)
+        steps.set_plan(g, s, w, b)
         n = s.seq.shape[1]
         for r in np.flatnonzero(s.size):
             modes = np.zeros(n + 1, np.int32)
             kernels.trace(g, s, np.uint32(r), modes, np.zeros(n + 1, np.int32))
             s.trail[s.seq[r, : s.size[r]], 0, DECIDED] = modes[: s.size[r]]
-        return float(steps.load(g, s, w, b))
+        return float(steps.set_plan(g, s, w, b))
 
     for module, function in (
         (kernels, stretch_ahead), (kernels, stretch_back), (kernels, insert), (steps, insert), (steps, recreate),
-        (steps, undo), (engine, load),
+        (steps, undo), (engine, set_plan),
     ):  # fmt: skip
         name = function.py_func.__name__ if hasattr(function, "py_func") else function.__name__
         assert hasattr(module, name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import csv
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizer.bench import abdulkader, belenguer, carplib, kim, results
-from optimizer.bench.commands import DATA, add_to, instance_files
+from optimizer.bench.commands import DATA
 from optimizer.bench.network import Link, deadheads_ds
 from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
 from optimizer.cost import cost_eur
 from optimizer.problem import UNREACHABLE, Solution, Visit
+from optimizer.routing import improve_by_routing
 from optimizer.search import solve
-from tests.bench import tables
+from tests.bench_files import BESIDE, TRIANGLE, file_with
 from tests.solution_reading import read
 
 BENCH = Path(results.__file__).parent
@@ -31,45 +32,6 @@ SAMPLES = {
     "carp/mcarptif-cen/Cen-IF-a.dat": belenguer, "vrp/mcvrp-abdulkader/vrpnc1a.txt": abdulkader,
     "vrp/mcvrp-abdulkader/vrpnc6a.txt": abdulkader,
 }  # fmt: skip
-
-#: A triangle 1-2-3 with a dead end 3-4; demands of 2 each, room for 4.
-TRIANGLE = """ NOMBRE : triangle
- VERTICES : 4
- ARISTAS_REQ : 3
- ARISTAS_NOREQ : 1
- VEHICULOS : 2
- CAPACIDAD : 4
- LISTA_ARISTAS_REQ :
- ( 1, 2)  coste 3 demanda 2
- ( 2, 3)  coste 4 demanda 2
- ( 3, 1)  coste 5 demanda 2
- LISTA_ARISTAS_NOREQ :
- ( 3, 4)  coste 1
- DEPOSITO :   1
-"""
-
-#: Two arcs from 1 to 2 beside each other, of different demand, an edge back; unloading at 2 only.
-BESIDE = """NAME : beside.dat
-VEHICLES : 1
-CAPACITY : 5
-DUMPING_COST : 10
-MAX_TRIP : 100
-LIST_REQ_EDGES :
-(1,2)   serv_cost 7    trav_cost 2    demand 1
-LIST_REQ_ARCS :
-(1,2)   serv_cost 5   trav_cost 1   demand 4
-(1,2)   serv_cost 6   trav_cost 3   demand 5
-LIST_NOREQ_ARCS :
-(2,3)   cost 1
-DEPOT : 1
-DUMPING_SITES : 2
-"""
-
-
-def file_with(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.write_text(text, encoding="latin-1")
-    return path
 
 
 @pytest.mark.parametrize("engine", ["plain", "ripeur"])
@@ -198,6 +160,8 @@ def test_stops_and_disposal_and_lunch_are_verified(shared: Path) -> None:
         (lambda line: line + " 4 4 U1", "line 1: 4: served before"),
         (lambda line: line + " 1", "line 1: 1: no such stop"),
         (lambda line: line + " U4", "line 1: U4: no disposal site"),
+        (lambda line: line + " 0 4 99 nonsense", "line 1: 0: no such stop"),
+        (lambda line: line + " U0", "line 1: U0: no disposal site"),
         (lambda line: line + " 5 U1", "line 1: 5 at 12:"),
         (lambda line: line + " U1 U1 U1 U1 U1 U1 U1", "line 1: 0 at 15:"),
         (lambda line: line.replace("L", "U1 U1 U1 U1 U1 U1 U1 U1 U1 U1 U1 U1 L"), "line 1: lunch at 12:"),
@@ -309,13 +273,6 @@ def test_the_judges_share_nothing_with_readers_problem_or_search() -> None:
         assert all(name.startswith("optimizer.bench.verify") for name in used if name.startswith("optimizer"))
 
 
-def bench(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_to(parser.add_subparsers())
-    args = parser.parse_args(["bench", *words])
-    return int(args.run(args))
-
-
 KEPT = Path(__file__).parents[1] / "docs" / "measured"
 
 
@@ -329,114 +286,6 @@ def test_a_plan_that_is_kept_costs_what_the_table_says_and_is_below_what_was_kno
     known = results.known_of(source).cost
     assert known is not None
     assert cost < known
-
-
-def test_the_tables_in_the_docs_are_what_was_measured() -> None:
-    assert (KEPT / "README.md").read_text(encoding="utf-8") == tables.page(results.Log(KEPT / "results.csv", ""))
-
-
-def test_a_table_has_each_engine_beside_the_other_and_no_run_half_done_for_a_whole_one() -> None:
-    def row(engine: str, commit: str, instance: str, seed: int, cost: float, known: float = 100.0) -> results.Result:
-        return results.Result(
-            commit, engine, "carp", instance, seed, 60.0, 1, None, cost, 4, known, None, None, 60.0, 0.0
-        )  # fmt: skip
-
-    old = [row("ripeur", "old", name, seed, cost) for name, seed, cost in
-           [("gdb1", 1, 100.0), ("gdb1", 2, 102.0), ("gdb2", 1, 99.0), ("gdb2", 2, 101.0)]]  # fmt: skip
-    beside, half = row("pyvrp", "old", "gdb1", 1, 110.0), row("ripeur", "new", "gdb1", 1, 500.0)
-    said = "\n".join(tables.tables([*old, beside, half]))
-    assert (
-        "- Ripeur, 2 instances: mean gap 0.500 %, of the best of the seeds -0.500 %; at or below the best known: 2"
-        in said
-    )
-    assert (
-        "- PyVRP, 1 instances: mean gap 10.000 %, of the best of the seeds 10.000 %; at or below the best known: 0"
-        in said
-    )
-    assert "| gdb1 | 100 | 100 | 102 | 4 | +1.000 | 110 | +10.000 |" in said
-    assert "| gdb2 | 100 | **99** | 101 | 4 | +0.000 | – | – |" in said
-    assert "500" not in said.replace("0.500", "")
-
-
-def test_a_table_grows_and_repeats_nothing(
-    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(results, "commit", lambda: "this")
-    gdb = shared / "benchmarks" / "carp" / "gdb"
-    words = ("--budget", "0.1", "--engine", "plain", "--csv", str(tmp_path / "t.csv"), "--solutions", str(tmp_path))
-    assert bench("carp", str(gdb / "gdb1.dat"), *words, "--seeds", "1,2") == 0
-    first = (tmp_path / "t.csv").read_text(encoding="utf-8")
-    assert len(first.splitlines()) == 3
-    assert bench("carp", str(gdb / "gdb1.dat"), str(gdb / "gdb4.dat"), *words, "--seeds", "2") == 0
-    assert (tmp_path / "t.csv").read_text(encoding="utf-8").startswith(first)
-    said = capsys.readouterr().out
-    assert said.count("there already") == 1
-    assert "2 instances: mean gap" in said
-    best = min(float(row.split(",")[8]) for row in first.splitlines()[1:])
-    assert verify("carp", gdb / "gdb1.dat", (tmp_path / "gdb1.sol").read_text(encoding="utf-8")).cost == best
-
-
-def test_a_bad_file_does_not_cost_the_table(
-    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
-    bad = file_with(tmp_path, "bad.dat", "nothing")
-    good = shared / "benchmarks" / "carp" / "gdb" / "gdb4.dat"
-    assert bench("carp", str(bad), str(good), "--budget", "0", "--engine", "plain") == 1
-    said = capsys.readouterr()
-    assert "bad.dat: ValueError: bad.dat: DEPOT = None" in said.err
-    assert "1 instances: mean gap" in said.out
-
-
-def test_a_path_mistyped_is_told_before_anything_is_measured(
-    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good = shared / "benchmarks" / "carp" / "gdb" / "gdb4.dat"
-    with pytest.raises(ValueError, match=r"typo\.dat: no such file or folder"):
-        bench("carp", str(good), str(tmp_path / "typo.dat"), "--budget", "0", "--engine", "plain")
-    assert "gdb4" not in capsys.readouterr().out
-
-
-def test_a_folder_is_its_instances_in_their_order(shared: Path) -> None:
-    names = [path.stem for path in instance_files([shared / "benchmarks" / "carp" / "gdb"])]
-    assert names[:3] == ["gdb1", "gdb2", "gdb3"]
-    assert len(names) == 23
-
-
-def a_row(cost: float, vehicles: int, known: results.Known, seed: int = 1, instance: str = "x") -> results.Result:
-    return results.Result(
-        "c", "plain", "carp", instance, seed, 1.0, 1, None, cost, vehicles, known.cost, known.claimed, known.vehicles,
-        1.0, 0.0,
-    )  # fmt: skip
-
-
-def test_miles_are_compared_at_equal_vehicles_only(shared: Path) -> None:
-    known = results.known_of(shared / "benchmarks" / "vrp" / "wcvrptw-kim" / "102_stop.txt")
-    assert known == results.Known(174.5, None, 3)
-    assert a_row(349.0, 3, known).gap_percent == pytest.approx(100)
-    assert a_row(349.0, 4, known).gap_percent is None
-
-
-def test_nothing_is_called_a_new_best_that_is_above_a_reported_value(shared: Path) -> None:
-    known = results.known_of(shared / "benchmarks" / "carp" / "egl" / "egl-e4-C.dat")
-    assert known == results.Known(11_540.0, 11_529.0, None)
-    between = a_row(11_530.0, 19, known)
-    assert between.gap_percent is not None
-    assert between.gap_percent < 0
-    assert not between.is_new_best
-    assert a_row(11_528.0, 19, known).is_new_best
-
-
-def test_a_value_that_may_only_have_been_rounded_is_no_new_best() -> None:
-    assert not a_row(550.696, 6, results.Known(550.7)).is_new_best
-    assert not a_row(550.651, 6, results.Known(550.7)).is_new_best
-    assert a_row(550.649, 6, results.Known(550.7)).is_new_best
-    assert a_row(999.0, 6, results.Known(1_000.0)).is_new_best
-
-
-def test_the_mean_of_the_seeds_and_their_best_are_told_apart() -> None:
-    rows = [a_row(cost, 1, results.Known(100.0), seed, name)
-            for name, costs in (("x", (100, 102)), ("y", (104, 106))) for seed, cost in enumerate(costs)]  # fmt: skip
-    assert results.mean_line(rows) == "2 instances: mean gap 3.000 %, of the best of the seeds 2.000 %"
 
 
 @pytest.mark.parametrize(
@@ -492,3 +341,25 @@ def test_pyvrp_prices_a_towns_plan_as_we_do() -> None:
     assert served
     assert any(v.kind == "unload" for visits in served for v in visits[:-1])
     assert price_eur == pytest.approx(cost_eur(day, plan), rel=0.005)
+
+
+def test_lists_may_be_indented_and_sites_written_in_any_way(tmp_path: Path) -> None:
+    other = BESIDE.replace("LIST_", " LIST_").replace("DUMPING_SITES : 2", "DUMPING_SITES : {2; 3}")
+    path = file_with(tmp_path, "beside.txt", other.replace("VEHICLES : 1", "VEHICLES : 1\nNOTHING : ELSE"))
+    instance = belenguer.read(path)
+    assert [site.id for site in instance.problem.sites] == ["U2", "U3"]
+    assert verify("mcarptif", path, "1>2#1 U2\n1>2#2 U2\n1>2#3 U2\n").vehicles == 3
+
+
+def test_or_tools_may_fill_a_truck_exactly(tmp_path: Path) -> None:
+    loads = (8, 20, 32, 26, 34)  # 120 in all; rounded to parts of a million they were one part too many
+    streets = "".join(f" ( {i + 1}, {i + 2})  coste 9 demanda {q}\n" for i, q in enumerate(loads))
+    text = (
+        " VERTICES : 6\n ARISTAS_REQ : 5\n ARISTAS_NOREQ : 1\n CAPACIDAD : 120\n"
+        f" LISTA_ARISTAS_REQ :\n{streets} LISTA_ARISTAS_NOREQ :\n ( 6, 1)  coste 1\n DEPOSITO :   1\n"
+    )
+    problem = carplib.read(file_with(tmp_path, "full.dat", text)).problem
+    apart = [(Visit("task", t, 0), Visit("unload", 0)) for t in range(5)]
+    start = Solution((apart[0], apart[1], apart[2], apart[3] + apart[4]), ())
+    plan = improve_by_routing(problem, start, time.monotonic() + 1.5)
+    assert cost_eur(problem, plan) == 5 * 9 + 1

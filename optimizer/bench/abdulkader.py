@@ -6,7 +6,7 @@ customer: number, x, y, demands. A unit of length is 100 s, so that travel is ex
 
 from __future__ import annotations
 
-from math import ceil, isfinite
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from optimizer.bench.network import DAY, counted, number
 from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask
+from optimizer.ruin_recreate.ground import SPARE_TRIPS, shifts_to_spare
 
 S_PER_UNIT = 100.0
 NO_LIMIT = 999_999
@@ -34,7 +35,8 @@ def read(path: Path) -> Instance:
     where = f"{path.name}: line 1"
     capacity = tuple(number(where, name, head[name], above=0) for name in HEAD[3:5])
     limit, serve = number(where, "route time", head["route time"], above=0), rows[0][7]
-    least = float(max(ceil(sum(row[3 + d] for row in customers) / capacity[d] - 1e-6) for d in (0, 1)))
+    load = np.array([row[3:5] for row in customers], dtype=float)
+    least = float(shifts_to_spare(load, np.array(capacity)) - SPARE_TRIPS)
     if limit < NO_LIMIT:
         least = max(least, 2 * serve * len(customers) / limit)
     count = enough(least, len(customers))

@@ -32,8 +32,9 @@ def read(path: Path) -> Instance:
             links.append(_link(f"{path.name}: line {i}", section, link))
         elif ":" in line:
             key, _, value = line.partition(":")
-            section = key.strip() if key.startswith("LIST_") else section
-            headers[key.strip()] = value.strip()
+            key = key.strip()
+            section = key if key.startswith("LIST_") else section
+            headers[key] = value.strip()
     for name, count in found.items():
         counted(path, headers, name.removeprefix("LIST_"), count, off=1)
     depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)

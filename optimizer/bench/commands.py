@@ -7,6 +7,7 @@ import math
 import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,10 +36,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def instance_files(given: Sequence[Path]) -> Iterator[Path]:
-    """The files, and those in folders: ``.dat`` and ``.txt``, 2 before 10. ValueError: a path that does not exist."""
+    """The files, and those in folders: ``.dat`` and ``.txt``, 2 before 10. ValueError: a path that does not exist, a
+    folder without instances."""
     for path in given:
         if path.is_dir():
-            yield from sorted((p for p in path.iterdir() if p.suffix in DATA), key=_in_order)
+            inside = sorted((p for p in path.iterdir() if p.suffix.lower() in DATA), key=_in_order)
+            if not inside:
+                raise ValueError(f"{path}: no {' or '.join(sorted(DATA))} in it")
+            yield from inside
         elif path.is_file():
             yield path
         else:
@@ -62,25 +67,38 @@ def _rows(args: argparse.Namespace) -> int:
     from optimizer.bench import results, table
 
     files = list(instance_files(args.files))  # a path mistyped is told before anything is measured
+    twice = [name for name, count in Counter(path.stem for path in files).items() if count > 1]
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: given twice; rows are told apart by the file's name")
     seeds = args.seeds[:1] if args.engine in ("ortools", "ortools-alone", "pyvrp") else args.seeds
-    cores = args.cores if args.engine == "ripeur" else 1
-    run = table.Run(args.format, args.engine, args.budget, cores, args.iterations, seeds, args.solutions)
+    cores, iterations = (args.cores, args.iterations) if args.engine == "ripeur" else (1, None)
+    run = table.Run(args.format, args.engine, args.budget, cores, iterations, args.solutions)
     log = results.Log(args.csv, results.commit())
+    if args.csv is not None:  # what cannot be written is told before anything is measured, too
+        args.csv.parent.mkdir(parents=True, exist_ok=True)
+        args.csv.open("a").close()
+    if args.solutions is not None:
+        args.solutions.mkdir(parents=True, exist_ok=True)
     print(results.HEADING)
     done: list[results.Result] = []
-    bad = 0
+    bad: set[Path] = set()
     for path in files:
-        try:
-            for result, is_new in table.solved(path, run, log):
-                print(result.line() + ("" if is_new else "  (there already)"), flush=True)
-                done.append(result)
-        except FAILURES as error:  # one bad file does not cost the table
-            bad += 1
-            print(f"ripeur bench: {path.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        measured = table.Measured(path, run, log)
+        for seed in seeds:
+            try:
+                result, is_new = measured.row(seed)
+            except FAILURES as error:  # one bad file does not cost the table, nor one bad seed the others
+                bad.add(path)
+                print(f"ripeur bench: {path.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                if measured.instance is None:
+                    break
+                continue
+            print(result.line() + ("" if is_new else "  (there already)"), flush=True)
+            done.append(result)
     if done:
         print(results.mean_line(done))
     if bad:
-        print(f"{bad} of the files failed", file=sys.stderr)
+        print(f"{len(bad)} of the files failed", file=sys.stderr)
     return 1 if bad else 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optimizer.bench.solution_file import Tokens, written
 from optimizer.bench.verify import Verified, verify
-from optimizer.problem import Problem, Solution
+from optimizer.problem import UNREACHABLE, Problem, Solution
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Instance:
             except ValueError:
                 text = written(self.problem, self.tokens, solution, numbered=True)
         return verify(self.kind, self.source, text), text
+
+    def check(self) -> None:
+        """ValueError: what no vehicle can serve, by its token."""
+        shift, ds = self.problem.shifts[0], self.problem.travel_ds[0]
+        for task, (token, *_) in zip(self.problem.tasks, self.tokens.tasks, strict=True):
+            for load, most in zip(task.load, shift.capacity, strict=True):
+                if load > most + 1e-6:
+                    raise ValueError(f"{token}: demand = {load:g}, must be at most {most:g}")
+            if all(max(ds[shift.depot, m.place], ds[m.place, shift.depot]) >= UNREACHABLE for m in task.modes):
+                raise ValueError(f"{token}: no way there and back")
 
     def objective(self, solution: Solution) -> float:
         """In the format's own units. ValueError: the solution breaks a rule of the format."""

@@ -20,6 +20,7 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemSite, ProblemTask
+from optimizer.ruin_recreate.ground import SPARE_TRIPS, shifts_to_spare
 
 ROWS = 256  # nodes whose ways are looked for at once: what Dijkstra answers in is four times the matrix's width
 DAY = date(2000, 1, 1)  # formats have no date
@@ -128,9 +129,10 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
 
 def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:
     """Trips bound a plan where each is a vehicle's only one; else the time to serve, doubled for the way."""
-    trips = ceil(sum(link.demand for link in tasks) / streets.capacity)
     if streets.trip_s is None:
-        return max(trips, streets.vehicles)
+        load = np.array([[link.demand] for link in tasks], dtype=float)
+        return max(shifts_to_spare(load, np.array([streets.capacity])) - SPARE_TRIPS, streets.vehicles)
+    trips = ceil(sum(link.demand for link in tasks) / streets.capacity)
     return 2 * (sum(link.serve or 0.0 for link in tasks) + trips * streets.unload) / streets.trip_s
 
 
@@ -139,7 +141,7 @@ def deadheads_ds(links: Sequence[Link], begins: Sequence[int], ends: Sequence[in
     cross_ds: dict[tuple[int, int], int] = {}
     for link in links:
         for way in link.directions:
-            ds = round(10 * link.cross)
+            ds = ceil(10 * link.cross - 1e-6)  # in a format of whole numbers: exact
             cross_ds[way] = min(ds, cross_ds.get(way, ds))
     nodes = {node: i for i, node in enumerate(sorted({node for way in cross_ds for node in way}))}
     rows, columns = ([nodes[way[side]] for way in cross_ds] for side in (0, 1))

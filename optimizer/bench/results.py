@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
+import io
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ from typing import Any
 
 PROGRAM = Path(__file__).parents[2]
 MEASURED = ("optimizer", "fleet.py")  # what a result depends on
+NUMBER = r"\d+(?:\.\d+)?"
 HEADING = (
     f"{'instance':<18}{'seed':>5}{'cost':>14}{'vehicles':>9}{'best known':>14}{'gap %':>9}{'seconds':>9}"
     f"{'reading s':>10}"
@@ -108,14 +112,18 @@ class Log:
     def add(self, result: Result) -> None:
         if self.path is None:
             return
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
         row = {name: "" if value is None else value for name, value in asdict(result).items()}
         gap = result.gap_percent
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [*row, "gap_percent"], lineterminator="\n")
-            if is_new:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*row, "gap_percent"], lineterminator="\n")
+        with self.path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # benches side by side
+            if not file.seek(0, os.SEEK_END):
                 writer.writeheader()
+            elif file.seek(-1, os.SEEK_END) and file.read() != b"\n":  # cut, by a full disk or an editor
+                text.write("\n")
             writer.writerow({**row, "gap_percent": "" if gap is None else f"{gap:.4f}"})
+            file.write(text.getvalue().encode())
         self.there[result.key] = result
 
 
@@ -138,16 +146,19 @@ class Known:
 
 
 def known_of(instance: Path) -> Known:
-    """From ``best_known.csv`` beside the file: the cost, and what its note names of vehicles and of newer values."""
+    """From ``best_known.csv`` beside the file: the cost, and what its note names of vehicles and of newer values.
+
+    What is no number is not known.
+    """
     path = instance.parent / "best_known.csv"
     if not path.exists():
         return Known()
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         for row in csv.DictReader(file):
-            if row.get("instance") == instance.stem and row.get("best_known"):
+            if row.get("instance") == instance.stem and re.fullmatch(NUMBER, row.get("best_known") or ""):
                 note = row.get("note") or ""
                 vehicles = re.search(r"(\d+) vehicles", note)
-                newer = re.search(r"newer literature value (\d+(?:\.\d+)?)", note)
+                newer = re.search(f"newer literature value ({NUMBER})", note)
                 return Known(
                     float(row["best_known"]), float(newer[1]) if newer else None, int(vehicles[1]) if vehicles else None
                 )
@@ -155,8 +166,8 @@ def known_of(instance: Path) -> Known:
 
 
 def commit() -> str:
-    """What was measured: the last commit that touches the search, with a digest of what is changed since; else the
-    version."""
+    """What was measured: the last commit that touches the search, with a digest of what is changed since; where it is
+    installed without its history, the version with a digest of all of it."""
     try:
         head = _git("log", "-1", "--format=%h", "--abbrev=12", "--", *MEASURED).decode().strip()
         changed = _git("diff", "HEAD", "--", *MEASURED)
@@ -164,7 +175,11 @@ def commit() -> str:
             if name.endswith(b".py"):
                 changed += (PROGRAM / name.decode()).read_bytes()
     except (OSError, subprocess.CalledProcessError):
-        return version("ripeur")
+        head, changed = "", b""
+    if not head:  # in somebody else's repository git says nothing at all
+        files = sorted(path for name in MEASURED for path in (PROGRAM / name).rglob("*.py"))
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in [PROGRAM / "fleet.py", *files]))
+        return f"{version('ripeur')}-{digest.hexdigest()[:8]}"
     return f"{head}-dirty-{hashlib.sha256(changed).hexdigest()[:8]}" if changed else head
 
 
@@ -173,12 +188,13 @@ def _git(*words: str) -> bytes:
 
 
 def mean_line(results: Sequence[Result]) -> str:
-    """Over instances: the mean of each instance's mean over its seeds, and of the best of them."""
+    """Over instances of which each seed compares: the mean of each one's mean over its seeds, and of their best."""
     by_instance: dict[str, list[Result]] = {}
     for result in results:
-        if result.gap_percent is not None:
-            by_instance.setdefault(result.instance, []).append(result)
-    unknown = len({result.instance for result in results}) - len(by_instance)
+        by_instance.setdefault(result.instance, []).append(result)
+    every = len(by_instance)
+    by_instance = {name: row for name, row in by_instance.items() if all(r.gap_percent is not None for r in row)}
+    unknown = every - len(by_instance)
     said = f"{len(by_instance)} instances"
     if by_instance:
         said += f": {_means([[r.gap_percent or 0.0 for r in row] for row in by_instance.values()])}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from optimizer.problem import ProblemShift
+from optimizer.problem import Problem, ProblemShift
 from optimizer.ruin_recreate.ground import SPARE_TRIPS
 
 ENDLESS_S = 1e9
@@ -25,3 +26,10 @@ def shifts(count: int, **rules: Any) -> tuple[ProblemShift, ...]:
 def enough(least: float, tasks: int) -> int:
     """How many shifts to offer where at least ``least`` are needed: some to spare, at most one per task."""
     return max(1, min(tasks, ceil(least - 1e-9) + SPARE_TRIPS))
+
+
+def with_shifts(problem: Problem, count: int) -> Problem:
+    """The same tasks for so many shifts like the first one."""
+    everyone = frozenset(range(count))
+    tasks = tuple(replace(task, shifts=everyone) for task in problem.tasks)
+    return replace(problem, tasks=tasks, shifts=tuple(replace(problem.shifts[0], id=f"V{k + 1}") for k in everyone))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optimizer.bench import abdulkader, belenguer, carplib, kim
 from optimizer.bench.instance import Instance
 from optimizer.bench.results import Log, Result, known_of
+from optimizer.bench.shifts import with_shifts
 from optimizer.bench.verify import Verified, verify
 from optimizer.problem import Solution
 from optimizer.search import solve
@@ -30,44 +30,62 @@ class Run:
     budget_s: float
     cores: int
     iterations: int | None
-    seeds: tuple[int, ...]
     solutions: Path | None
 
 
-def solved(path: Path, run: Run, log: Log) -> Iterator[tuple[Result, bool]]:
-    """The results of an instance, seed by seed, and whether each is new. ValueError: the file, or a solution."""
-    known = known_of(path)
-    instance: Instance | None = None
-    reading_s = 0.0
-    for seed in run.seeds:
+class Measured:
+    """An instance in a table, read when the first seed asks for it (``instance``: None until then)."""
+
+    def __init__(self, path: Path, run: Run, log: Log) -> None:
+        self.path, self.run, self.log = path, run, log
+        self.instance: Instance | None = None
+        self.reading_s = 0.0
+
+    def row(self, seed: int) -> tuple[Result, bool]:
+        """The result of a seed, and whether it is new. ValueError: the file, or a solution."""
+        run, known = self.run, known_of(self.path)
+        vehicles = known.vehicles if run.format in VEHICLES_FIRST else None
+        new = Result(
+            self.log.commit, run.engine, run.format, self.path.stem, seed, run.budget_s, run.cores, run.iterations,
+            0.0, 0, known.cost, known.claimed, vehicles, 0.0, 0.0,
+        )  # fmt: skip
+        there = self.log.there.get(new.key)
+        if there is not None:  # beside what is known now
+            return replace(there, best_known=known.cost, claimed=known.claimed, best_vehicles=vehicles), False
+        instance = self.instance or self._read()
         begun = time.monotonic()
-
-        def result(verified: Verified, seconds: float, seed: int = seed, reading_s: float = reading_s) -> Result:
-            return Result(
-                log.commit, run.engine, run.format, path.stem, seed, run.budget_s, run.cores, run.iterations,
-                verified.cost, verified.vehicles, known.cost, known.claimed,
-                known.vehicles if run.format in VEHICLES_FIRST else None,
-                seconds, reading_s,
-            )  # fmt: skip
-
-        there = log.there.get(result(Verified(0.0, 0), 0.0).key)
-        if there is not None:
-            yield there, False
-            continue
-        if instance is None:
-            instance = READERS[run.format](path)
-            if instance.kind != run.format:
-                raise ValueError(f"format {instance.kind}, must be {run.format}")
-            reading_s = time.monotonic() - begun
-            begun = time.monotonic()
-        solution = _solve(instance, run, seed)
+        instance, solution = _solved(instance, run, seed)
         seconds = time.monotonic() - begun
         verified, text = instance.verified(solution)
         if run.solutions is not None:
             _keep(run.solutions / f"{instance.name}.sol", instance, verified, text)
-        new = result(verified, round(seconds, 2), reading_s=round(reading_s, 2))
-        log.add(new)
-        yield new, True
+        new = replace(
+            new, cost=verified.cost, vehicles=verified.vehicles,
+            seconds=round(seconds, 2), reading_s=round(self.reading_s, 2),
+        )  # fmt: skip
+        self.log.add(new)
+        return new, True
+
+    def _read(self) -> Instance:
+        begun = time.monotonic()
+        instance = READERS[self.run.format](self.path)
+        if instance.kind != self.run.format:
+            raise ValueError(f"format {instance.kind}, must be {self.run.format}")
+        instance.check()
+        self.instance, self.reading_s = instance, time.monotonic() - begun
+        return instance
+
+
+def _solved(instance: Instance, run: Run, seed: int) -> tuple[Instance, Solution]:
+    """The solution, and the instance with as many vehicles as it took: the readers offer what loads and services ask
+    for; where the way takes most of the time, or everybody waits for the same hour, twice as many are tried."""
+    while True:
+        solution = _solve(instance, run, seed)
+        count = len(instance.problem.shifts)
+        if not solution.unserved or not all(solution.routes) or count == len(instance.problem.tasks):
+            return instance, solution
+        more = with_shifts(instance.problem, min(2 * count, len(instance.problem.tasks)))
+        instance = replace(instance, problem=more)
 
 
 def _solve(instance: Instance, run: Run, seed: int) -> Solution:

@@ -39,7 +39,7 @@ def waste_windows(text: str, lines: list[Line]) -> float:
     total = 0.0
     for number, tokens in lines:
         at, now, load, yards, stops, rested = depot, float(places[depot].opens_s), 0.0, 0.0, 0, False
-        for token in [*tokens, depot]:
+        for i, token in enumerate([*tokens, depot]):
             if token == "L":
                 begin = max(now, LUNCH_OPENS_S)
                 if rested or begin > LUNCH_CLOSES_S + _EPS:
@@ -47,10 +47,10 @@ def waste_windows(text: str, lines: list[Line]) -> float:
                     raise ValueError(f"line {number}: {said}")
                 now, rested = begin + lunch_s, True
                 continue
-            disposal = token.startswith("U")
+            disposal = token.startswith("U") and i < len(tokens)
             name = token[1:] if disposal else token
             place = places.get(name)
-            if place is None or (place.type != STOP and not disposal and name != depot):
+            if place is None or (place.type != STOP and not disposal and (name != depot or i < len(tokens))):
                 raise ValueError(f"line {number}: {token}: no such stop")
             if disposal and place.type != DISPOSAL:
                 raise ValueError(f"line {number}: {token}: no disposal site")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ def streets(kind: str, text: str, lines: list[Line]) -> float:
     depot = int(file.number("DEPOSITO", "DEPOT"))
     capacity = file.number("CAPACIDAD", "CAPACITY")
     dump = float(file.headers.get("DUMPING_COST", "0") or 0)
-    sites = {int(node) for node in file.headers.get("DUMPING_SITES", "").replace(",", " ").split()}
+    sites = {int(node) for node in re.findall("[0-9]+", file.headers.get("DUMPING_SITES", ""))}
     if (kind == "mcarptif") != bool(sites):
         raise ValueError(f"the instance is no {kind}: its DUMPING_SITES are {sorted(sites)}")
     left = set(range(len(file.serve)))

@@ -8,7 +8,11 @@ sets=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 
 measure() {
-    .venv/bin/ripeur bench "$@" --csv docs/measured/results.csv --solutions build/solutions
+    .venv/bin/ripeur bench "$@" --csv docs/measured/results.csv
+}
+
+ours() { # its plans are kept
+    measure "$@" --solutions build/solutions
 }
 
 beside() { # what is measured next to Ripeur, one seed each: measure's words
@@ -18,18 +22,18 @@ beside() { # what is measured next to Ripeur, one seed each: measure's words
 
 # one core each, two at a time
 {
-    measure carp "$sets/carp/egl" --budget 60 --seeds 1,2,3
-    measure mcarp "$sets/carp/mcarp-lpr" --budget 60 --seeds 1,2,3
-    measure mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60 --seeds 1,2,3
+    ours carp "$sets/carp/egl" --budget 60 --seeds 1,2,3
+    ours mcarp "$sets/carp/mcarp-lpr" --budget 60 --seeds 1,2,3
+    ours mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60 --seeds 1,2,3
     beside mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60
     beside carp "$sets/carp/egl" --budget 60
 } &
 lane=$!
 {
-    measure mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60 --seeds 1,2,3
-    measure carp "$sets/carp/val" "$sets/carp/gdb" --budget 10 --seeds 1,2,3
-    measure carp "$sets/carp/large-kw/F1_g-6.txt" "$sets/carp/large-kw/N1_g-6.txt" --budget 60 --seeds 1,2,3
-    measure mcarp "$sets/carp/mcarp-mval" --budget 60 --seeds 1,2,3
+    ours mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60 --seeds 1,2,3
+    ours carp "$sets/carp/val" "$sets/carp/gdb" --budget 10 --seeds 1,2,3
+    ours carp "$sets/carp/large-kw/F1_g-6.txt" "$sets/carp/large-kw/N1_g-6.txt" --budget 60 --seeds 1,2,3
+    ours mcarp "$sets/carp/mcarp-mval" --budget 60 --seeds 1,2,3
     beside carp "$sets/carp/val" "$sets/carp/gdb" --budget 10
     beside mcvrp "$sets/vrp/mcvrp-abdulkader" --budget 60
     beside mcarp "$sets/carp/mcarp-lpr" "$sets/carp/mcarp-mval" --budget 60
@@ -38,10 +42,10 @@ wait $!
 wait $lane  # what failed in either is told, and ends this
 
 # two cores each
-measure carp "$sets/carp/egl" --budget 300 --cores 2
-measure wcvrptw "$sets/vrp/wcvrptw-kim" --budget 300 --cores 2 --seeds 1,2,3
+ours carp "$sets/carp/egl" --budget 300 --cores 2
+ours wcvrptw "$sets/vrp/wcvrptw-kim" --budget 300 --cores 2 --seeds 1,2,3
 measure wcvrptw "$sets/vrp/wcvrptw-kim" --budget 300 --engine ortools-alone  # PyVRP has no lunches
-measure carp "$sets/carp/large-kw/O1_g-6.txt" --budget 600 --cores 2
-measure carp "$sets/carp/large-kw/O1_g-6.txt" --budget 3600 --cores 2
+ours carp "$sets/carp/large-kw/O1_g-6.txt" --budget 600 --cores 2
+ours carp "$sets/carp/large-kw/O1_g-6.txt" --budget 3600 --cores 2
 
 .venv/bin/python -m tests.bench.tables > docs/measured/README.md

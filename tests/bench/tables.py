@@ -99,7 +99,10 @@ def thousands(value: float, decimals: int) -> str:
 def summary(runs: Runs) -> Iterator[str]:
     for engine, title in ENGINES.items():
         if rows := [row for row in runs.get(engine, {}).values() if row[0].best_known is not None]:
-            reached = sum(min(r.cost for r in row) <= (row[0].best_known or 0.0) + ROUNDED for row in rows)
+            reached = sum(
+                any(r.gap_percent is not None and r.cost <= (r.best_known or 0.0) + ROUNDED for r in row)
+                for row in rows
+            )
             yield f"- {title}, {mean_line([r for row in rows for r in row])}; at or below the best known: {reached}"
 
 
@@ -133,7 +136,7 @@ def natural(name: str) -> list[int | str]:
 
 
 def page(log: Log) -> str:
-    return BEGIN + "\n".join(tables(list(log.there.values()))) + "\n"
+    return BEGIN + "\n".join(tables([row for row in log.there.values() if row.iterations is None])) + "\n"
 
 
 if __name__ == "__main__":

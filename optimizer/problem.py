@@ -170,9 +170,9 @@ class Problem:
             if shift.pinned and shift.pinned[-1].kind != "task":
                 raise ValueError(f"shift {shift.id}: pinned ends with {shift.pinned[-1].kind!r}, must end with a task")
             pinned |= {*own}
-            self.check(f"shift {shift.id}: pinned", shift.pinned)
+            self.check_visits(f"shift {shift.id}: pinned", shift.pinned)
 
-    def check(self, where: str, visits: Sequence[Visit]) -> None:
+    def check_visits(self, where: str, visits: Sequence[Visit]) -> None:
         """ValueError, beginning with ``where``: a visit to no task, mode or site of the problem."""
         for v in visits:
             of = self.tasks if v.kind == "task" else self.sites
@@ -257,7 +257,7 @@ def _finite(where: str, names: str, *values: float) -> None:
 class Solution:
     """``routes[k]``: the visits of shift ``k`` in order; empty when the shift stays at the depot.
 
-    ``unserved``: (task index, reason from ``fleet.UNSERVED_REASONS``).
+    ``unserved``: (task index, reason from ``fleet.UNSERVED_REASONS``; inside the search "": still to be found).
     """
 
     routes: tuple[tuple[Visit, ...], ...]

@@ -18,15 +18,21 @@ from optimizer.terms import Flags, Terms, ways_of
 
 
 def repair(problem: Problem, solution: Solution, terms: Terms | None = None, until: float | None = None) -> Solution:
-    """A plan that ``schedule`` finds feasible: tasks are taken out of broken routes, then put in again where they fit.
+    """A plan that ``schedule`` finds feasible, but for a shift whose pinned visits alone are late or cut off: tasks are
+    taken out of broken routes, then put in again where they fit.
 
     ``until``: ``time.monotonic()`` from which no more tasks are put in.
     """
+    return explained(problem, repaired(problem, solution, terms, until))
+
+
+def repaired(problem: Problem, solution: Solution, terms: Terms | None = None, until: float | None = None) -> Solution:
+    """``repair``, whose reasons are still to be found (``explained``)."""
     if not problem.tasks or not problem.shifts:
-        return solution_of(problem, [() for _ in problem.shifts])
+        return unexplained(problem, [() for _ in problem.shifts])
     terms = terms or Terms(problem)
     routes = [_feasible(terms, k, visits) for k, visits in enumerate(solution.routes)]
-    return insert_unserved(problem, unexplained(problem, routes), until, terms)
+    return _inserted(unexplained(problem, routes), until, terms)
 
 
 def insert_unserved(
@@ -36,7 +42,13 @@ def insert_unserved(
     feasible. Feasible in, feasible out; a route into which nothing is put stays as it is."""
     if not solution.unserved or not problem.shifts:
         return solution
-    draft = Draft(terms or Terms(problem))
+    return explained(problem, _inserted(solution, until, terms or Terms(problem)))
+
+
+def _inserted(solution: Solution, until: float | None, terms: Terms) -> Solution:
+    if not solution.unserved:
+        return solution
+    problem, draft = terms.problem, Draft(terms)
     draft.load(solution)
     draft.hold()
     shut = {k for k, visits in enumerate(solution.routes) if not _is_carried(draft, k, visits)}
@@ -48,7 +60,7 @@ def insert_unserved(
         if k is not None:
             changed.add(k)
     routes = [_tidied(problem, k, draft.visits(k)) if k in changed else row for k, row in enumerate(solution.routes)]
-    return solution_of(problem, routes)
+    return unexplained(problem, routes)
 
 
 def _is_carried(draft: Draft, k: int, visits: Sequence[Visit]) -> bool:
@@ -72,6 +84,8 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
     visits = (*pinned, *beyond(pinned, visits))
     if not any(v.kind == "task" for v in visits):
         return ()
+    if pinned:
+        visits = emptied(problem, k, visits)  # where it was told without its last unloading
     plan = schedule(problem, k, visits)
     if not pinned and {"OVER_LOAD", "NO_TRUCK", "SITE_CLOSED"} & set(
         plan.broken
@@ -86,8 +100,7 @@ def _feasible(terms: Terms, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, .
     while plan.broken:
         drop = _culprits(problem, k, visits)
         if not drop:
-            visits = emptied(problem, k, visits)
-            break  # what is pinned cannot be kept: it stays all the same
+            return emptied(problem, k, pinned)  # it cannot be kept, and stays all the same
         free = tuple(v for i, v in enumerate(visits) if i not in drop)
         visits = tidy(problem, free, len(pinned))
         plan = schedule(problem, k, visits)
@@ -206,57 +219,62 @@ def explained(problem: Problem, solution: Solution) -> Solution:
     day = problem
     if any(s.pinned for s in problem.shifts):
         day = replace(problem, shifts=tuple(replace(s, pinned=()) for s in problem.shifts))
-    kinds = _kinds(day)
-    return Solution(solution.routes, tuple((t, why or _reason(day, t, kinds)) for t, why in solution.unserved))
+    clue = _Clue(day)
+    return Solution(solution.routes, tuple((t, why or clue.reason(t)) for t, why in solution.unserved))
 
 
-def _kinds(problem: Problem) -> list[int]:
-    """Per shift the first one for which a task alone is the same."""
-    known: dict[tuple[object, ...], int] = {}
-    keys = [
-        (replace(shift, id=""), *(site.is_for(k) for site in problem.sites)) for k, shift in enumerate(problem.shifts)
-    ]
-    return [known.setdefault(key, k) for k, key in enumerate(keys)]
+class _Clue:
+    """Why tasks are left on a day."""
 
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        known: dict[tuple[object, ...], int] = {}
+        keys = [
+            (replace(shift, id=""), *(site.is_for(k) for site in problem.sites))
+            for k, shift in enumerate(problem.shifts)
+        ]
+        self.kinds = [known.setdefault(key, k) for k, key in enumerate(keys)]  # alike: a task alone is the same there
+        self.rows: dict[tuple[int, tuple[bool, ...]], list[tuple[Visit, ...]]] = {}
 
-def _reason(problem: Problem, index: int, kinds: Sequence[int]) -> str:
-    """Why a task is left: what would keep it from being the only one of the day, else ``SHIFT_TIME``."""
-    task = problem.tasks[index]
-    every = [k for k in sorted(task.shifts) if k < len(problem.shifts)]
-    shifts = list({kinds[k]: k for k in every}.values())
-    if not shifts:
-        return "NO_TRUCK"
-    shifts = [
-        k for k in shifts if all(q <= c + 1e-6 for q, c in zip(task.load, problem.shifts[k].capacity, strict=True))
-    ]
-    if not shifts:
-        return "CAPACITY"
-    broken: set[str] = set()
-    for k in shifts:
-        for m in range(len(task.modes)):
-            alone = _alone(problem, k, index, m)
-            if alone is None:
-                broken.add("UNREACHABLE")
-            elif not alone:
-                return "SHIFT_TIME"
-            else:
-                broken |= set(alone)
-    if broken == {"UNREACHABLE"}:
-        return "UNREACHABLE"
-    return "TIME_WINDOW" if broken & {"WINDOW_MISSED", "SITE_CLOSED"} else "SHIFT_TIME"
+    def reason(self, index: int) -> str:
+        """What would keep a task from being the only one of the day, else ``SHIFT_TIME``."""
+        problem, task = self.problem, self.problem.tasks[index]
+        shifts = list({self.kinds[k]: k for k in sorted(task.shifts) if k < len(problem.shifts)}.values())
+        if not shifts:
+            return "NO_TRUCK"
+        shifts = [
+            k for k in shifts if all(q <= c + 1e-6 for q, c in zip(task.load, problem.shifts[k].capacity, strict=True))
+        ]
+        if not shifts:
+            return "CAPACITY"
+        broken: set[str] = set()
+        for k in shifts:
+            for m in range(len(task.modes)):
+                alone = self._alone(k, index, m)
+                if alone is None:
+                    broken.add("UNREACHABLE")
+                elif not alone:
+                    return "SHIFT_TIME"
+                else:
+                    broken |= set(alone)
+        if broken == {"UNREACHABLE"}:
+            return "UNREACHABLE"
+        return "TIME_WINDOW" if broken & {"WINDOW_MISSED", "SITE_CLOSED"} else "SHIFT_TIME"
 
-
-def _alone(problem: Problem, k: int, index: int, mode: int) -> tuple[str, ...] | None:
-    """What a shift with this task alone breaks, by the best unloadings; None = no way, or no site for it."""
-    visit = Visit("task", index, mode)
-    best: tuple[str, ...] | None = None
-    for row in _rows(problem, k, np.array(problem.tasks[index].load) > 0):
-        broken = schedule(problem, k, (visit, *row)).broken
-        if "UNREACHABLE" not in broken and (best is None or len(broken) < len(best)):
-            best = broken
-            if not best:
-                break
-    return best
+    def _alone(self, k: int, index: int, mode: int) -> tuple[str, ...] | None:
+        """What a shift with this task alone breaks, by the best unloadings; None = no way, or no site for it."""
+        loaded = tuple(q > 0 for q in self.problem.tasks[index].load)
+        if (self.kinds[k], loaded) not in self.rows:
+            self.rows[self.kinds[k], loaded] = _rows(self.problem, k, np.array(loaded, dtype=bool))
+        visit = Visit("task", index, mode)
+        best: tuple[str, ...] | None = None
+        for row in self.rows[self.kinds[k], loaded]:
+            broken = schedule(self.problem, k, (visit, *row)).broken
+            if "UNREACHABLE" not in broken and (best is None or len(broken) < len(best)):
+                best = broken
+                if not best:
+                    break
+        return best
 
 
 def _rows(problem: Problem, k: int, loaded: Flags) -> list[tuple[Visit, ...]]:
@@ -268,14 +286,21 @@ def _rows(problem: Problem, k: int, loaded: Flags) -> list[tuple[Visit, ...]]:
     return [tuple(Visit("unload", s) for s in way) for way in ways]
 
 
-def emptied(problem: Problem, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
-    """The visits of shift ``k`` and, where something is aboard then, what empties it so that it is home first."""
+def unloadings(problem: Problem, k: int, visits: Sequence[Visit]) -> list[tuple[Visit, ...]]:
+    """The rows of unloadings that empty shift ``k`` after these visits; one without any where nothing is aboard."""
     load = np.zeros(len(problem.dimensions))
     for v in visits:
         if v.kind == "task":
             load = load + np.array(problem.tasks[v.index].load)
         else:
             load = np.where(problem.sites[v.index].takes, 0.0, load)
-    judged = [(schedule(problem, k, (*visits, *row)), row) for row in _rows(problem, k, load > 0)]
-    best = min(judged, key=lambda j: (len(j[0].broken), j[0].end_s), default=None) if visits else None
+    return _rows(problem, k, load > 0)
+
+
+def emptied(problem: Problem, k: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """The visits of shift ``k`` and, where something is aboard then, what empties it so that it is home first."""
+    if not visits:
+        return visits
+    judged = [(schedule(problem, k, (*visits, *row)), row) for row in unloadings(problem, k, visits)]
+    best = min(judged, key=lambda j: (len(j[0].broken), j[0].end_s), default=None)
     return visits if best is None else (*visits, *best[1])

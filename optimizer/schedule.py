@@ -104,7 +104,7 @@ def schedule(problem: Problem, shift_index: int, visits: Sequence[Visit]) -> Sch
     ``broken`` holds reason codes, empty when all is kept: ``WINDOW_MISSED``, ``SITE_CLOSED``, ``OVER_SHIFT`` (length
     and overtime, daily work, daily driving), ``BREAK_MISSING``, ``UNREACHABLE``, ``OVER_LOAD`` (also: comes home
     loaded), ``NO_TRUCK`` (a task that this shift may not serve, a site that is not for it), ``PINNED`` (does not begin
-    with what is pinned). What is pinned is not judged itself: what comes after it must keep what is still to be kept.
+    with what is pinned). Loads, hours and choice of truck are not judged in what is pinned: it is driven already.
     A route without visits gives no events.
     """
     if not visits:

@@ -69,7 +69,8 @@ def solve(
     (per core, in place of the budget; with one core the same seed then gives the same plan twice) are for ``ripeur``.
     OR-Tools has no seed, so its engines may answer differently twice, as any engine may when the clock ends it
     elsewhere. Only ``ripeur`` keeps pinned visits. ``stop`` returning True, or Ctrl-C, ends the search with the best
-    plan so far. Every route of the answer is feasible by ``optimizer.schedule``. What a machine compiles the first time
+    plan so far. Every route of the answer is feasible by ``optimizer.schedule``, but for a shift whose
+    pinned visits alone are late or cut off: it comes home with these. What a machine compiles the first time
     is not counted as budget. ValueError: an unknown engine, a negative budget, fewer cores than one, another engine
     than ``ripeur`` where visits are pinned, a start that is not of this problem (what it leaves is not asked for).
     """
@@ -108,7 +109,7 @@ def _check(problem: Problem, start: Solution) -> None:
         raise ValueError(f"start: {len(start.routes)} routes, must be {len(problem.shifts)}, one per shift")
     served: set[int] = set()
     for shift, visits in zip(problem.shifts, start.routes, strict=True):
-        problem.check(f"start: shift {shift.id}", visits)
+        problem.check_visits(f"start: shift {shift.id}", visits)
         for visit in visits:
             if visit.kind == "task" and visit.index in served:
                 raise ValueError(f"start: shift {shift.id}: task {problem.tasks[visit.index].id} is served twice")

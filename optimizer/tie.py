@@ -14,9 +14,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Solution, Visit, Window
-from optimizer.repair import repair
+from optimizer.repair import emptied, repair, unloadings
 from optimizer.schedule import schedule
-from optimizer.terms import EPS, ways_of
+from optimizer.terms import EPS
 
 ABOVE_ALL_EUR = 1e6  # no day of two trucks costs as much
 
@@ -69,16 +69,11 @@ def _most(problem: Problem, satellite: int) -> tuple[float, ...]:
 
 def _can_come(problem: Problem, carrier: int) -> bool:
     """Whether the shift could serve the last task on a day with nothing else but what is pinned."""
-    task, shift = len(problem.tasks) - 1, problem.shifts[carrier]
-    aboard = [task, *(v.index for v in shift.pinned if v.kind == "task")]
-    loaded = np.array([problem.tasks[t].load for t in aboard]).sum(0) > 0
-    usable = [s for s, site in enumerate(problem.sites) if site.is_for(carrier)]
-    for row in ways_of(problem, shift.travel, loaded, usable) if loaded.any() else [()]:
-        emptied, stand = tuple(Visit("unload", site) for site in row), Visit("task", task)
-        for before in ((), emptied):
-            if not schedule(problem, carrier, (*shift.pinned, *before, stand, *emptied)).broken:
-                return True
-    return False
+    pinned, stand = problem.shifts[carrier].pinned, Visit("task", len(problem.tasks) - 1)
+    return any(
+        not schedule(problem, carrier, emptied(problem, carrier, (*pinned, *before, stand))).broken
+        for before in ((), *unloadings(problem, carrier, pinned))
+    )
 
 
 def _is_meeting(site: ProblemSite, task: ProblemTask) -> bool:

@@ -189,3 +189,32 @@ def test_what_the_clock_took_out_is_put_in_after_what_is_pinned() -> None:
         assert any(v == Visit("task", left) for v in again.routes[0])
         assert schedule(day, 0, again.routes[0]).broken == ()
         break
+
+
+def test_a_street_that_another_truck_was_to_serve_is_unloaded_where_its_waste_goes() -> None:
+    problem = street_problem(60, 3, seed=5, windows_share=0.0)
+    other = next(t for t, task in enumerate(problem.tasks) if 2 in task.shifts)
+    tasks = [replace(task, load=(task.load[0], 0.0)) for task in problem.tasks]
+    tasks[other] = replace(tasks[other], load=(0.0, 1.0), shifts=frozenset({2}))
+    plant, yard = (
+        replace(site, windows=(), takes=takes)
+        for site, takes in zip(problem.sites, ((True, False), (False, True)), strict=True)
+    )
+    begun = replace(problem.shifts[1], pinned=(Visit("task", other),))
+    today = replace(
+        problem, tasks=tuple(tasks), sites=(plant, yard), shifts=(problem.shifts[0], begun, problem.shifts[2])
+    )
+    again = solve(today, None, 60.0, 1, iterations=1_000)
+    assert sum(v.kind == "task" for v in again.routes[1]) > 5, "it goes on working"
+    assert Visit("unload", 1) in again.routes[1]
+    assert not any(schedule(today, i, visits).broken for i, visits in enumerate(again.routes) if visits)
+
+
+def test_what_is_pinned_comes_home_by_a_site_that_is_open() -> None:
+    problem = street_problem(30, 2, seed=5, windows_share=0.0)
+    first = next(t for t, task in enumerate(problem.tasks) if 1 in task.shifts)
+    late = replace(problem.shifts[1], pinned=(Visit("task", first),), length_s=60.0, overtime_s=0.0)
+    shut = tuple(replace(s, windows=hours) for s, hours in zip(problem.sites, (((0.0, 60.0),), ()), strict=True))
+    today = replace(problem, sites=shut, shifts=(problem.shifts[0], late))
+    yesterday = repair.solution_of(today, [(), (Visit("task", first), Visit("unload", 0))])
+    assert repair.repair(today, yesterday).routes[1] == (Visit("task", first), Visit("unload", 1))

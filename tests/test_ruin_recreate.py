@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from optimizer.bench.network import Link, Streets, instance_of
+from optimizer.bench.shifts import with_shifts
 from optimizer.construct import construct
 from optimizer.cost import cost_eur, route_eur
 from optimizer.problem import UNREACHABLE, Problem, ProblemShift
@@ -414,23 +415,21 @@ def test_a_route_is_one_trip_only_where_a_trip_more_has_a_shift_of_its_own() -> 
     in_all: dict[str, Any]
     for in_all in ({"start_service_s": 60.0}, {"lunch": (0.0, 9_000.0, 60.0)}, {"max_work_s": 9_000.0}):
         assert with_unloads(replace(day, shifts=tuple(replace(s, **in_all) for s in day.shifts))), "a route has a price"
+    early = replace(day.tasks[0], windows=((0.0, 900.0),))
+    assert with_unloads(replace(day, tasks=(early, *day.tasks[1:]))), "somebody may wait, and is paid"
     some = frozenset(range(len(day.shifts) - 1))
     assert with_unloads(replace(day, sites=(replace(day.sites[0], shifts=some),))), "one may not unload"
 
 
 def test_streets_that_fill_more_than_half_a_truck_have_as_many_trips_as_streets() -> None:
     day = grid()
-    halves = tuple(replace(t, load=(10.2,), shifts=frozenset(range(9))) for t in day.tasks[:10])
-    few = replace(day, tasks=halves, shifts=tuple(replace(s, capacity=(20.0,)) for s in day.shifts[:9]))
-    assert len(few.shifts) == 9, "three more than what 5.1 trips of load need"
+    halves = replace(day, tasks=tuple(replace(t, load=(10.2,)) for t in day.tasks[:10]))
+    few = with_shifts(replace(halves, shifts=(replace(day.shifts[0], capacity=(20.0,)),)), 9)  # 5.1 trips, and some
     assert ground_of(few)[0].shape.unloads
-    plan = solve(few, None, 60.0, 1, iterations=500)
-    assert not plan.unserved
+    assert not solve(few, None, 60.0, 1, iterations=500).unserved
     loads = np.array([[10.2]] * 10)
     assert shifts_to_spare(loads, np.array([20.0])) == 10
-    assert shifts_to_spare(np.repeat(loads, 10, axis=0) / 2, np.array([20.0])) == 37, (
-        "34 in threes of 5.1: 34 and spare"
-    )
+    assert shifts_to_spare(np.repeat(loads, 10, axis=0) / 2, np.array([20.0])) == 35, "three each, and one to spare"
     assert shifts_to_spare(np.ones((40, 2)), np.array([10.0, np.inf])) == 7
 
 

@@ -109,22 +109,29 @@ def test_the_large_truck_needs_room_for_what_the_satellite_may_collect_and_for_n
 
 def test_the_large_truck_may_come_with_other_waste_aboard_that_goes_elsewhere() -> None:
     problem = street_problem(40, 4, seed=12, windows_share=0.0)
-    bags = next(t for t, task in enumerate(problem.tasks) if 1 in task.shifts)
-    tasks = [
-        replace(t, load=(0.0, q[1]) if i == bags else (q[0], 0.0))
-        for i, t in enumerate(problem.tasks)
-        for q in [t.load]
-    ]
+    bags, rest, *_ = (t for t, task in enumerate(problem.tasks) if 1 in task.shifts)
+    tasks = [replace(task, load=(task.load[0], 0.0)) for task in problem.tasks]
+    tasks[bags] = replace(tasks[bags], load=(0.0, 1.0), shifts=frozenset({1}))
     plant, yard = (
-        replace(s, windows=(), takes=takes)
-        for s, takes in zip(problem.sites, ((True, False), (False, True)), strict=True)
+        replace(site, windows=(), takes=takes)
+        for site, takes in zip(problem.sites, ((True, False), (False, True)), strict=True)
     )
-    begun = replace(problem.shifts[1], pinned=(Visit("task", bags),))
-    day = replace(
-        problem, tasks=tuple(tasks), sites=(plant, yard), shifts=(problem.shifts[0], begun, *problem.shifts[2:])
-    )
-    window = (begun.start_s + 9_000, begun.start_s + 9_900)
-    assert tied(day, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0)
+    day = replace(problem, tasks=tuple(tasks), sites=(plant, yard))
+    window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
+
+    def meets(*pinned: Visit, yard_closes_s: float = 86_400.0) -> bool:
+        begun = replace(problem.shifts[1], pinned=pinned)
+        open_ = replace(yard, windows=((0.0, yard_closes_s),))
+        today = replace(day, sites=(plant, open_), shifts=(problem.shifts[0], begun, *problem.shifts[2:]))
+        try:
+            return bool(tied(today, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0))
+        except ValueError:
+            return False
+
+    assert meets(Visit("task", bags))
+    assert not meets(Visit("task", bags), yard_closes_s=60.0), "it would come home with them"
+    tipped = (Visit("task", bags), Visit("unload", 1), Visit("task", rest))
+    assert meets(*tipped, yard_closes_s=60.0), "they are tipped already"
 
 
 def test_a_street_left_that_has_a_site_s_name_and_hours_is_no_meeting() -> None:

@@ -55,7 +55,7 @@ class Measured:
         instance = self.instance or self._read()
         begun = time.monotonic()
         instance, solution = _solved(instance, run, seed)
-        seconds = time.monotonic() - begun
+        seconds, self.instance = time.monotonic() - begun, instance
         verified, text = instance.verified(solution)
         if run.solutions is not None:
             _keep(run.solutions / f"{instance.name}.sol", instance, verified, text)

@@ -290,14 +290,14 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
     """The plan, made feasible where the exact clock (rests, hours) is not content; not worse than a feasible start."""
     broken = any(schedule(problem, k, visits).broken for k, visits in enumerate(found.routes) if visits)
     if broken or found.unserved:
-        mended = repair.repair(problem, found, Terms(problem), until)
+        mended = repair.repaired(problem, found, Terms(problem), until)
         found = mended if broken or cost_eur(problem, mended) < cost_eur(problem, found) else found
     if start is not None and all(
         r[: len(s.pinned)] == s.pinned for r, s in zip(start.routes, problem.shifts, strict=True)
     ):
         feasible = not any(schedule(problem, k, visits).broken for k, visits in enumerate(start.routes) if visits)
         start = repair.unexplained(problem, start.routes)  # what it leaves today, whatever it said
-        before = start if feasible else repair.repair(problem, start, Terms(problem), until)
+        before = start if feasible else repair.repaired(problem, start, Terms(problem), until)
         if cost_eur(problem, before) < cost_eur(problem, found):
             found = before
     return repair.explained(problem, found)

@@ -118,6 +118,10 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
     load = np.array([t.load for t in tasks], dtype=float).reshape(n, dims)
     unserved_eur = np.array([t.unserved_eur for t in tasks], dtype=float)
     allowed = _allowed(problem, load)
+    for k, shift in enumerate(shifts):
+        for visit in shift.pinned:  # it stays as it is
+            if visit.kind == "task":
+                allowed[visit.index] = np.arange(len(shifts)) == k
     matrices = problem.travel_ds
     travel = matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
     kinds, classes = _classes(problem, allowed, load)
@@ -132,10 +136,9 @@ def ground_of(problem: Problem) -> tuple[Ground, list[list[tuple[int, ...]]]]:
         there = rate[c] * travel[shifts[k].travel, shifts[k].depot, place]
         serve[c, ..., EUR][(there >= never[c]) | (home[c, place, EUR] >= never[c])] = _INF
     for k, shift in enumerate(shifts):
-        for visit in shift.pinned:  # it stays as it is
+        for visit in shift.pinned:
             if visit.kind == "task":
                 serve[kinds[k], visit.index, np.arange(most) != visit.mode] = _INF
-                allowed[visit.index] = np.arange(len(shifts)) == k
     for k in range(len(shifts)):
         allowed[:, k] &= np.isfinite(serve[kinds[k], ..., EUR]).any(1)
         if not ways[kinds[k]]:
@@ -322,7 +325,7 @@ def _at(problem: Problem, site: int) -> int:
 
 def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]], alike: Ints) -> int:
     """0 where a trip more is a route more: all shifts alike and some to spare, one site, at the depot, no price of a
-    route and nothing that ends it."""
+    route, nothing that ends it and nobody who waits."""
     if not any(ways):
         return 0
     shift, d = problem.shifts[0], problem.travel_ds[problem.shifts[0].travel]
@@ -333,6 +336,7 @@ def _needs_unloads(problem: Problem, ways: list[list[tuple[int, ...]]], alike: I
     )
     service_eur = (shift.start_service_s + shift.end_service_s) * shift.eur_per_s
     free = shift.fixed_eur == service_eur == 0 and not _is_timed(problem) and shift.lunch is None
+    free &= not any(t.windows for t in problem.tasks) and not any(s.windows for s in problem.sites)
     load = np.array([t.load for t in problem.tasks], dtype=float).reshape(len(problem.tasks), -1)
     return 0 if home and free and len(problem.shifts) >= shifts_to_spare(load, np.array(shift.capacity)) else 1
 
@@ -342,10 +346,13 @@ def shifts_to_spare(load: Floats, capacity: Floats) -> int:
     decreasing makes of the loads (tasks, dimensions) by one."""
     share = np.divide(load, capacity, out=np.zeros_like(load), where=capacity > 0)
     trips = np.zeros((len(load) + 1, load.shape[1]))
+    used = 0
     for one in share[np.argsort(-share.max(1, initial=0.0), kind="stable")]:
-        trips[(trips + one <= 1 + EPS).all(1).argmax()] += one
+        first = int((trips[: used + 1] + one <= 1 + EPS).all(1).argmax())
+        trips[first] += one
+        used = max(used, first + 1)
     full = ceil(float(share.sum(0).max(initial=0.0)) - EPS)
-    return min(len(load), max(full + SPARE_TRIPS, int(trips.any(1).sum()) + 1))
+    return min(len(load), max(full + SPARE_TRIPS, used + 1))
 
 
 def _missed(problem: Problem) -> set[int]:

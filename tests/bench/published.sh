@@ -27,6 +27,8 @@ beside() { # what is measured next to Ripeur, one seed each: measure's words
     ours mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60 --seeds 1,2,3
     beside mcarptif "$sets/carp/mcarptif-lpr" "$sets/carp/mcarptif-cen" --budget 60
     beside carp "$sets/carp/egl" --budget 60
+    measure carp "$sets/carp/large-kw/F1_g-6.txt" --budget 60 --engine pyvrp  # N1 has too many places for it
+    measure carp "$sets/carp/large-kw/F1_g-6.txt" "$sets/carp/large-kw/N1_g-6.txt" --budget 60 --engine ortools-alone
 } &
 lane=$!
 {

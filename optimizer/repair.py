@@ -219,11 +219,11 @@ def explained(problem: Problem, solution: Solution) -> Solution:
     day = problem
     if any(s.pinned for s in problem.shifts):
         day = replace(problem, shifts=tuple(replace(s, pinned=()) for s in problem.shifts))
-    clue = _Clue(day)
-    return Solution(solution.routes, tuple((t, why or clue.reason(t)) for t, why in solution.unserved))
+    reasons = _Reasons(day)
+    return Solution(solution.routes, tuple((t, why or reasons.of(t)) for t, why in solution.unserved))
 
 
-class _Clue:
+class _Reasons:
     """Why tasks are left on a day."""
 
     def __init__(self, problem: Problem) -> None:
@@ -236,7 +236,7 @@ class _Clue:
         self.kinds = [known.setdefault(key, k) for k, key in enumerate(keys)]  # alike: a task alone is the same there
         self.rows: dict[tuple[int, tuple[bool, ...]], list[tuple[Visit, ...]]] = {}
 
-    def reason(self, index: int) -> str:
+    def of(self, index: int) -> str:
         """What would keep a task from being the only one of the day, else ``SHIFT_TIME``."""
         problem, task = self.problem, self.problem.tasks[index]
         shifts = list({self.kinds[k]: k for k in sorted(task.shifts) if k < len(problem.shifts)}.values())

@@ -16,7 +16,7 @@ from optimizer.bench.network import DAY, counted, number
 from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask
-from optimizer.ruin_recreate.ground import SPARE_TRIPS, shifts_to_spare
+from optimizer.ruin_recreate.ground import shifts_to_spare
 
 S_PER_UNIT = 100.0
 NO_LIMIT = 999_999
@@ -36,10 +36,9 @@ def read(path: Path) -> Instance:
     capacity = tuple(number(where, name, head[name], above=0) for name in HEAD[3:5])
     limit, serve = number(where, "route time", head["route time"], above=0), rows[0][7]
     load = np.array([row[3:5] for row in customers], dtype=float)
-    least = float(shifts_to_spare(load, np.array(capacity)) - SPARE_TRIPS)
+    count = shifts_to_spare(load, np.array(capacity))
     if limit < NO_LIMIT:
-        least = max(least, 2 * serve * len(customers) / limit)
-    count = enough(least, len(customers))
+        count = max(count, enough(2 * serve * len(customers) / limit, len(customers)))
     everyone = frozenset(range(count))
     at = np.array([row[1:3] for row in rows])
     units = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1))

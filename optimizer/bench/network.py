@@ -20,7 +20,7 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemSite, ProblemTask
-from optimizer.ruin_recreate.ground import SPARE_TRIPS, shifts_to_spare
+from optimizer.ruin_recreate.ground import shifts_to_spare
 
 ROWS = 256  # nodes whose ways are looked for at once: what Dijkstra answers in is four times the matrix's width
 DAY = date(2000, 1, 1)  # formats have no date
@@ -104,7 +104,7 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
         for tail, head in link.directions:
             begins.append(tail)
             ends.append(head)
-    count = enough(_least_shifts(streets, tasks), len(tasks))
+    count = _shifts_for(streets, tasks)
     everyone = frozenset(range(count))
     place = 1 + len(sites)
     problem_tasks = []
@@ -127,13 +127,14 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
     return Instance(streets.name, kind, source, problem, tokens)
 
 
-def _least_shifts(streets: Streets, tasks: Sequence[Link]) -> float:
+def _shifts_for(streets: Streets, tasks: Sequence[Link]) -> int:
     """Trips bound a plan where each is a vehicle's only one; else the time to serve, doubled for the way."""
     if streets.trip_s is None:
         load = np.array([[link.demand] for link in tasks], dtype=float)
-        return max(shifts_to_spare(load, np.array([streets.capacity])) - SPARE_TRIPS, streets.vehicles)
+        return max(shifts_to_spare(load, np.array([streets.capacity])), enough(streets.vehicles, len(tasks)))
     trips = ceil(sum(link.demand for link in tasks) / streets.capacity)
-    return 2 * (sum(link.serve or 0.0 for link in tasks) + trips * streets.unload) / streets.trip_s
+    busy = sum(link.serve or 0.0 for link in tasks) + trips * streets.unload
+    return enough(2 * busy / streets.trip_s, len(tasks))
 
 
 def deadheads_ds(links: Sequence[Link], begins: Sequence[int], ends: Sequence[int]) -> NDArray[np.int32]:

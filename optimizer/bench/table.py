@@ -102,7 +102,6 @@ def _solve(instance: Instance, run: Run, seed: int) -> Solution:
 
 def _keep(path: Path, instance: Instance, verified: Verified, text: str) -> None:
     """Write the solution, unless a better one of the same instance is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         try:
             before = verify(instance.kind, instance.source, path.read_text(encoding="utf-8"))

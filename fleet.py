@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, Literal
 from uuid import UUID
 
@@ -628,11 +629,13 @@ def _is_sha256(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    try:
-        text = value.isoformat() if isinstance(value, datetime) else repr(value)
-    except RecursionError:
-        text = "a value nested too deep"
+    """A value in a reason: as much of it as a person reads. What may be of any size is never spelled out whole."""
+    text = value.isoformat() if isinstance(value, datetime) else _SHORT.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 4, 70, 70, 70
 
 
 def is_uuid(value: object) -> bool:
@@ -761,6 +764,11 @@ class Fact:
     def kind(self) -> str:
         return KIND_OF[type(self)]
 
+    @property
+    def who(self) -> str | None:
+        """The truck or the site that it is of: whose box or bridge may report it, and nobody else's."""
+        raise NotImplementedError
+
     def to_json(self) -> dict[str, Any]:
         """The wire form: flat, unknown fields left out."""
         j: dict[str, Any] = {"kind": KIND_OF[type(self)]}
@@ -776,6 +784,19 @@ class Fact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnTruck(Fact):
     truck: str
+
+    @property
+    def who(self) -> str:
+        return self.truck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AtSite(Fact):
+    site: str
+
+    @property
+    def who(self) -> str:
+        return self.site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -846,10 +867,9 @@ class Vehicle(_OnTruck):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighing(Fact):
+class Weighing(_AtSite):
     """One legal reading of a bridge's indicator, immutable: known by site, instrument, date and alibi number."""
 
-    site: str
     instrument: str
     kg: float
     alibi: str | None = None
@@ -859,14 +879,13 @@ class Weighing(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket(Fact):
+class Ticket(_AtSite):
     """A load: gross in, tare out, net. ``at`` is the way out, ``in_at`` the way in. ``product``: the bridge's own code.
 
     ``gross_weighing``, ``tare_weighing``: ids of the weighings it rests on (a plant operator's file has none).
     ``corrects``: the id of the ticket that this one replaces, with the ``reason``.
     """
 
-    site: str
     number: str
     net_kg: float
     gross_kg: float | None = None
@@ -884,13 +903,12 @@ class Ticket(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sorting(Fact):
+class Sorting(_AtSite):
     """What the plant sorted of one flux from ``from_at`` until ``at``: whole and torn bags, kg out, bales, stock left.
 
     ``flux`` may be ``residue``. With ``ticket`` it is a sample: a campaign's count of one load.
     """
 
-    site: str
     flux: str
     from_at: datetime | None = None
     bags: int | None = None
@@ -956,6 +974,15 @@ class Health(Fact):
     damaged: int | None = None
     clock_jump_s: float | None = None
     note: str | None = None
+
+    def __post_init__(self) -> None:
+        Fact.__post_init__(self)
+        if self.truck is not None and self.site is not None:
+            raise ValueError("health: truck and site, must be one of them: it is a box's or a bridge's")
+
+    @property
+    def who(self) -> str | None:
+        return self.truck or self.site
 
 
 KINDS: Mapping[str, type[Fact]] = {

@@ -489,12 +489,12 @@
   };
   // Read out what happens now; what comes in hours late is in the list, and is no alarm.
   const announce = (news, old) => {
-    const is = (thing) => thing && !old[thing.id] && now() - Date.parse(thing.at) < FRESH_MS;
-    for (const incident of Object.values(news.incidents || {})) {
-      if (is(incident)) say(T("new_incident", { truck: incident.truck, what: incidentWords(incident), where: incident.street }));
+    const is = (key, thing) => thing && !old[key] && now() - Date.parse(thing.at) < FRESH_MS;
+    for (const [key, incident] of Object.entries(news.incidents || {})) {
+      if (is(key, incident)) say(T("new_incident", { truck: incident.truck, what: incidentWords(incident), where: incident.street }));
     }
-    for (const message of Object.values(news.messages || {})) {
-      if (is(message) && message.sender === "crew") say(T("new_message", { truck: message.truck, text: message.text }));
+    for (const [key, message] of Object.entries(news.messages || {})) {
+      if (is(key, message) && message.sender === "crew") say(T("new_message", { truck: message.truck, text: message.text }));
     }
   };
   const draw = (news) => {

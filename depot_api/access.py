@@ -91,7 +91,10 @@ def refuse_other_origins(request: Request) -> None:
     """Raises 403 for a change that another site's page asks this browser for."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # "http://[": no address at all
+        ours = False
     if not ours or site not in (None, "same-origin", "none"):
         raise HTTPException(403, "asked for by another site's page")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ from depot_api.lane import FactsLane
 from depot_api.logs import RequestLog
 from depot_api.retention import every_night
 from depot_api.store import Store, StoreDown
+from depot_api.workers import Keeper, workers_of
 from onboard.clock import Clock, SystemClock
+from onboard.worker import LONGEST_AGAIN_S, Worker
 
 #: Every part that has routes.
 PARTS = (
@@ -94,23 +97,33 @@ def depot_app(
         _add_plan(app, depot.settings.plan_folder)
     app.add_exception_handler(StoreDown, _store_down)
     app.add_exception_handler(DBAPIError, _store_down)
+    app.add_exception_handler(UnicodeEncodeError, _no_text)
     app.add_exception_handler(RequestValidationError, _breaks_a_rule)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    nights = asyncio.create_task(every_night(app.state.depot))
+    stop = threading.Event()
+    app.state.nights = Worker("nights", partial(every_night, app.state.depot, stop), stop, again_s=LONGEST_AGAIN_S)
+    app.state.nights.start()
+    keeper = Keeper(partial(workers_of, app))
+    keeper.start()
     yield
-    nights.cancel()
+    keeper.end()
+    stop.set()
 
 
 def health(request: Request) -> JSONResponse:
-    """200 while facts can be stored, else 503 and why. Open to everybody: it tells nothing else."""
-    trouble = depot_of(request).store.trouble()
-    if trouble is None:
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "trouble", "why": trouble}, 503)
+    """200 while facts can be stored and everything runs, else 503 and why. Open to everybody: it tells nothing else.
+
+    ``died``: what has died since the start and runs again, with how often (the log says of what).
+    """
+    workers = workers_of(request.app)
+    trouble = depot_of(request).store.trouble() or next(filter(None, (worker.trouble() for worker in workers)), None)
+    died = {worker.name: worker.deaths for worker in workers if worker.deaths}
+    told: dict[str, Any] = {"status": "ok"} if trouble is None else {"status": "trouble", "why": trouble}
+    return JSONResponse(told | ({"died": died} if died else {}), 200 if trouble is None else 503)
 
 
 def _add_plan(app: FastAPI, folder: Path) -> None:
@@ -139,3 +152,9 @@ async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:
 
 async def _store_down(_: Request, error: Exception) -> JSONResponse:
     return intake.store_down(error)
+
+
+async def _no_text(_: Request, error: Exception) -> JSONResponse:
+    """Half a surrogate pair, which JSON can spell and no UTF-8 can hold."""
+    assert isinstance(error, UnicodeEncodeError)
+    return JSONResponse({"detail": "half a surrogate pair, must be text"}, 422)

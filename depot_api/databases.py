@@ -14,7 +14,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 #: How long a writer waits for another process's write before it says so.
 BUSY_S = 10
@@ -54,6 +62,11 @@ def said(error: SQLAlchemyError) -> StoreDown:
     if "disk is full" in reason or state in ("53100", "53200"):
         return StoreFull(f"database: {reason}")
     return StoreDown(f"database: {reason}")
+
+
+def is_down(error: DBAPIError) -> bool:
+    """Whether the database cannot do anything just now; else it does not take what this one asks of it."""
+    return not isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError))
 
 
 def database_url(text: str) -> URL:

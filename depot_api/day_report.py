@@ -113,10 +113,10 @@ def _reported(store: Store, live: LiveTour) -> TourReport:
 
 
 def tickets_of(store: Store, turn: Turn) -> list[dict[str, Any]]:
-    """The tickets of a tour's loads that no other ticket corrects."""
+    """The tickets of a tour's loads that no other ticket of the same site corrects."""
     found = [row.json() for row in store.facts("ticket", None, turn.since, turn.until)]
-    replaced = {j.get("corrects") for j in found}
-    return [j for j in found if j.get("truck") == turn.tour.truck and j["id"] not in replaced]
+    replaced = {(j["site"], j["corrects"].lower()) for j in found if j.get("corrects")}
+    return [j for j in found if j.get("truck") == turn.tour.truck and (j["site"], j["id"].lower()) not in replaced]
 
 
 def _driven_m(store: Store, live: LiveTour) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
+from depot_api.fair_share import FairShares
 from depot_api.retention_terms import terms_of
 from onboard.clock import Clock, SystemClock
 
@@ -41,13 +42,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Depot:
-    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it."""
+    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it;
+    ``shares``: what each account may take of it at once."""
 
     store: Store
     town: Town | None = None
     clock: Clock = field(default_factory=SystemClock)
     live: Any = None
     settings: Settings = field(default_factory=Settings)
+    shares: FairShares = field(default_factory=FairShares)
 
 
 def depot_of(request: Request) -> Depot:

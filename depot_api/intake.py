@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import orjson
@@ -17,12 +18,13 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 
 from depot_api.access import allow
-from depot_api.databases import said
-from depot_api.depot import depot_of
+from depot_api.databases import is_down, said
+from depot_api.depot import Depot, depot_of
+from depot_api.fact_array import Unreadable, read_array
 from depot_api.fact_schema import facts_body
 from depot_api.roles import REPORTS, Caller
 from depot_api.store import NewFact, StoreDown, StoreFull, microseconds
-from fleet import Fact, fact_from_json, fields_of
+from fleet import Fact, Message, fact_from_json, fields_of
 
 router = APIRouter(tags=["facts"])
 
@@ -30,6 +32,8 @@ router = APIRouter(tags=["facts"])
 TURN = 300
 #: How long a request waits for the disk before it is told to come again.
 PATIENCE_S = 30.0
+#: What may have been meant as an id is told back up to this length.
+LONGEST_ID = 100
 
 _KNOWN: dict[type[Fact], frozenset[str]] = {}
 
@@ -67,7 +71,12 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def post_facts(request: Request, who: Annotated[Caller, Depends(allow(*REPORTS))]) -> Response:
     """Store a JSON array of facts. 200 names every id; 413: send fewer at once; 503, 507: send them again later."""
     depot = depot_of(request)
-    given = read_array(await read_body(request, depot.settings.most_facts_bytes))
+    with depot.shares.bodies.growing(who) as more:
+        body = await read_body(request, depot.settings.most_facts_bytes, more)
+        return await _taken_in(depot, read_array(body), who)
+
+
+async def _taken_in(depot: Depot, given: list[Any], who: Caller) -> Response:
     rows: list[NewFact] = []
     stored: list[str] = []
     refused: list[dict[str, Any]] = []
@@ -98,15 +107,16 @@ def _answer(stored: list[str], refused: list[dict[str, Any]]) -> bytes:
 
 def judged(j: Any, who: Caller, received_us: int) -> NewFact:
     """A fact as it was sent, ready to be stored. Raises ``ValueError`` with the reason why it is refused."""
+    if isinstance(j, Unreadable):
+        raise ValueError(j.why)
     fact = fact_from_json(j)
-    kind = j["kind"]
-    of = j.get("site") or j.get("truck")
+    kind, of = fact.kind, fact.who  # of the fact as it is understood: fields of other kinds say nothing of whose it is
     why = who.why_not(kind, of)
-    if why is None and kind == "health" and j.get("site") is not None and j.get("truck") is not None:
-        why = "health: truck and site, must be one of them: it is a box's or a bridge's"
-    if why is None and kind == "message" and who.role != "planner" and j["sender"] != "crew":
-        why = f"message: sender = {j['sender']!r}, must be crew from a {who.role}"
-    if why is not None:
+    if why is None and isinstance(fact, Message):
+        sender = "planner" if who.role == "planner" else "crew"
+        if fact.sender != sender:
+            why = f"message: sender = {fact.sender!r}, must be {sender} from a {who.role}"
+    if why is not None or of is None:
         raise ValueError(why)
     known = _KNOWN.get(type(fact)) or _names(type(fact))
     if not known.issuperset(j):
@@ -125,41 +135,27 @@ def _names(cls: type[Fact]) -> frozenset[str]:
 
 
 def _id_of(j: Any) -> Any:
-    """The id exactly as it was sent, so that whoever sent it knows which; None where there was none."""
+    """The id exactly as it was sent, so that whoever sent it knows which; None where there was none of any length."""
+    if isinstance(j, Unreadable):
+        return j.id
     id = j.get("id") if isinstance(j, dict) else None
-    return id if isinstance(id, (str, int)) else None
+    return id if isinstance(id, (str, int)) and len(str(id)) <= LONGEST_ID else None
 
 
-def read_array(body: bytes) -> list[Any]:
-    """A body as a list, whatever is in it. Raises 400 where it is no JSON array."""
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:  # NaN, half a surrogate pair: one fact's fault, and no reason to refuse the others
-            given = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, f"the body is no JSON: {str(error)[:200]}") from None
-    if not isinstance(given, list):
-        raise HTTPException(
-            400, f"the body is a JSON {_JSON_NAMES.get(type(given), 'value')}, must be an array of facts"
-        )
-    return given
+async def read_body(request: Request, most_bytes: int, more: Callable[[int], None] = lambda _: None) -> bytes:
+    """The body, unpacked where it is gzip. Raises 413 over the limit (packed or not), 400 damaged, 415 packed else.
 
-
-_JSON_NAMES = {dict: "object", str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
-
-
-async def read_body(request: Request, most_bytes: int) -> bytes:
-    """The body, unpacked where it is gzip. Raises 413 over the limit (packed or not), 400 damaged, 415 packed else."""
+    ``more``: told of every bit before it is kept; raises where that is over the sender's share.
+    """
     packing = request.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "gzip", "x-gzip", ""):
         raise HTTPException(415, f"Content-Encoding {packing[:40]}, must be gzip or identity")
     told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most_bytes:
+    if told.isdigit() and int(told[:20]) > most_bytes:
         raise too_long(most_bytes)
     unpacked = zlib.decompressobj(wbits=31) if "gzip" in packing else None
-    parts: list[bytes] = []
-    size = packed = 0
+    body = bytearray()
+    packed = 0
     async for chunk in request.stream():
         part = chunk
         packed += len(chunk)
@@ -167,16 +163,16 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
             raise too_long(most_bytes)
         if unpacked is not None and chunk:
             try:
-                part = unpacked.decompress(chunk, most_bytes + 1 - size)
+                part = unpacked.decompress(chunk, most_bytes + 1 - len(body))
             except zlib.error as error:
                 raise HTTPException(400, f"the body is no gzip: {error}") from None
-        parts.append(part)
-        size += len(part)
-        if size > most_bytes:
+        if len(body) + len(part) > most_bytes:
             raise too_long(most_bytes)
+        more(len(part))
+        body += part
     if unpacked is not None and (not unpacked.eof or unpacked.unused_data):
         raise HTTPException(400, "the body is no gzip, was cut off, or has something behind it")
-    return b"".join(parts)
+    return bytes(body)
 
 
 def too_long(most_bytes: int) -> HTTPException:
@@ -184,6 +180,9 @@ def too_long(most_bytes: int) -> HTTPException:
 
 
 def store_down(error: Exception) -> JSONResponse:
-    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again."""
+    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again. 422 where
+    the database works, and takes what this request holds for no value of its own."""
+    if isinstance(error, DBAPIError) and not is_down(error):
+        return JSONResponse({"detail": "holds what the database does not keep, must be text and numbers"}, 422)
     down = said(error) if isinstance(error, DBAPIError) else error
     return JSONResponse({"detail": str(down)}, 507 if isinstance(down, StoreFull) else 503, {"Retry-After": "5"})

@@ -25,6 +25,7 @@ from depot_api.store import Store, StoredFact, StoreDown, microseconds
 from depot_api.tables import facts, sources
 from fleet import instant_text
 from onboard.clock import Clock
+from onboard.worker import Worker
 from optimizer.match_network import Network
 from optimizer.matching import Matcher
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds between two looks at the tail, and at the versions of the plans.
 TAIL_S, PLANS_S = 0.2, 3.0
+#: How long each thread is waited for when the depot ends.
+STOP_S = 2.0
 #: Kinds that are read whole when a day begins; positions are read by the tours themselves.
 _READ_WHOLE = ("duty", "health", "lift", "incident", "message", "weighing", "ticket")
 
@@ -57,31 +60,34 @@ class Live:
         self.day: LiveDay | None = None
         self.versions: dict[date, int] = {}
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self.workers = (
+            Worker("live-tail", lambda: self._run(self.follow, TAIL_S), self._stop),
+            Worker("live-tours", self._match, self._stop),
+        )
 
     def start(self) -> None:
         """Read today from the store, then follow it in the background."""
         if self.town is not None and self.matcher is None:
             self.matcher = Matcher(network_of(self.town))
         self.renew()
-        self._threads = [
-            threading.Thread(target=self._run, args=(step, wait_s), name=f"live-{name}", daemon=True)
-            for name, step, wait_s in (("tail", self.follow, TAIL_S), ("tours", self.work, 0.1))
-        ]
-        for thread in self._threads:
-            thread.start()
+        for worker in self.workers:
+            worker.start()
 
     def stop(self) -> None:
+        """Told to both; who matches, or compiles for it, may take longer to hear it, and holds nothing of worth."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        for worker in self.workers:
+            worker.join(STOP_S)
 
-    def _run(self, step: Callable[[], bool], wait_s: float) -> None:
-        """A thread's main loop: what fails is written down, and tried again."""
-        if step == self.work and self.matcher is not None:
+    def _match(self) -> None:
+        if self.matcher is not None:
             if self.day is not None:  # the first time on a machine, warming takes half a minute
                 self.day.pin_planned(self.clock.now())
             self.matcher.warm()
+        self._run(self.work, 0.1)
+
+    def _run(self, step: Callable[[], bool], wait_s: float) -> None:
+        """A thread's main loop: what fails is written down, and tried again."""
         while not self._stop.is_set():
             began_s = time.monotonic()
             try:
@@ -91,6 +97,8 @@ class Live:
                 busy = False
                 self._stop.wait(1.0)
             except Exception:
+                if self._stop.is_set():
+                    return
                 LOG.exception("live state: a step failed")
                 busy = False
                 self._stop.wait(1.0)
@@ -110,9 +118,12 @@ class Live:
             self.renew()
         assert self.day is not None
         rows = self.store.after(self.seq, 5_000)
-        if rows:
-            self.day.take(rows)
-            self.seq = rows[-1].seq
+        for row in rows:
+            self.seq = row.seq  # before: a fact that cannot be taken in is passed over, and blocks nobody
+            try:
+                self.day.take((row,))
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                LOG.exception("live state: fact %d is passed over", row.seq)
         return len(rows) == 5_000
 
     def renew(self) -> None:

@@ -172,7 +172,7 @@ class LiveDay:
     def _incident(self, row: StoredFact, j: dict[str, Any]) -> None:
         self._truck(row)
         turn = self._named(j) or self.turn_at(row.who, row.at_us)
-        self.board.put("incidents", j["id"], {
+        self.board.put("incidents", _key(row.who, j["id"]), {
             "id": j["id"], "at": _text(row.at_us), "received_at": _text(row.received_us), "truck": row.who,
             "tour": turn.tour.id if turn else None, "category": j["category"], "task": j.get("task"),
             "street": self._streets.get(j.get("task") or "", ""), "note": j.get("note"),
@@ -181,36 +181,38 @@ class LiveDay:
 
     def _message(self, row: StoredFact, j: dict[str, Any]) -> None:
         self._truck(row)
-        self.board.put("messages", j["id"], {
+        self.board.put("messages", _key(row.who, j["id"]), {
             "id": j["id"], "at": _text(row.at_us), "truck": row.who, "sender": j["sender"], "text": j["text"],
             "answers": j.get("answers"),
         }, row.who)  # fmt: skip
 
     def _weighing(self, row: StoredFact, j: dict[str, Any]) -> None:
-        self.board.put("weighings", j["id"], {
-            "id": j["id"], "at": _text(row.at_us), "site": j["site"], "truck": j.get("truck"), "plate": j.get("plate"),
-            "kg": j["kg"], "ticket": (self.board.get("weighings", j["id"]) or {}).get("ticket"),
+        key = _key(row.who, j["id"])
+        self.board.put("weighings", key, {
+            "id": j["id"], "at": _text(row.at_us), "site": row.who, "truck": j.get("truck"), "plate": j.get("plate"),
+            "kg": j["kg"], "ticket": (self.board.get("weighings", key) or {}).get("ticket"),
         }, j.get("truck"))  # fmt: skip
 
     def _ticket(self, row: StoredFact, j: dict[str, Any]) -> None:
-        truck = j.get("truck")
+        truck, key = j.get("truck"), _key(row.who, j["id"])
         turn = self.turn_at(truck, row.at_us) if truck else None
         told = {name: j.get(name) for name in (
             "id", "number", "site", "truck", "plate", "flux", "product", "net_kg", "gross_kg", "tare_kg", "corrects",
             "reason",
         )}  # fmt: skip
-        known = self.board.get("tickets", j["id"]) or {}
-        self.board.put("tickets", j["id"], told | {
+        known = self.board.get("tickets", key) or {}
+        self.board.put("tickets", key, told | {
             "at": _text(row.at_us), "in_at": j.get("in_at"), "tour": turn.tour.id if turn else None,
             "replaced_by": known.get("replaced_by"),
         }, truck)  # fmt: skip
-        before = self.board.get("tickets", j.get("corrects") or "")
+        replaced = _key(row.who, j.get("corrects") or "")  # a site corrects its own tickets only
+        before = self.board.get("tickets", replaced)
         if before is not None:
-            self.board.put("tickets", before["id"], before | {"replaced_by": j["number"]}, before["truck"])
+            self.board.put("tickets", replaced, before | {"replaced_by": j["number"]}, before["truck"])
         for weighing in (j.get("gross_weighing") or "", j.get("tare_weighing") or ""):
-            read = self.board.get("weighings", weighing)
+            read = self.board.get("weighings", _key(row.who, weighing))
             if read is not None:
-                self.board.put("weighings", weighing, read | {"ticket": j["number"]}, read["truck"])
+                self.board.put("weighings", _key(row.who, weighing), read | {"ticket": j["number"]}, read["truck"])
 
     def _named(self, j: Mapping[str, Any]) -> Turn | None:
         slot = self.slots.get(j.get("tour") or "")
@@ -257,7 +259,7 @@ class LiveDay:
         return False
 
     def _judge(self, slot: _Slot, now: datetime) -> None:
-        began_s = time.monotonic()
+        began_s = slot.judged_s = time.monotonic()  # now already: one that fails each time leaves the others their turn
         rows: list[StoredFact] = []
         while slot.waiting:
             rows.append(slot.waiting.popleft())
@@ -332,6 +334,11 @@ def carried_from(store: Store, versions: Iterable[DayPlan], matcher: Matcher | N
                 tour.judge(new.published_at, None)
                 kept = carried_over(kept, [tour])
     return kept
+
+
+def _key(who: str, id: str) -> str:
+    """What hangs on the board is known by its id and whose it is, as in the store: an id alone anybody may take."""
+    return f"{id.lower()} {who}"
 
 
 def _text(us: int) -> str:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from depot_api.access import allow
 from depot_api.roles import ROLES
+from depot_api.workers import workers_of
 
 if TYPE_CHECKING:
     from depot_api.store import Store
@@ -31,7 +32,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 class Metrics:
     """One app's counters, in a registry of its own."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "ripeur_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
@@ -39,7 +40,8 @@ class Metrics:
         self.seconds = Histogram(
             "ripeur_request_seconds", "Time to the answer's head.", ["route"], buckets=BUCKETS, registry=self.registry
         )
-        self.registry.register(_StoreCollector(store))
+        self.registry.register(_StoreCollector(app.state.depot.store))
+        self.registry.register(_WorkerCollector(app))
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
@@ -74,11 +76,30 @@ class _StoreCollector(Collector):
         return []
 
 
+class _WorkerCollector(Collector):
+    """What runs in the background."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("ripeur_worker_up", "1 where a thread of the depot does its work.", labels=["worker"])
+        deaths = CounterMetricFamily("ripeur_worker_deaths", "How often it died and began again.", labels=["worker"])
+        for worker in workers_of(self._app):
+            up.add_metric([worker.name], int(worker.trouble() is None))
+            deaths.add_metric([worker.name], worker.deaths)
+        yield up
+        yield deaths
+
+    def describe(self) -> list[Metric]:
+        return []
+
+
 def metrics_of(app: FastAPI) -> Metrics:
     """The app's counters."""
     metrics = getattr(app.state, "metrics", None)
     if not isinstance(metrics, Metrics):
-        metrics = app.state.metrics = Metrics(app.state.depot.store)
+        metrics = app.state.metrics = Metrics(app)
     return metrics
 
 

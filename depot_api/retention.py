@@ -7,13 +7,12 @@ its term is stored, and goes with the next run.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 from time import sleep
 
-from anyio import to_thread
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select
 
 from depot_api.depot import Depot
@@ -214,19 +213,19 @@ def night(depot: Depot, now: datetime) -> dict[str, int]:
     return gone
 
 
-async def every_night(depot: Depot) -> None:
-    """Run until cancelled. A drill's clock deletes nothing: it may be years ahead of the facts."""
+def every_night(depot: Depot, stop: Event) -> None:
+    """Run until told to stop. A drill's clock deletes nothing: it may be years ahead of the facts."""
     if not isinstance(depot.clock, SystemClock):
         return
-    while True:
+    while not stop.is_set():
         try:
-            last = await to_thread.run_sync(last_run, depot.store)
+            last = last_run(depot.store)
             now = depot.clock.now()
             if is_due(last[0] if last else None, now):
-                await to_thread.run_sync(night, depot, now)
+                night(depot, now)
         except StoreDown as error:
             log.warning("retention: %s", error)
-        await asyncio.sleep(LOOK_EVERY_S)
+        stop.wait(LOOK_EVERY_S)
 
 
 def days_to_distil(store: Store, before: date) -> list[date]:

@@ -7,6 +7,7 @@ import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -16,9 +17,21 @@ from depot_api.depot_file import read_depot_file
 from depot_api.logs import log_as_json
 from depot_api.store import Store
 from onboard.clock import clock_from
+from onboard.worker import end_within
 
 #: What a console's open streams and a batch on its way to the disk get after SIGTERM.
 LEAVE_S = 5
+#: After SIGTERM the process is gone at the latest, whatever hangs. systemd's own patience is longer.
+END_S = 9.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, whose end comes in time."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            end_within(END_S)
+        super().handle_exit(sig, frame)
 
 
 def serve_depot(
@@ -35,5 +48,5 @@ def serve_depot(
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(f"http://localhost:{door.getsockname()[1]}/ (Ctrl-C ends)", flush=True)  # noqa: T201
         with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(uvicorn.Server(config).serve(sockets=[door]))
+            runner.run(_Server(config).serve(sockets=[door]))
     return 0

@@ -12,6 +12,7 @@ writer at a time; on PostgreSQL every writer holds an advisory lock until its co
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -25,9 +26,10 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from depot_api.databases import Databases, StoreDown, StoreFull, opened, said
+from depot_api.databases import Databases, StoreDown, StoreFull, is_down, opened, said
 from depot_api.tables import facts, sources
 from fleet import Fact, fact_from_json
+from onboard.worker import Worker
 
 __all__ = ["NewFact", "Store", "StoreDown", "StoreFull", "StoredFact", "instant_of", "microseconds"]
 
@@ -39,6 +41,8 @@ GROUP_ROWS = 10_000
 LIVE_ROWS = 500
 #: Rows that may wait for the writer (some 200 MB); more are turned away until it has caught up.
 MOST_WAITING_ROWS = 400_000
+#: How long a piece of writing may wait for its turn before whoever asked is told to come again.
+PATIENCE_S = 60.0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -90,11 +94,9 @@ class StoredFact(NamedTuple):
 
 def new_fact(fact: Fact, received_at: datetime) -> NewFact:
     """A fact made at the depot itself (a planner's message, an ordinary phone's position), ready for ``Store.add``."""
-    j = fact.to_json()
-    who = j.get("truck") if "site" not in j else j["site"]
     return NewFact(
-        bytes.fromhex(fact.id.replace("-", "")), fact.kind, str(who or ""), microseconds(fact.at),
-        microseconds(received_at), orjson.dumps(j).decode(),
+        bytes.fromhex(fact.id.replace("-", "")), fact.kind, fact.who or "", microseconds(fact.at),
+        microseconds(received_at), orjson.dumps(fact.to_json()).decode(),
     )  # fmt: skip
 
 
@@ -142,14 +144,17 @@ class Store:
         self._turn = threading.Condition()
         self._live: deque[_Job] = deque()
         self._backlog: deque[_Job] = deque()
+        self._in_hand: list[_Job] = []  # taken off the queues, not settled yet
+        self._began_s = 0.0  # when the writer began with them
         self._waiting_rows = 0
         self._closing = False
+        self._closed = threading.Event()
         self.known_sources: set[tuple[str, str]] = set()
         self._trouble: str | None = None
         self.new_facts = 0  # since the store was opened
         self.known_facts = 0  # sent again
-        self._writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
-        self._writer.start()
+        self.writer = Worker("store-writer", self._write_on, self._closed)
+        self.writer.start()
 
     @property
     def is_postgres(self) -> bool:
@@ -165,7 +170,9 @@ class Store:
         with self._turn:
             self._closing = True
             self._turn.notify()
-        self._writer.join()
+        self.writer.revive()
+        self.writer.join()
+        self._closed.set()
         self.databases.close()
 
     def __enter__(self) -> Store:
@@ -189,7 +196,13 @@ class Store:
 
         Raises ``StoreDown``, or what ``task`` raises (then nothing of it is kept).
         """
-        result: T = self._queued(_Job((), task)).result()
+        done: Future[T] = self._queued(_Job((), task))
+        try:
+            result = done.result(PATIENCE_S)
+        except TimeoutError:
+            if not done.cancel() and done.done():  # just now
+                return done.result()
+            raise StoreDown(f"database: no answer within {PATIENCE_S:g} s") from None
         return result
 
     def _queued(self, job: _Job) -> Future[Any]:
@@ -201,47 +214,66 @@ class Store:
             self._waiting_rows += len(job.rows)
             (self._live if len(job.rows) <= LIVE_ROWS else self._backlog).append(job)
             self._turn.notify()
+        self.writer.revive()
         return job.done
 
     def _write_on(self) -> None:
-        """The writer thread: one group after the other, until the store is closed and nothing waits."""
-        while taken := self._next_jobs():
-            jobs = [job for job in taken if job.done.set_running_or_notify_cancel()]
+        """The writer's work: one group after the other, until the store is closed and nothing waits."""
+        self._drop_in_hand()
+        while self._take_jobs():
+            jobs = [job for job in self._in_hand if not job.done.done() and job.done.set_running_or_notify_cancel()]
             if jobs:
-                self._settle(jobs, jobs[0].task or _Group(self, jobs))
+                self._began_s = time.monotonic()
+                self._settle(jobs)
+            self._in_hand = []
 
-    def _next_jobs(self) -> list[_Job]:
-        """What goes into the next transaction: one task alone, or batches of facts together, live ones first."""
+    def _drop_in_hand(self) -> None:
+        """What a writer that died had in its hands is not known to be stored: whoever waits may send it again."""
+        for job in self._in_hand:
+            if not job.done.done():
+                job.done.set_exception(StoreDown("database: the writer died and began again, nothing was kept"))
+        self._in_hand = []
+        with self._turn:
+            self._waiting_rows = sum(len(job.rows) for queue in (self._live, self._backlog) for job in queue)
+
+    def _take_jobs(self) -> bool:
+        """Take in hand what goes into the next transaction: one task alone, or batches of facts together, live ones
+        first. False when the store is closed and nothing waits."""
         with self._turn:
             while not self._live and not self._backlog:
                 if self._closing:
-                    return []
+                    return False
                 self._turn.wait()
-            jobs: list[_Job] = []
+            jobs = self._in_hand
             rows = 0
             for queue, most_rows in ((self._live, GROUP_ROWS), (self._backlog, 2 * GROUP_ROWS)):  # each gets its part
                 while queue and rows < most_rows and not (jobs and (jobs[0].task or queue[0].task)):
-                    jobs.append(queue.popleft())
+                    jobs.append(queue[0])  # in hand before it is off the queue: it is never in neither
+                    queue.popleft()
                     rows += len(jobs[-1].rows)
             self._waiting_rows -= rows
-            return jobs
+            return True
 
-    def _settle(self, jobs: list[_Job], task: Callable[[Connection], Any]) -> None:
+    def _settle(self, jobs: list[_Job]) -> None:
+        """Write them in one transaction. What fails for what is in it fails alone: others are written without it."""
         try:
+            group = None if jobs[0].task else _Group(self, jobs)
             with self.databases.writing() as connection:
-                result = task(connection)
-        except DBAPIError as error:  # the database's, not ours: full, locked, gone, restarting
-            down = said(error)
-            self._trouble = str(down)
+                result = (jobs[0].task or group)(connection)  # type: ignore[misc]  # one of them there is
+        except Exception as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
+            down = said(error) if isinstance(error, DBAPIError) and is_down(error) else None
+            if down is None and len(jobs) > 1:
+                for job in jobs:
+                    self._settle([job])
+                return
+            if down is not None:
+                self._trouble = str(down)
             for job in jobs:
-                job.done.set_exception(down)
-        except BaseException as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
-            for job in jobs:
-                job.done.set_exception(error)
+                job.done.set_exception(down or error)
         else:
             self._trouble = None
-            if isinstance(task, _Group):
-                task.landed()
+            if group is not None:
+                group.landed()
             for job in jobs:
                 job.done.set_result(result)
 
@@ -317,6 +349,10 @@ class Store:
 
     def trouble(self) -> str | None:
         """Why nothing can be stored just now, or None: what the last write met, or what reading meets."""
+        if (why := self.writer.trouble()) is not None:
+            return why
+        if self._in_hand and time.monotonic() - self._began_s > PATIENCE_S:
+            return f"database: the writer has waited for more than {PATIENCE_S:g} s"
         try:
             with self.databases.reading() as connection:
                 connection.execute(text("SELECT 1"))

@@ -14,17 +14,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from typing import Any
 
 import orjson
-from fastapi import Response
+from fastapi import HTTPException, Response
+from fastapi.responses import JSONResponse
 
 from depot_api.board import Board, Sees
+from depot_api.fair_share import Share
+from depot_api.roles import Caller
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds: between two events, between two looks for news, between signs of life, until a slow reader is dropped.
 EVERY_S, LOOK_S, HEARTBEAT_S, SLOW_S = 0.5, 0.1, 10.0, 20.0
 #: How often it is asked whether the reader may still read.
 RIGHTS_S = 60.0
-#: Open streams at once. More are turned away: each costs some memory and a look for news ten times a second.
-MOST_STREAMS = 200
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -65,21 +66,32 @@ async def events(
 
 
 class EventStream(Response):
-    """Sends what ``chunks`` gives for as long as the reader reads and ``may_read`` says so."""
+    """Sends what ``chunks`` gives for as long as the reader reads and ``may_read`` says so.
+
+    ``share``: of the streams that are open at once (each costs some memory and a look for news ten times a second),
+    ``who`` holds one while this is open; is turned away where that is too much.
+    """
 
     media_type = "text/event-stream"
-    open_now = 0  # over all of them
 
-    def __init__(self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]], share: Share, who: Caller
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self.chunks, self.may_read = chunks, may_read
+        self.chunks, self.may_read, self.share, self.who = chunks, may_read, share, who
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            with self.share.held(self.who):
+                await self._send_all(receive, send)
+        except HTTPException as over:
+            await JSONResponse({"detail": over.detail}, over.status_code, over.headers)(scope, receive, send)
+
+    async def _send_all(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         gone = asyncio.create_task(_gone(receive))
         asked_s = time.monotonic()
-        EventStream.open_now += 1
         try:
             async for chunk in self.chunks:
                 if gone.done():
@@ -97,7 +109,6 @@ class EventStream(Response):
         except asyncio.CancelledError:
             LOG.info("live stream: ended with the depot")  # uvicorn's way to end what is still open
         finally:
-            EventStream.open_now -= 1
             gone.cancel()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from .receiver import GpsdReceiver, Receiver
 from .recorder import Recorder
 from .sender import Depot, Sender
 from .settings import Settings
+from .worker import Worker, end_within, revive_all
 
-_AGAIN_S, _TICK_S = 5.0, 1.0
+_AGAIN_S, _TICK_S, _SETTLE_S = 5.0, 1.0, 6.0
+#: After SIGTERM the process is gone at the latest, whatever hangs.
+_END_S = 9.0
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +44,7 @@ class Agent:
         self.settings, self._clock, self._equipment = settings, clock, equipment
         self._receiver, self._sensors = equipment.receiver, equipment.sensors
         self.stop = threading.Event()
+        self.workers: list[Worker] = []
         self._ends = settings.replay is not None or settings.simulate is not None
         self._over, self._crew_over = threading.Event(), threading.Event()
         if not equipment.crew:
@@ -59,18 +64,20 @@ class Agent:
         self._door = CrewDoor(settings.data / "crew.sock", self.answer_crew)
 
     def run(self) -> None:
-        threads = [
-            self._thread("receiver", self._receive),
-            self._thread("sender", lambda: self._sender.run(self.stop, self._errands.run)),
-            self._thread("crew's door", self._door.run),
-            *(self._thread(name, lambda sensor=sensor: self._hear(sensor)) for name, sensor in self._sensors.items()),  # type: ignore[misc]
+        sender = self._worker("sender", partial(self._sender.run, self.stop, self._errands.run))
+        self.workers = [
+            sender,
+            self._worker("receiver", self._receive),
+            self._worker("crew's door", self._door.run),
+            *(self._worker(name, partial(self._hear, sensor)) for name, sensor in self._sensors.items()),
         ]
         if self._equipment.crew:
-            threads.append(self._thread("simulated crew", self._play_crew))
-        for thread in threads:
-            thread.start()
+            self.workers.append(self._worker("simulated crew", self._play_crew))
+        for worker in self.workers:
+            worker.start()
         health_s = self._clock.monotonic_s() + min(10.0, self.settings.health_s)  # the first once there may be a fix
         while not self._clock.wait(self.stop, _TICK_S):
+            revive_all(self.workers)
             self.recorder.watch_clock()
             if self._clock.monotonic_s() >= health_s:
                 health_s = self._clock.monotonic_s() + self.settings.health_s
@@ -80,24 +87,12 @@ class Agent:
         self.stop.set()
         self.outbox.arrived.set()  # wakes the sender
         self._door.close()
-        threads[1].join(10.0)  # what it has sent may be settled; the others are waiting for nothing of worth
+        sender.join(_SETTLE_S)  # what it has sent may be settled; the others are waiting for nothing of worth
         self.outbox.close()
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """A thread that begins its work again when it fails: this is the main loop of each part."""
-
-        def loop() -> None:
-            while not self.stop.is_set():
-                try:
-                    work()
-                    return
-                except Exception:  # noqa: BLE001 (the main loop of a part: whatever it is, it is told)
-                    if self.stop.is_set():
-                        return
-                    _log.exception("%s: failed, begins again in %.0f s", name, _AGAIN_S)
-                    self._clock.wait(self.stop, _AGAIN_S)
-
-        return threading.Thread(target=loop, name=name, daemon=True)
+    def _worker(self, name: str, work: Callable[[], None]) -> Worker:
+        """A part in a thread of its own, which begins its work again when it fails."""
+        return Worker(name, work, self.stop, again_s=_AGAIN_S)
 
     def _receive(self) -> None:
         for fix in self._receiver.fixes():
@@ -216,8 +211,14 @@ def run(settings: Settings, clock: Clock) -> int:
     """Run a box until it is told to stop (SIGTERM, SIGINT). Raises ``OSError`` where another one runs on its data."""
     with _alone(settings.data):
         agent = Agent(settings, clock, equipment_of(settings, clock))
+
+        def end(*_: object) -> None:
+            if not agent.stop.is_set():
+                end_within(_END_S)
+                agent.stop.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: agent.stop.set())
+            signal.signal(number, end)
         agent.run()
     return 0
 

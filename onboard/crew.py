@@ -45,6 +45,7 @@ class CrewDoor:
     def __init__(self, path: Path, handle: Handle) -> None:
         self._path, self._handle = path, handle
         self._callers = threading.BoundedSemaphore(_MOST_CALLERS)
+        self._closed = False
         path.unlink(missing_ok=True)  # left by a box that was killed
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -56,16 +57,19 @@ class CrewDoor:
         self._listener.listen(_MOST_CALLERS)
 
     def run(self) -> None:
-        """Serve until ``close``."""
+        """Serve until ``close``. Raises ``OSError`` where nobody can be let in just now (no more files)."""
         while True:
             try:
                 caller, _ = self._listener.accept()
-            except OSError:  # closed
-                return
+            except OSError:
+                if self._closed:
+                    return
+                raise
             self._callers.acquire()
             threading.Thread(target=self._serve, args=(caller,), daemon=True, name="crew").start()
 
     def close(self) -> None:
+        self._closed = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
         self._listener.close()

@@ -10,9 +10,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from onboard.serial_line import SerialLine
+from onboard.worker import Worker, revive_all
 
 T = TypeVar("T")
 
@@ -87,26 +89,27 @@ class Listeners:
     def __init__(self, lines: Sequence[SerialLine]) -> None:
         self.lines = lines
         self._heard: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._listen, args=(i,), name=f"line {line.url}", daemon=True)
-            for i, line in enumerate(lines)
+        self._ended = threading.Event()
+        self._workers = [
+            Worker(f"line {line.url}", partial(self._listen, i), self._ended) for i, line in enumerate(lines)
         ]
-        self._started = self._ended = False
+        self._started = False
 
     def chunks(self, wait_s: float = 0.5) -> Iterator[tuple[int, bytes]]:
         """Until ``close``: a line's number and what came; an empty chunk whenever ``wait_s`` passed without any."""
         if not self._started:  # who listens again, after a fault of his own, finds the lines as they are
             self._started = True
-            for thread in self._threads:
-                thread.start()
-        while not self._ended:
+            for worker in self._workers:
+                worker.start()
+        while not self._ended.is_set():
+            revive_all(self._workers)
             try:
                 yield self._heard.get(timeout=wait_s)
             except queue.Empty:
                 yield 0, b""
 
     def close(self) -> None:
-        self._ended = True
+        self._ended.set()
         for line in self.lines:
             line.close()
 

@@ -19,7 +19,7 @@ from sqlalchemy import QueuePool
 from depot_api import looks, oidc, people, phones
 from depot_api.depot import Settings
 from depot_api.depot_file import Provider
-from depot_api.intake import read_array
+from depot_api.fact_array import read_array
 from depot_api.roles import Caller
 from depot_api.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
@@ -234,7 +234,7 @@ def test_a_new_password_and_the_end_of_the_old_sessions_are_one_commit(
 
     with monkeypatch.context() as patch:
         patch.setattr("depot_api.people.sessions.end_all_of", killed)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoreDown, match="the writer died and began again"):
             people.change(scene.store, "a.planner", role="crew_leader")
     assert people.account(scene.store, "a.planner").role == "planner"
     assert planner.get("/me").json()["role"] == "planner"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 import threading
@@ -31,7 +30,7 @@ from ripeur import main
 
 from .clocks import ToldClock
 from .people_depot import NOW, PASSWORD, Scene, scene
-from .services import db_url, postgres_cluster, postgres_url
+from .services import db_url, postgres_cluster, postgres_url, wait_until
 
 __all__ = ["db_url", "postgres_cluster", "postgres_url", "scene"]
 
@@ -213,7 +212,7 @@ def test_the_run_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
 
 def test_a_drills_clock_deletes_nothing(scene: Scene) -> None:
     scene.store.add([fact("position", NOW - 100 * DAY)])
-    asyncio.run(asyncio.wait_for(retention.every_night(scene.app.state.depot), 5))
+    retention.every_night(scene.app.state.depot, threading.Event())
     assert scene.store.count() == 1
 
 
@@ -221,13 +220,12 @@ def test_a_serving_depot_runs_by_itself(scene: Scene, monkeypatch: pytest.Monkey
     monkeypatch.setattr(retention, "SystemClock", ToldClock)
     scene.store.add([fact("position", NOW - 100 * DAY), fact("position", NOW)])
 
-    async def one_night() -> None:
-        running = asyncio.create_task(retention.every_night(scene.app.state.depot))
-        while await asyncio.to_thread(last_run, scene.store) is None:
-            await asyncio.sleep(0.01)
-        running.cancel()
-
-    asyncio.run(asyncio.wait_for(one_night(), 10))
+    stop = threading.Event()
+    nights = threading.Thread(target=retention.every_night, args=(scene.app.state.depot, stop))
+    nights.start()
+    wait_until(lambda: last_run(scene.store) is not None, "a night")
+    stop.set()
+    nights.join()
     assert scene.store.count() == 1
 
 

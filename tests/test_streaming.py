@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from depot_api import streaming
 from depot_api.board import Board
+from depot_api.fair_share import Share
+from depot_api.roles import Caller
 from depot_api.streaming import EventStream, events, seen_change
+
+PLANNER = Caller("planner", "P")
 
 PUTS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.one_of(st.none(), st.integers(0, 3))), max_size=30
@@ -165,7 +169,7 @@ def test_a_reader_who_reads_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) 
         return True
 
     began = time.monotonic()
-    asyncio.run(EventStream(chunks(), rights)({}, connected, stuck))
+    asyncio.run(EventStream(chunks(), rights, Share("streams", 1), PLANNER)({}, connected, stuck))
     assert time.monotonic() - began < 5
     assert made == 1, "nothing piles up for a slow reader"
 
@@ -188,5 +192,5 @@ def test_a_stream_ends_when_its_reader_may_no_longer_read(monkeypatch: pytest.Mo
     async def rights() -> bool:
         return len(sent) < 4
 
-    asyncio.run(EventStream(chunks(), rights)({}, connected, keep))
+    asyncio.run(EventStream(chunks(), rights, Share("streams", 1), PLANNER)({}, connected, keep))
     assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}

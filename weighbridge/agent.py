@@ -11,7 +11,7 @@ import logging
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from fleet import Health, Ticket, new_id
 from onboard.clock import Clock
 from onboard.outbox import Outbox
 from onboard.readings import LiftSeen
+from onboard.worker import Worker, revive_all
 
 from .bridge import shown
 from .indicator import IndicatorLine
@@ -79,6 +80,7 @@ class Agent:
     told: Told
     language: str = "fr"
     stop: threading.Event = field(default_factory=threading.Event)
+    workers: Sequence[Worker] = ()  # looked after while it runs
     asked: queue.SimpleQueue[tuple[Mapping[str, Any], queue.SimpleQueue[dict[str, Any]] | None]] = field(
         default_factory=queue.SimpleQueue
     )
@@ -89,6 +91,7 @@ class Agent:
         for reading in self.indicator.readings():
             if self.stop.is_set():
                 return
+            revive_all(self.workers)
             self._listen()
             self._look(reading)
             now = self.clock.now()
@@ -97,7 +100,10 @@ class Agent:
                 self._printed(self.weighbridge.tick(now))
             if abs(now - health_at) >= timedelta(seconds=HEALTH_S):
                 health_at = now
-                self._healthy(now)
+                try:
+                    self._healthy(now)
+                except OSError:  # the disk is full: what is weighed says so itself
+                    _log.exception("health: not recorded")
             said = self._tell(said, now)
 
     def _look(self, reading: Reading | None) -> None:

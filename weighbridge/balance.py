@@ -79,7 +79,7 @@ def standing(tickets: Sequence[Ticket], zone: ZoneInfo) -> tuple[list[Ticket], l
 
     ``tickets``: in the order in which they came in.
     """
-    gone = {ticket.corrects for ticket in tickets if ticket.corrects}
+    gone = {(ticket.site, ticket.corrects.lower()) for ticket in tickets if ticket.corrects}  # its own tickets only
     last: dict[tuple[str, str, date], str] = {}
     for ticket in tickets:
         last[ticket.site, ticket.number, ticket.at.astimezone(zone).date()] = ticket.id
@@ -87,7 +87,7 @@ def standing(tickets: Sequence[Ticket], zone: ZoneInfo) -> tuple[list[Ticket], l
     left: list[Ticket] = []
     for ticket in tickets:
         is_last = last[ticket.site, ticket.number, ticket.at.astimezone(zone).date()] == ticket.id
-        (kept if is_last and ticket.id not in gone else left).append(ticket)
+        (kept if is_last and (ticket.site, ticket.id.lower()) not in gone else left).append(ticket)
     return kept, left
 
 

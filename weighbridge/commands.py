@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("mt-continuous", "sma", "dini-argeo", "systec", "rinstrum")
 DATA = Path("bridge-data")
+#: After SIGTERM the process is gone at the latest, whatever hangs.
+END_S = 9.0
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,6 +60,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
     from onboard.outbox import Outbox
     from onboard.sender import Depot, drain
     from onboard.serial_line import SerialSettings
+    from onboard.worker import Worker, end_within
 
     from .agent import Agent, Files
     from .bridge import Bridge
@@ -89,20 +92,24 @@ def _weighbridge(args: argparse.Namespace) -> int:
         _say,
         args.lang,
     )
-    threads = [threading.Thread(target=agent.open_door, name="door", daemon=True)]
+    workers = [Worker("door", agent.open_door, agent.stop)]
     if args.tags:
         from onboard.lifts import open_lifts
 
-        threads.append(
-            threading.Thread(target=agent.hear_tags, args=(open_lifts(args.tags, clock).readings(),), daemon=True)
-        )
+        tags = open_lifts(args.tags, clock)
+        workers.append(Worker("tags", lambda: agent.hear_tags(tags.readings()), agent.stop))
     if depot is not None:
-        threads.append(
-            threading.Thread(target=drain, args=(outbox, depot, clock), kwargs={"stop": agent.stop}, daemon=True)
-        )
-    signal.signal(signal.SIGTERM, lambda *_: agent.stop.set())
-    for thread in threads:
-        thread.start()
+        workers.append(Worker("sender", partial(drain, outbox, depot, clock, stop=agent.stop), agent.stop))
+    agent.workers = workers
+
+    def end(*_: object) -> None:
+        if not agent.stop.is_set():
+            end_within(END_S)
+            agent.stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    for worker in workers:
+        worker.start()
     print(f"weighbridge {args.site}: {args.protocol} on {args.port}, kept in {files.folder}", flush=True)
     try:
         with suppress(KeyboardInterrupt):

@@ -72,15 +72,18 @@ class TornBags:
 def samples_of(
     tickets: Iterable[Ticket], sorted_: Iterable[Sorting], bodies: Mapping[str, tuple[str, float]]
 ) -> list[Sample]:
-    """The counted loads whose truck is known. ``bodies``: by truck, the kind of its body and its volume in m3."""
-    of = {ticket.number: ticket for ticket in tickets}
-    found: dict[str, list[Sorting]] = {}
+    """The counted loads whose truck is known. ``bodies``: by truck, the kind of its body and its volume in m3.
+
+    A site's counts are of its own tickets: another site's may have the same numbers.
+    """
+    of = {(ticket.site, ticket.number): ticket for ticket in tickets}
+    found: dict[tuple[str, str], list[Sorting]] = {}
     for s in sorted_:
-        if s.ticket in of and s.torn_bags is not None and s.bags is not None:
-            found.setdefault(str(s.ticket), []).append(s)
+        if s.ticket is not None and (s.site, s.ticket) in of and s.torn_bags is not None and s.bags is not None:
+            found.setdefault((s.site, s.ticket), []).append(s)
     samples = []
-    for number, counts in sorted(found.items()):
-        ticket = of[number]
+    for (site, number), counts in sorted(found.items()):
+        ticket = of[site, number]
         if ticket.truck is None or ticket.truck not in bodies:
             continue
         body, volume_m3 = bodies[ticket.truck]

@@ -8,6 +8,7 @@ closed (``distilling.py``): one table, so that both sides see the same lines; no
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ MONTH = "^20[0-9]{2}-(0[1-9]|1[0-2])$"
 Month = Annotated[str | None, Query(pattern=MONTH, description="YYYY-MM; else the present one")]
 Whose = Annotated[str | None, Query(max_length=80, description="a contractor's account; for a planner")]
 COLUMNS = ("truck", "at", "lat_deg", "lon_deg", "speed_mps", "speed_kmh", "heading_deg", "eph_m")
+#: Rows and cells in one file, counted before it is read: some second of work. The page sends larger files in parts.
+MOST_ROWS, MOST_CELLS = 20_000, 400_000
 #: Rows stored in one go, and refused rows named in one answer.
 BATCH, MOST_REFUSED = 5_000, 1_000
 _WHY = "monthly sheet of streets not done"
@@ -68,14 +71,18 @@ class Refused:
 
 
 def rows_of(text: str, who: Caller, now: datetime) -> Iterator[NewFact | Refused]:
-    """Each row of a CSV judged alone. Raises ``ValueError`` where the head cannot be meant.
+    """Each row of a CSV judged alone. Raises ``ValueError`` where the head cannot be meant, 413 for too much at once.
 
     Comma or semicolon; with semicolons the decimal sign may be a comma. ``truck`` may be left out by whoever is bound
     to one. The id of a position is made of its truck and time: a file sent twice is known already.
     """
-    lines = text.removeprefix("\ufeff").splitlines()
-    separator = ";" if lines and ";" in lines[0] else ","
-    reader = csv.reader(lines, delimiter=separator)
+    text = text.removeprefix("\ufeff")
+    first = text[: min((at for mark in "\r\n" if (at := text.find(mark)) >= 0), default=len(text))]
+    separator = ";" if ";" in first else ","
+    rows = text.count("\n") + text.count("\r") - text.count("\r\n")
+    if rows > MOST_ROWS + 1 or text.count(separator) > MOST_CELLS:
+        raise HTTPException(413, f"more than {MOST_ROWS} rows, or {MOST_CELLS} cells, send fewer at once")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     head = [name.strip().lower() for name in next(reader, [])]
     missing = {"at", "lat_deg", "lon_deg"} - set(head)
     if "truck" not in head and len(who.bound_to) != 1:
@@ -141,18 +148,19 @@ async def post_positions(
     """Positions as CSV (``at, lat_deg, lon_deg``, …). Good rows are stored, whatever the others are: ``stored`` counts
     them, ``refused`` names the first 1,000 of the ``refused_rows``. 413: too long; 422: the head cannot be meant."""
     depot = depot_of(request)
-    body = await read_body(request, depot.settings.most_facts_bytes)
+    with depot.shares.bodies.growing(who) as more:
+        body = await read_body(request, depot.settings.most_facts_bytes, more)
+        try:
+            return await to_thread.run_sync(_keep, depot, body, who)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+
+
+def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         text = body.decode("cp1252", "replace")  # what spreadsheets still write
-    try:
-        return await to_thread.run_sync(_keep, depot, text, who)
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from None
-
-
-def _keep(depot: Depot, text: str, who: Caller) -> dict[str, Any]:
     stored, batch, refused = 0, [], []
     for row in rows_of(text, who, depot.clock.now()):
         if isinstance(row, Refused):

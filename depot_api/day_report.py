@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,9 +35,9 @@ def get_report(
     """Planned against driven, per tour in the plan's order, and kilos by flux. A contractor: his own trucks."""
     depot = depot_of(request)
     live = depot.live if isinstance(depot.live, Live) else None
-    report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live)
+    with depot.shares.heavy.held(who):
+        report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)
     told = report.json()
-    told["tours"] = [tour for tour in told["tours"] if who.is_for(tour["truck"])]
     if who.role == "contractor":
         del told["kg"], told["incidents"]
     return told
@@ -50,8 +50,10 @@ def day_report(
     now: datetime | None = None,
     matcher: Matcher | None = None,
     live: Live | None = None,
+    of: Callable[[str], bool] = lambda truck: True,
 ) -> DayReport:
-    """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready; ``live``: likewise.
+    """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready; ``live``: likewise;
+    ``of``: whose trucks' tours are reported: no others are read.
 
     What is matched already is not matched again: only tours that the live state does not hold are read from the store.
     """
@@ -59,19 +61,20 @@ def day_report(
     flux = {f.name: f.label for f in town.area.flux} if town is not None else {}
     if day is None:
         return DayReport(date, "UTC", 0, (), {}, flux)
-    turns = {turn.tour.id: turn for own in turns_of([day]).values() for turn in own}
+    turns = {turn.tour.id: turn for own in turns_of([day]).values() for turn in own if of(turn.tour.truck)}
     held = {id: tour for id, turn in turns.items() if live is not None and (tour := live.matched(turn)) is not None}
     carried: dict[str, Carried] = {}
     if len(held) < len(turns):
         matcher = matcher or (live.matcher if live is not None else None)
         if matcher is None and town is not None:
             matcher = Matcher(network_of(town))
-        carried = carried_from(store, plan_versions(store, date), matcher)
+        tasks = {task for turn in turns.values() for task in day.tasks_of(turn.tour)}
+        carried = carried_from(store, plan_versions(store, date), matcher, tasks)
 
     def followed(turn: Turn) -> LiveTour:
         return held.get(turn.tour.id) or read_tour(store, turn, matcher, min(until, turn.until), carried)
 
-    tours = tuple(_reported(store, followed(turns[tour.id])) for tour in day.plan.tours)
+    tours = tuple(_reported(store, followed(turns[tour.id])) for tour in day.plan.tours if tour.id in turns)
     span = (
         min((t.since for t in turns.values()), default=until),
         max((t.until for t in turns.values()), default=until),

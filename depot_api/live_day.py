@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice, pairwise
@@ -319,14 +319,19 @@ def facts_of_turn(store: Store, turn: Turn, until: datetime | None = None) -> It
         at = max(rows[-1].at, at + timedelta(microseconds=1))
 
 
-def carried_from(store: Store, versions: Iterable[DayPlan], matcher: Matcher | None) -> dict[str, Carried]:
-    """What was served while earlier versions of a day's plan were in force: the last version's is not among it."""
+def carried_from(
+    store: Store, versions: Iterable[DayPlan], matcher: Matcher | None, tasks: Collection[str] | None = None
+) -> dict[str, Carried]:
+    """What was served while earlier versions of a day's plan were in force: the last version's is not among it.
+
+    ``tasks``: those of interest; tours that have none of them are not read.
+    """
     kept: dict[str, Carried] = {}
     all_versions = list(versions)
     for old, new in pairwise(all_versions):
         for own in turns_of([old]).values():
             for turn in own:
-                if turn.since >= new.published_at:
+                if turn.since >= new.published_at or not (tasks is None or _serves(turn, tasks)):
                     continue
                 tour = LiveTour(turn, matcher, kept)
                 for part in facts_of_turn(store, turn, new.published_at):
@@ -334,6 +339,10 @@ def carried_from(store: Store, versions: Iterable[DayPlan], matcher: Matcher | N
                 tour.judge(new.published_at, None)
                 kept = carried_over(kept, [tour])
     return kept
+
+
+def _serves(turn: Turn, tasks: Collection[str]) -> bool:
+    return any(leg.task in tasks for leg in turn.tour.legs)
 
 
 def _key(who: str, id: str) -> str:

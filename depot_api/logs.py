@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, TextIO
 
+from starlette.requests import ClientDisconnect
+
 from depot_api.metrics import metrics_of
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ log = logging.getLogger("ripeur.requests")
 _PROCESS, _NUMBER = secrets.token_hex(4), count(1)
 _ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}\Z")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+#: What stands in the log for a request whose sender hung up before all of it was here (nginx's number for it).
+HUNG_UP = 499
 #: Asked for every second by machines: told only when something is wrong, counted by the metrics.
 QUIET = frozenset({"/health", "/metrics", "/facts"})
 
@@ -101,6 +105,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:  # hung up while still sending: nobody is there to be answered
+            status = HUNG_UP
         finally:
             whole_s = time.perf_counter() - started_s
             self._tell(scope, status, whole_s if head_s is None else head_s, whole_s, request_id.decode())

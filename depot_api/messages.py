@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -59,8 +60,8 @@ def get_messages(
     if truck is not None and not who.is_for(truck):
         raise HTTPException(403, f"{truck[:40]} is not what this token is bound to")
     found = depot.store.facts("message", truck, received_since=_instant(since))
-    own = [fact.json() for fact in found if who.is_for(fact.who)]
-    return own[-MOST_MESSAGES:]
+    newest = deque((fact for fact in found if who.is_for(fact.who)), MOST_MESSAGES)
+    return [fact.json() for fact in newest]
 
 
 def _instant(text: str | None) -> datetime | None:

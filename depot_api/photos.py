@@ -42,8 +42,9 @@ async def put_photo(
 ) -> Response:
     """Store a JPEG, PNG or WebP. 201, or 200 where it is known; 413 too large, 415 no picture, 422 another sum."""
     depot = depot_of(request)
-    body = await read_body(request, depot.settings.most_photo_bytes)
-    known = await run_in_threadpool(_kept, depot, sha256, who.name, body)  # a second's work where it is meant badly
+    with depot.shares.bodies.growing(who) as more:
+        body = await read_body(request, depot.settings.most_photo_bytes, more)
+        known = await run_in_threadpool(_kept, depot, sha256, who.name, body)  # a second's work where it is meant badly
     return Response(status_code=200 if known else 201)
 
 

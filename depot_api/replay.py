@@ -66,7 +66,8 @@ def post_replay(request: Request, asked: Replay, who: Annotated[Caller, Depends(
     matcher = depot.live.matcher if isinstance(depot.live, Live) else None
     if matcher is None and depot.town is not None:
         matcher = Matcher(network_of(depot.town))
-    tour = read_tour(depot.store, turn, matcher, min(now, turn.until))
+    with depot.shares.heavy.held(who):
+        tour = read_tour(depot.store, turn, matcher, min(now, turn.until))
     return {
         "date": asked.date.isoformat(), "tour": asked.tour, "name": turn.tour.shift or asked.tour,
         "truck": turn.tour.truck,

@@ -14,6 +14,7 @@ import uvicorn
 from depot_api.app import depot_app
 from depot_api.depot import settings_of
 from depot_api.depot_file import read_depot_file
+from depot_api.http_limits import LimitedHttp
 from depot_api.logs import log_as_json
 from depot_api.store import Store
 from onboard.clock import clock_from
@@ -42,7 +43,9 @@ def serve_depot(
     clock = clock_from(clock_text)
     with Store(url) as store:
         app = depot_app(store, area, clock, settings_of(area, plan_folder=plan, **given))
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=LEAVE_S)
+        config = uvicorn.Config(
+            app, http=LimitedHttp, log_config=None, access_log=False, timeout_graceful_shutdown=LEAVE_S
+        )
         log_as_json()
         # uvicorn ends on SIGTERM, then hands it on: as Ctrl-C it lets the store close behind it
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from depot_api.app import depot_app
 from depot_api.depot import Settings
+from depot_api.http_limits import LimitedHttp
 from depot_api.store import Store
 from depot_api.tokens import make_token
 from onboard.clock import Clock
@@ -46,7 +47,7 @@ class Client:
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """An application on a port of its own; its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(uvicorn.Config(app, http=LimitedHttp, log_level="warning", timeout_graceful_shutdown=2))
     with socket.create_server(("127.0.0.1", 0)) as door:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
         thread.start()

@@ -1,8 +1,9 @@
 """``PUT /photos/{sha256}``: pictures that facts name by their SHA-256; the sum of what came is verified.
 
 They lie in the database, beside the facts that name them: one thing to back up, one commit, one term. What a camera
-writes into a file (place, time, owner, device: EXIF, XMP, comments) is taken out before it is kept, except which side
-is up; the picture keeps the name under which it was sent.
+writes into a file (place, time, owner, device, films) is taken out before it is kept, except which side is up and which
+colours are meant; the picture keeps the name under which it was sent. It is taken out once more when the picture is
+given out: what an earlier version left in goes then, until the term of such pictures is over.
 """
 
 from __future__ import annotations
@@ -82,12 +83,19 @@ def _stored(depot: Depot, sha256: str, media_type: str, name: str, picture: byte
 
 @router.get("/photos/{sha256}", dependencies=[Depends(allow("planner", "crew_leader", "phone_agent", "sworn_agent"))])
 def get_photo(request: Request, sha256: Sum) -> Response:
-    """A picture as it is kept, without what the camera wrote into it."""
+    """The picture alone, without what the camera wrote into it."""
     with depot_of(request).store.read() as connection:
-        row = connection.execute(
-            select(photos.c.media_type, photos.c.picture).where(photos.c.sha256 == sha256)
-        ).one_or_none()
-    if row is None:
+        kept = connection.execute(select(photos.c.picture).where(photos.c.sha256 == sha256)).scalar_one_or_none()
+    if kept is None:
         raise HTTPException(404, "no such picture (it may not have arrived yet, or its term is over)")
-    headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
-    return Response(row.picture, media_type=row.media_type, headers=headers)
+    try:
+        picture = without_metadata(kept)
+    except ValueError as error:
+        raise HTTPException(404, f"an earlier version kept this picture; it is not given out: {error}") from None
+    media_type = str(media_type_of(picture))
+    headers = {
+        "Cache-Control": "private, max-age=86400",
+        "Content-Disposition": f'inline; filename="{sha256[:16]}.{media_type.removeprefix("image/")}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(picture, media_type=media_type, headers=headers)

@@ -6,15 +6,19 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from sqlalchemy import insert
 
+from depot_api.backup import back_up
 from depot_api.depot import Settings
 from depot_api.pictures import media_type_of, without_metadata
+from depot_api.tables import photos
 
 from .depot_clients import Client, depot
 
@@ -97,6 +101,38 @@ def test_a_picture_that_was_sent_can_be_seen(db_url: str) -> None:
         assert (got.status_code, got.headers["Content-Type"]) == (200, "image/jpeg")
         assert got.content == without_metadata(body)
         assert got.headers["X-Content-Type-Options"] == "nosniff"
+        assert got.headers["Content-Disposition"] == f'inline; filename="{name_of(body)[:16]}.jpeg"'
+
+
+def test_what_was_sent_lies_nowhere_on_the_disk(tmp_path: Path) -> None:
+    """Nor in the journal, nor in a backup, which copies what is kept."""
+    place = tmp_path / "depot.db"
+    with depot(place) as client:
+        for kind in ("JPEG", "PNG", "WEBP"):
+            body = picture(kind) + SECRET
+            assert client.ask("PUT", f"/photos/{name_of(body)}", "box T1", content=body).status_code == 201
+        back_up(str(place), tmp_path / "backup.db")
+        files = [path for path in tmp_path.iterdir() if path.is_file()]
+        assert len(files) >= 2
+        assert not [path.name for path in files if SECRET in path.read_bytes()]
+
+
+def test_what_an_earlier_version_left_in_a_picture_is_not_given_out(client: Client) -> None:
+    bodies = {kind: picture(kind) + SECRET for kind in ("JPEG", "PNG", "WEBP")} | {"cut off": picture("JPEG")[:-9]}
+    kept = [
+        {"sha256": name_of(body), "media_type": "image/png", "who": "T1", "received_us": 1, "picture": body}
+        for body in bodies.values()
+    ]
+    client.store.write(lambda connection: connection.execute(insert(photos), kept))
+    for kind, body in bodies.items():
+        got = client.ask("GET", f"/photos/{name_of(body)}", "planner P")
+        assert SECRET not in got.content
+        if kind == "cut off":
+            assert got.status_code == 404
+            assert "no end" in got.json()["detail"]
+            continue
+        assert got.content == without_metadata(body)
+        assert got.headers["Content-Type"] == f"image/{kind.lower()}", "as the bytes are"
 
 
 def test_another_sum_than_the_name_is_refused(client: Client) -> None:

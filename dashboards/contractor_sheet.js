@@ -17,7 +17,7 @@ function show(text, bad, rows = []) {
   uploaded.replaceChildren(said, ...(rows.length ? [list] : []));
 }
 
-// The depot takes 20,000 rows at once: a longer file goes in parts, each under the file's own head.
+// The depot takes 50,000 rows at once: a longer file goes in parts, each under the file's own head.
 const ROWS = 10000;
 
 function* partsOf(bytes) {

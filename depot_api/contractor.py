@@ -53,7 +53,7 @@ Month = Annotated[str | None, Query(pattern=MONTH, description="YYYY-MM; else th
 Whose = Annotated[str | None, Query(max_length=80, description="a contractor's account; for a planner")]
 COLUMNS = ("truck", "at", "lat_deg", "lon_deg", "speed_mps", "speed_kmh", "heading_deg", "eph_m")
 #: Rows and cells in one file, counted before it is read: some second of work. The page sends larger files in parts.
-MOST_ROWS, MOST_CELLS = 20_000, 400_000
+MOST_ROWS, MOST_CELLS = 50_000, 600_000
 #: Rows stored in one go, and refused rows named in one answer.
 BATCH, MOST_REFUSED = 5_000, 1_000
 _WHY = "monthly sheet of streets not done"

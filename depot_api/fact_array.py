@@ -16,10 +16,10 @@ import orjson
 from fastapi import HTTPException
 
 #: Facts in one request: some second of work. Boxes send 500 at once.
-MOST_FACTS = 20_000
+MOST_FACTS = 50_000
 #: Values in one request, counted by the commas and brackets that stand between them (those in texts count too): at
-#: some 230 bytes for the dearest, an object, they take less than 100 MiB.
-MOST_VALUES = 400_000
+#: some 230 bytes for the dearest, an object, they take less than 140 MiB.
+MOST_VALUES = 600_000
 #: A fact that no fast parser reads is looked at closer up to this length only.
 LONGEST_ODD_BYTES = 65_536
 LONGEST_WHOLE = 100

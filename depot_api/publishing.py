@@ -30,6 +30,8 @@ from fleet import Plan, Tour, instant_text
 router = APIRouter(tags=["plans"])
 
 #: Faults of a plan that are told at once.
+#: A plan's values (its commas and brackets) have some 13 bytes each; shorter ones would cost far more than they weigh.
+FREE_VALUES, LEAST_VALUE_BYTES = 600_000, 12
 MOST_FAULTS = 20
 LONGEST_WHY = 500
 
@@ -140,6 +142,9 @@ def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]],
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
     from optimizer.check import malformed  # with the map's libraries: only who publishes pays for them
 
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")  # counted before anything is made of them
+    if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):
+        raise HTTPException(413, f"the body holds {values} values in {len(body)} bytes, which is no plan")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

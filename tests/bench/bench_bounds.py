@@ -23,7 +23,8 @@ from pathlib import Path
 
 import orjson
 
-from depot_api.fact_array import MOST_FACTS
+from depot_api.contractor import MOST_ROWS
+from depot_api.fact_array import MOST_FACTS, MOST_VALUES
 from depot_api.store import Store
 from depot_api.tokens import make_token
 from tests.bench.bench_intake import databases, positions
@@ -57,8 +58,8 @@ FACTS: dict[str, Callable[[], bytes]] = {
     "empty lists, nested": lambda: filled(b"[" * 500 + b"]" * 500),
     "texts": lambda: filled(b'"ab"'),
     "floats": lambda: filled(b"0.1"),
-    "numbers, as many as are read": lambda: filled(b"1", size=799_000),
-    "objects, as many as are read": lambda: filled(b'{"a":1}', size=1_590_000),
+    "numbers, as many as are read": lambda: filled(b"1", size=2 * MOST_VALUES - 10),
+    "objects, as many as are read": lambda: filled(b'{"a":1}', size=4 * MOST_VALUES - 10),
     "one text of four-byte characters": lambda: b'["' + "\U0001f69b".encode() * (4 * MIB - 8) + b'"]',
     "one text of escapes": lambda: b'["' + b"\\\\" * (8 * MIB - 8) + b'"]',
     "one id": lambda: b'[{"kind":"position","id":"%s"}]' % (b"x" * (16 * MIB - 100)),
@@ -79,7 +80,7 @@ FACTS: dict[str, Callable[[], bytes]] = {
     "notes": lambda: filled(
         b'{"kind":"incident","category":"other","id":"%s","truck":"T1","at":"2026-11-20T05:00:00Z","note":"%s"}'
         % (str(uuid.uuid4()).encode(), b"x" * 1_900)),
-    f"{MOST_FACTS} good facts": lambda: honest(MOST_FACTS),
+    f"{MOST_FACTS:,} good facts": lambda: honest(MOST_FACTS),
     "16 MiB of good facts": lambda: honest(68_000)[: 16 * MIB],
 }  # fmt: skip
 #: Bodies for ``POST /contractor/positions``.
@@ -90,10 +91,24 @@ TABLES: dict[str, Callable[[], bytes]] = {
     "other ends of lines": lambda: b"at,lat_deg,lon_deg\n" + "\x1c\u2028".encode() * (4 * MIB - 30),
     "a quote without an end": lambda: b'at,lat_deg,lon_deg\n"' + b"x" * (16 * MIB - 30),
     "a head of commas": lambda: b"at,lat_deg,lon_deg" + b"," * (16 * MIB - 30),
-    "20,000 bad rows": lambda: b"at,lat_deg,lon_deg\n" + b"x,y,z\n" * 20_000,
-    "20,000 good rows": lambda: b"at,lat_deg,lon_deg\n" + b"".join(
-        b"2026-11-20T%02d:%02d:%02dZ,43.7,7.4\n" % (k // 3600, k // 60 % 60, k % 60) for k in range(20_000)),
+    f"{MOST_ROWS:,} bad rows": lambda: b"at,lat_deg,lon_deg\n" + b"x,y,z\n" * MOST_ROWS,
+    f"{MOST_ROWS:,} good rows": lambda: b"at,lat_deg,lon_deg\n" + b"".join(
+        b"2026-11-20T%02d:%02d:%02dZ,43.7,7.4\n" % (k // 3600, k // 60 % 60, k % 60) for k in range(MOST_ROWS)),
 }  # fmt: skip
+#: Bodies for ``POST /plans``, with a planner's token.
+PLANS: dict[str, Callable[[], bytes]] = {
+    "tasks that are numbers": lambda: b'{"plan":{"tasks":%s}}' % filled(b"1", size=16 * MIB - 30),
+    "tasks that are empty": lambda: b'{"plan":{"tasks":%s}}' % filled(b"{}", size=16 * MIB - 30),
+    "nodes that are numbers": lambda: b'{"plan":{},"nodes":%s}' % filled(b"1", size=16 * MIB - 30),
+    "unknown fields": lambda: b'{"plan":{%s}}' % b",".join(b'"%07d":{}' % k for k in range(16 * MIB // 14)),
+    "unknown fields, as many as are read": lambda: (
+        b'{"plan":{%s}}' % b",".join(b'"%012d":{}' % k for k in range(16 * MIB // 18))
+    ),
+    "objects, as many as are read": lambda: (
+        b'{"plan":{"tasks":%s}}' % filled(b"{" + b" " * 22 + b"}", size=16 * MIB - 30)
+    ),
+    "nested lists": lambda: b'{"plan":{"tours":%s}}' % filled(b"[" * 500 + b"]" * 500, size=16 * MIB - 30),
+}
 
 
 class Process:
@@ -188,15 +203,19 @@ def tiny_pieces(port: int, token: str) -> int:
     return 0
 
 
-def runs(port: int, token: str, only: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
-    head = {"Authorization": f"Bearer {token}", "Content-Encoding": "gzip"}
-    for path, bodies in (("/facts", FACTS), ("/contractor/positions", TABLES)):
+def runs(port: int, token: str, planner: str, only: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
+    for path, bodies, shown in (
+        ("/facts", FACTS, token),
+        ("/contractor/positions", TABLES, token),
+        ("/plans", PLANS, planner),
+    ):
+        head = {"Authorization": f"Bearer {shown}", "Content-Encoding": "gzip"}
         for name, made in bodies.items():
             if only is None or only in name:
                 body = gzip.compress(made(), 6)
                 yield (
                     f"`{path}` {name} ({len(body) / 1024:,.0f} KB packed)",
-                    lambda p=path, b=body: asked(port, p, b, head),
+                    lambda p=path, b=body, h=head: asked(port, p, b, h),
                 )
     if only is None or only in "head":
         yield "a head without an end", lambda: endless_head(port)
@@ -216,12 +235,13 @@ def main() -> None:
         url = next(urls)
         with Store(url) as store:
             token = make_token(store, "box", "T1")
+            planner = make_token(store, "planner", "P")
             others = [make_token(store, "box", f"O{k}") for k in range(10)]
         with DepotProcess(url) as depot:
             assert depot.process is not None
             process = Process(depot.process.pid)
             asked(depot.port, "/facts", honest(100), {"Authorization": f"Bearer {token}"})
-            for name, run in runs(depot.port, token, args.only):
+            for name, run in runs(depot.port, token, planner, args.only):
                 with Others(depot.port, others) as waiting:
                     time.sleep(1.0)
                     idle_s, begun_s, cpu_s = process.cpu_s(), time.perf_counter(), 0.0

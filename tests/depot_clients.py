@@ -23,6 +23,8 @@ from depot_api.store import Store
 from depot_api.tokens import make_token
 from onboard.clock import Clock
 
+MANY = httpx.Limits(max_connections=300)
+
 
 @dataclass
 class Client:
@@ -30,6 +32,7 @@ class Client:
 
     store: Store
     http: httpx.Client
+    app: FastAPI
     tokens: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, who: str | None = None, **given: Any) -> httpx.Response:
@@ -67,8 +70,8 @@ def depot(
 ) -> Iterator[Client]:
     with Store(str(url)) as store:
         app = depot_app(store, area, clock, settings)
-        with served(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
-            yield Client(store, http)
+        with served(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=60, limits=MANY) as http:
+            yield Client(store, http, app)
 
 
 def position(truck: str = "T1", **change: Any) -> dict[str, Any]:

@@ -1,0 +1,307 @@
+"""What one request may hold and one account may take: counted before it is collected, and told where it is too much."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+import pytest
+from fastapi import HTTPException
+from hypothesis import given
+from hypothesis import strategies as st
+
+from depot_api import fair_share, people, sessions
+from depot_api.contractor import MOST_CELLS, MOST_ROWS, rows_of
+from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
+from depot_api.fair_share import Share
+from depot_api.http_limits import MOST_HEAD_BYTES
+from depot_api.publishing import read_publication
+from depot_api.roles import Caller
+from fleet import Position
+
+from .depot_clients import Client, depot, position
+from .forgeries import NOW
+from .services import wait_until
+
+MIB = 1 << 20
+T1 = Caller("box", "T1", ("T1",))
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with depot(tmp_path / "depot.db") as made:
+        yield made
+
+
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "part", [b"1", b"{}", b"[]", b'""', b"0.1", b"null", b'{"a":{}}', b"[" * 400 + b"]" * 400], ids=repr
+)
+def test_a_body_of_sixteen_mib_of_small_things_is_turned_away_by_a_count(client: Client, part: bytes) -> None:
+    body = b"[" + b",".join([part] * ((16 * MIB - 2) // (len(part) + 1))) + b"]"
+    answer = client.ask(
+        "POST", "/facts", "box T1", content=gzip.compress(body, 1), headers={"Content-Encoding": "gzip"}
+    )
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == f"more than {MOST_FACTS} facts, or {MOST_VALUES} values, send less at once"
+    assert client.post_facts([position()]).status_code == 200
+
+
+def test_as_many_facts_as_are_taken_at_once_are_each_judged() -> None:
+    assert len(read_array(b"[" + b",".join([b"1"] * MOST_FACTS) + b"]")) == MOST_FACTS
+    with pytest.raises(HTTPException, match="413"):
+        read_array(b"[" + b",".join([b"1"] * (MOST_FACTS + 1)) + b"]")
+
+
+ODD = {
+    "5,000 digits": b'"lat_deg":' + b"9" * 5_000,
+    "digits by the thousand": b'"lat_deg":' + b"9" * 4_200,
+    "nested 100,000 deep": b'"lat_deg":' + b"[" * 100_000 + b"]" * 100_000,
+    "nested 100,000 objects deep": b'"lat_deg":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "no number": b'"lat_deg":-',
+    "no word": b'"lat_deg":nul',
+    "a text with a tab": b'"note":"\t"',
+    "no UTF-8": b'"note":"\xff"',
+    "two values": b'"note":1 1',
+    "a comma too many": b'"note":1,',
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_what_no_parser_reads_costs_no_other_fact(client: Client, odd: bytes) -> None:
+    good, id = [position(), position()], str(uuid.uuid4())
+    bad = b'{"kind":"position","id":"%s","truck":"T1","at":"2026-11-20T05:00:00Z",%s}' % (id.encode(), odd)
+    body = b"[%s,\n%s, %s]" % (orjson.dumps(good[0]), bad, orjson.dumps(good[1]))
+    answer = client.ask("POST", "/facts", "box T1", content=body)
+    assert answer.status_code == 200, answer.text[:300]
+    assert answer.json()["stored"] == [fact["id"] for fact in good]
+    (refused,) = answer.json()["refused"]
+    assert refused["id"] == id
+    assert len(refused["why"]) < 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[", b"]", b"[[]", b"[1]]", b'["]', b"[1}", b"{]", b'[1,"a', b"[1] 2", b"[{]}]", b"nul", b"\xff", b'"["'],
+)
+def test_what_is_no_array_at_all_is_refused_whole(body: bytes) -> None:
+    with pytest.raises(HTTPException, match="400"):
+        read_array(body)
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.lists(VALUES, max_size=6), st.sampled_from([None, 0, 1, "\t"]), st.booleans())
+def test_beside_one_that_is_unreadable_all_others_are_read_as_they_are(
+    given_: list[object], indent: int | str | None, plain: bool
+) -> None:
+    parts = [json.dumps(value, indent=indent, ensure_ascii=plain).encode("utf-8", "surrogatepass") for value in given_]
+    odd = b'{"id": "x", "n": %s}' % (b"9" * 500)
+    read = read_array(b"[" + b" , ".join([*parts, odd]) + b"]")
+    assert read[:-1] == given_
+    assert isinstance(read[-1], Unreadable)
+
+
+@given(st.binary(max_size=60).map(lambda b: b"[" + b + b"]"))
+def test_whatever_comes_is_a_list_or_a_400(body: bytes) -> None:
+    why = None
+    try:
+        assert isinstance(read_array(body), list)
+    except HTTPException as refused:
+        why = refused.status_code
+    assert why in (None, 400)
+
+
+@pytest.mark.parametrize("value", ["x" * 10**6, ["x"] * 10**5, {str(k): k for k in range(10**4)}, [[[[[[]]]]]]])
+def test_a_reason_spells_out_no_more_of_a_value_than_a_person_reads(value: object) -> None:
+    with pytest.raises(ValueError, match="truck = ") as refused:
+        Position(id=str(uuid.uuid4()), at=NOW, truck=value, mode=1)  # type: ignore[arg-type]
+    assert len(str(refused.value)) < 200
+
+
+def test_what_was_meant_as_an_id_is_told_back_only_as_far_as_one_may_be_long(client: Client) -> None:
+    answer = client.ask("POST", "/facts", "box T1", content=b'[{"id":"%s"},{"id":"short"}]' % (b"x" * 10**6))
+    assert [refused["id"] for refused in answer.json()["refused"]] == [None, "short"]
+
+
+# --- tables, plans ---------------------------------------------------------------------------------------------------
+
+HEAD = "at,lat_deg,lon_deg\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [HEAD + "\n" * 10**6, HEAD + "\r" * 10**6, HEAD + ",\n" * 10**6, HEAD + "," * 10**6, "at" + "," * 10**6,
+     HEAD.replace(",", ";") + ";" * 10**6],
+    ids=["lines", "old ends of lines", "cells in lines", "cells in a line", "a head", "semicolons"],
+)  # fmt: skip
+def test_rows_and_cells_of_a_table_are_counted_before_they_are_read(text: str) -> None:
+    with pytest.raises(HTTPException, match="413") as refused:
+        next(rows_of(text, T1, NOW))
+    assert refused.value.detail == f"more than {MOST_ROWS} rows, or {MOST_CELLS} cells, send fewer at once"
+
+
+def test_a_table_as_long_as_is_taken_is_read_to_its_end() -> None:
+    assert sum(1 for _ in rows_of(HEAD + "x,y,z\r\n" * MOST_ROWS, T1, NOW)) == MOST_ROWS
+
+
+def test_characters_that_some_take_for_the_end_of_a_line_are_none() -> None:
+    assert len(list(rows_of(HEAD + "x\x1c\u2028\x0b" * 1_000, T1, NOW))) == 1
+
+
+def test_a_plan_of_values_too_short_for_one_is_turned_away_by_a_count() -> None:
+    with pytest.raises(HTTPException, match="413"):
+        read_publication(b'{"plan":{"tasks":[%s]}}' % b",".join([b"{}"] * 10**6))
+
+
+# --- HTTP itself -----------------------------------------------------------------------------------------------------
+
+
+def _told(client: Client, *parts: bytes) -> bytes:
+    """What the depot answers to these bytes, sent over a line of their own; b"" where it only hangs up."""
+    port = client.http.base_url.port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line, suppress(ConnectionError):
+        for part in parts:
+            line.sendall(part)
+        return line.recv(100)
+    return b""
+
+
+@pytest.mark.parametrize("line", [b"a: b\r\n", b"a", b"\r\n"], ids=["headers", "one header", "empty lines"])
+def test_a_head_without_an_end_is_hung_up_on(client: Client, line: bytes) -> None:
+    first = b"" if line == b"\r\n" else b"GET / HTTP/1.1\r\n" + (b"x: " if line == b"a" else b"")
+    told = _told(client, first, *[line * 4_096] * (64 * MOST_HEAD_BYTES // 4_096))
+    assert told == b"" or told.startswith(b"HTTP/1.1 400")
+    assert client.post_facts([position()]).status_code == 200
+
+
+def test_a_body_in_pieces_of_a_byte_is_hung_up_on(client: Client) -> None:
+    client.post_facts([])
+    head = f"POST /facts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.tokens['box T1']}\r\n"
+    told = _told(client, head.encode() + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n \r\n" * 1_000] * 100)
+    assert told == b"" or told.startswith(b"HTTP/1.1 400")
+    assert client.post_facts([position()]).status_code == 200
+
+
+def test_a_large_body_that_comes_at_once_and_one_in_fair_pieces_are_read(client: Client) -> None:
+    facts = [position() for _ in range(1_000)]
+    body = orjson.dumps(facts)
+
+    def pieces() -> Iterator[bytes]:
+        for k in range(0, len(body), 100):
+            yield body[k : k + 100]
+
+    assert len(client.ask("POST", "/facts", "box T1", content=pieces()).json()["stored"]) == 1_000
+    for _ in range(3):  # over one line, kept
+        assert len(client.ask("POST", "/facts", "box T1", content=body).json()["stored"]) == 1_000
+
+
+# --- shares ----------------------------------------------------------------------------------------------------------
+
+
+def test_streams_of_one_account_and_of_all_contractors_leave_room_for_the_others() -> None:
+    streams = fair_share.FairShares().streams
+    planner = Caller("planner", "P")
+    taken = 0
+    for k in range(100):
+        acme = Caller("contractor", f"acme {k}", ("T1",))
+        with suppress(HTTPException):
+            for _ in range(200):
+                streams.take(acme)
+                taken += 1
+    assert taken == fair_share.STREAMS_BOUND
+    for _ in range(fair_share.STREAMS):
+        streams.take(planner)
+    with pytest.raises(HTTPException, match="429"):
+        streams.take(planner)
+    streams.give(planner)
+    streams.take(planner)
+
+
+def test_a_share_is_whole_again_when_all_is_given_back() -> None:
+    share, who = Share("bytes", 10), Caller("box", "T1", ("T1",))
+    for _ in range(3):
+        with share.growing(who) as more:
+            more(6)
+            with pytest.raises(HTTPException, match="429"):
+                more(5)
+        with share.growing(who) as more:
+            more(10)
+    with share.held(who), share.held(Caller("box", "T2")):
+        pass
+    share.take(who, 10)
+
+
+def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) -> None:
+    people.add(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
+    app_depot = client.app.state.depot
+    cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin(app_depot, 'acme')}"}
+    opened, go = [0], threading.Event()
+
+    def watch() -> None:
+        with client.http.stream("GET", "/live/stream", headers=cookie) as stream:
+            if stream.status_code == 200:
+                opened[0] += 1
+                go.wait(60)
+
+    watchers = [threading.Thread(target=watch) for _ in range(fair_share.STREAMS)]
+    try:
+        for watcher in watchers:
+            watcher.start()
+        wait_until(lambda: opened[0] == fair_share.STREAMS, "the streams", 60)
+        assert client.http.get("/live/stream", headers=cookie).status_code == 429
+        client.ask("GET", "/me", "planner P")
+        token = {"Authorization": f"Bearer {client.tokens['planner P']}"}
+        with client.http.stream("GET", "/live/stream", headers=token) as stream:
+            assert stream.status_code == 200
+    finally:
+        go.set()
+        for watcher in watchers:
+            watcher.join()
+
+
+def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+    real = client.app.state.depot.shares.heavy
+
+    def slow(*_: object, **__: object) -> object:
+        entered.release()
+        go.wait(60)
+        raise HTTPException(404, "none")
+
+    monkeypatch.setattr("depot_api.day_report.day_report", slow)
+    client.ask("GET", "/me", "planner P")
+    client.ask("GET", "/me", "planner Q")
+    busy = [threading.Thread(target=client.ask, args=("GET", "/days/2026-11-20/report", "planner P"))
+            for _ in range(fair_share.HEAVY)]  # fmt: skip
+    for thread in busy:
+        thread.start()
+    try:
+        for _ in busy:
+            assert entered.acquire(timeout=60)
+        assert client.ask("GET", "/days/2026-11-20/report", "planner P").status_code == 429
+        other = threading.Thread(target=client.ask, args=("GET", "/days/2026-11-20/report", "planner Q"))
+        other.start()
+        assert entered.acquire(timeout=60)
+    finally:
+        go.set()
+        for thread in [*busy, other]:
+            thread.join()
+    real.take(Caller("planner", "P"), fair_share.HEAVY)

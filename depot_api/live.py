@@ -19,9 +19,9 @@ from sqlalchemy import select
 
 from depot_api.board import Board, Sees
 from depot_api.live_day import TABLES, LiveDay, carried_from
-from depot_api.live_plan import AFTER, BEFORE, DayPlan, Turn, newest_versions, plan_versions
+from depot_api.live_plan import DayPlan, Turn, newest_versions, plan_versions
 from depot_api.live_tour import Carried, LiveTour
-from depot_api.on_duty import WITHOUT_PLANS, Planned
+from depot_api.on_duty import AFTER, BEFORE, WITHOUT_PLANS, Planned
 from depot_api.roster import planned_of
 from depot_api.store import Store, StoredFact, StoreDown, microseconds
 from depot_api.tables import facts, sources

@@ -32,7 +32,7 @@ PLACED = frozenset({"outcome", "incident"})
 #: A fact from later than this after its arrival is a wrong clock's: it says nothing of when a truck was where.
 FUTURE_US = 120_000_000
 
-#: Words and tours belong together from this long before the planned start until this long after the planned end.
+#: A truck's facts belong to its tour from this long before its planned start until this long after its planned end.
 BEFORE, AFTER = timedelta(hours=2), timedelta(hours=4)
 FORGOTTEN, LATE = timedelta(hours=2), timedelta(hours=2)
 #: The longest day from start to end of service (décret 2000-815, art. 3: amplitude maximale de douze heures).

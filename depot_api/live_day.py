@@ -199,14 +199,15 @@ class LiveDay:
                 self.hear([row])
             if row.at_us < self.since_us or row.at_us > row.received_us + FUTURE_US:
                 continue
+            followed = row.kind not in SENSED or row.at in self.duty_of(row.who)
             if row.kind in SENSED:
-                self._sensed(row)
+                self._sensed(row, followed)
             else:
                 take = getattr(self, f"_{row.kind}", None)
                 if take is not None:
                     take(row, row.json())
             if row.kind in TOUR_KINDS:
-                self._hand_on(row)
+                self._hand_on(row, followed)
 
     def _truck(self, row: StoredFact) -> _Truck:
         """The truck that a fact is of, which its crew or its box speaks of."""
@@ -215,13 +216,13 @@ class LiveDay:
             truck.heard_us = row.at_us
         return truck
 
-    def _sensed(self, row: StoredFact) -> None:
-        """What sensors saw: off duty it moves nothing, and is not heard of."""
+    def _sensed(self, row: StoredFact, followed: bool) -> None:
+        """What sensors saw: off duty (not ``followed``) it moves nothing, and is not heard of."""
         truck = self.trucks.setdefault(row.who, _Truck())
         truck.seen_us = max(truck.seen_us, row.at_us)
         if row.kind == "lift":
             truck.lifts_us.append(row.at_us)  # judged when they are counted
-        if row.kind in ("position", "lift") and row.at in self.duty_of(row.who):
+        if followed and row.kind in ("position", "lift"):
             truck.sensed_us = max(truck.sensed_us, row.at_us)
             if row.kind == "position":
                 self._position(row)
@@ -334,7 +335,7 @@ class LiveDay:
         at = instant_of(at_us)
         return next((turn for turn in self.turns.get(truck, ()) if turn.since <= at < turn.until), None)
 
-    def _hand_on(self, row: StoredFact) -> None:
+    def _hand_on(self, row: StoredFact, followed: bool) -> None:
         named = self._named(row.json()) if row.kind in ("outcome", "duty") else None
         turn = named or self.turn_at(row.who, row.at_us)
         slot = self.slots.get(turn.tour.id) if turn is not None else None
@@ -342,7 +343,7 @@ class LiveDay:
             return
         if row.kind in SENSED:
             slot.seen_us = max(slot.seen_us, row.at_us)
-            if row.at not in self.duty_of(row.who):
+            if not followed:
                 return
         if len(slot.waiting) < MOST_WAITING:
             slot.waiting.append(row)

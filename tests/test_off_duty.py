@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,9 +28,11 @@ from depot_api.distilling import day_distilled
 from depot_api.live import Live
 from depot_api.live_plan import plan_in_force
 from depot_api.replay import places, turn_of
+from depot_api.roster import DAY as DAY_LONG
+from depot_api.roster import Roster, known_of
 from depot_api.store import Store
 from depot_api.tokens import make_token
-from fleet import Duty, Fact, Incident, Lift, Load, Outcome, Position, Vehicle, instant_text, new_id
+from fleet import Duty, Fact, Incident, Lift, Load, Outcome, Position, Tour, Vehicle, instant_text, new_id
 
 from .asking import Asking
 from .clocks import ToldClock
@@ -488,3 +491,40 @@ def test_a_file_of_many_years_asks_the_store_seldom(store: Store, asking: Asking
     answer = asking.post("/contractor/positions", content=f"at,lat_deg,lon_deg\n{rows}", headers=headers).json()
     assert answer["stored"] == 2_000
     assert asked < 30
+
+
+def test_the_same_is_decided_live_and_however_much_is_read_at_once(store: Store) -> None:
+    """Five days with a night over midnight, words on some, forgotten ends, a clock that ran ahead."""
+    tour = small_plan().tours[0]
+    today = DAY + timedelta(days=4)
+    for k in range(5):
+        shift = timedelta(days=k)
+        morning = moved(tour, "m", shift)
+        night = moved(tour, "n", shift + timedelta(hours=17))  # 21:00 to 23:15 UTC: over midnight in Monaco
+        published(
+            store, replace(small_plan(), date=DAY + shift, tours=(morning, night)), START + shift - timedelta(hours=8)
+        )
+    for k, words in enumerate([("start", "break_start", "break_end", "end"), (), ("start",), ("break_start", "end")]):
+        begin = START + timedelta(days=k)
+        put(store, [duty(begin + timedelta(minutes=31 * n), state) for n, state in enumerate(words)])
+    late = START + timedelta(days=4, minutes=50)
+    put(store, [duty(late - timedelta(minutes=50), "start")])
+    put(store, [duty(late + timedelta(days=900), "end")], late)
+    live = live_at(store, late + timedelta(hours=2), streets=False)
+    assert live.day is not None
+    random, daily, fortnightly = Random(4), Roster(store, DAY_LONG), Roster(store)
+    on = 0
+    for _ in range(600):
+        at = START - timedelta(hours=6) + timedelta(seconds=random.randrange(6 * 86_400))
+        alone = at in known_of(store, "T1", at, at).on_duty
+        assert (at in daily.known("T1", at).on_duty) == (at in fortnightly.known("T1", at).on_duty) == alone, at
+        if at.date() == today:
+            assert (at in live.day.duty_of("T1")) == alone, at
+        on += alone
+    assert 30 < on < 300
+
+
+def moved(tour: Tour, name: str, shift: timedelta) -> Tour:
+    """The same tour at another time."""
+    legs = tuple(replace(leg, start_at=leg.start_at + shift, end_at=leg.end_at + shift) for leg in tour.legs)
+    return replace(tour, id=f"{name}{shift.days}", legs=legs)

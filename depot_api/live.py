@@ -22,7 +22,7 @@ from depot_api.live_day import TABLES, LiveDay, carried_from
 from depot_api.live_plan import DayPlan, Turn, newest_versions, plan_versions
 from depot_api.live_tour import Carried, LiveTour
 from depot_api.on_duty import AFTER, BEFORE, WITHOUT_PLANS, Planned
-from depot_api.roster import planned_of
+from depot_api.roster import planned_of, words_of
 from depot_api.store import Store, StoredFact, StoreDown, microseconds
 from depot_api.tables import facts, sources
 from fleet import instant_text
@@ -154,18 +154,20 @@ class Live:
             carried |= carried_from(self.store, all_versions, self.matcher)
         day = LiveDay(board, today, since, days, self.matcher, carried, _planned(found), self.without_plans)
         seq = self.store.last_seq()
-        day.hear(self.store.facts(kind="duty", since=since - WITHOUT_PLANS))
+        with self.store.read() as connection:
+            for who in self._sending("duty"):
+                day.hear(who, words_of(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
         day.take(self.store.facts(kind=_READ_WHOLE, since=since), now)
-        for who in self._reporting():
+        for who in self._sending("position"):
             day.place_anew(who, self._last_places(who, day))
         for slot in day.slots.values():
             slot.waiting.clear()  # each tour reads itself whole
         self.seq, self.board, self.day = seq, board, day
 
-    def _reporting(self) -> list[str]:
-        """Trucks that ever sent a position."""
+    def _sending(self, kind: str) -> list[str]:
+        """Trucks that ever sent a fact of a kind."""
         with self.store.read() as connection:
-            return list(connection.execute(select(sources.c.who).where(sources.c.kind == "position")).scalars())
+            return list(connection.execute(select(sources.c.who).where(sources.c.kind == kind)).scalars())
 
     def _last_places(self, who: str, day: LiveDay) -> list[StoredFact]:
         """A truck's newest positions of the day while it was on duty: one look into an index per span, newest first."""

@@ -22,8 +22,8 @@ from typing import Any
 from depot_api.board import Board
 from depot_api.live_plan import DayPlan, Turn, turns_of
 from depot_api.live_tour import Carried, LiveTour, carried_over
-from depot_api.on_duty import FUTURE_US, SENSED, WITHOUT_PLANS, OnDuty, Planned, Said, on_duty, said_at
-from depot_api.roster import is_usable, known_of
+from depot_api.on_duty import FUTURE_US, SENSED, OnDuty, Planned, Said, on_duty
+from depot_api.roster import is_usable, known_of, word_of
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
 from optimizer.matching import Matcher
@@ -84,7 +84,7 @@ class LiveDay:
         self.board, self.today, self.matcher = board, today, matcher
         self.since_us = microseconds(since)
         self.now = since
-        self._said: dict[str, dict[bytes, Said]] = {}
+        self._said: dict[str, set[Said]] = {}
         self._planned: Mapping[str, list[Planned]] = {}
         self._without_plans = False
         self._duty_of: dict[str, OnDuty] = {}
@@ -129,18 +129,15 @@ class LiveDay:
         return known if known is not None else self._duty_of.setdefault(who, self._decided(who))  # asked by two threads
 
     def _decided(self, who: str) -> OnDuty:
-        said = tuple(self._said.get(who, {}).values())
+        said = tuple(self._said.get(who, ()))
         return on_duty(said, self._planned.get(who, ()), without_plans=self._without_plans)
 
-    def hear(self, rows: Iterable[StoredFact]) -> None:
-        """Words of duty, of today and of the days before: they are known before anything else is judged."""
-        news: set[str] = set()
-        for row in rows:
-            own = self._said.setdefault(row.who, {})
-            if row.id not in own:
-                own[row.id] = Said(said_at(row.at, instant_of(row.received_us)), row.json()["state"])
-                news.add(row.who)
-        for who in news:
+    def hear(self, who: str, words: Iterable[Said]) -> None:
+        """A crew's words, of today and of the days before: they are known before anything else is judged."""
+        own = self._said.setdefault(who, set())
+        before = len(own)
+        own.update(words)
+        if len(own) > before:
             self._judge_anew(who)
 
     def _judge_anew(self, who: str) -> None:
@@ -193,10 +190,9 @@ class LiveDay:
     def take(self, rows: Iterable[StoredFact], now: datetime) -> None:
         """Stored facts, in the order of ``seq``."""
         self.now = now
-        words_from_us = self.since_us - WITHOUT_PLANS // timedelta(microseconds=1)
         for row in rows:
-            if row.kind == "duty" and row.at_us >= words_from_us:
-                self.hear([row])
+            if row.kind == "duty":
+                self.hear(row.who, [word_of(row.at_us, row.received_us, row.body)])
             if row.at_us < self.since_us or row.at_us > row.received_us + FUTURE_US:
                 continue
             followed = row.kind not in SENSED or row.at in self.duty_of(row.who)

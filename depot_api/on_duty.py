@@ -43,6 +43,8 @@ REACH = timedelta(days=2)
 #: A depot that put no plan in force for so many days has none.
 WITHOUT_PLANS = timedelta(days=7)
 
+#: Before that no box of ours had a true clock.
+FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: Of two words of one instant, the one that ends the following counts last.
 _ORDER = ("start", "break_end", "tracking_on", "break_start", "tracking_off", "end")
@@ -59,8 +61,8 @@ class Said:
 
 
 def said_at(at: datetime, received_at: datetime) -> datetime:
-    """When a word was said: by its own clock, but never after it came."""
-    return received_at if at > received_at + timedelta(microseconds=FUTURE_US) else at
+    """When a word was said: by its own clock where that can be true, else when it came."""
+    return at if FIRST <= at <= received_at + timedelta(microseconds=FUTURE_US) else received_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from depot_api.access import Allow, admit, caller_of_token
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import PATIENCE_S, read_body
 from depot_api.roles import Caller
-from depot_api.roster import DAY, Roster, local_zone
+from depot_api.roster import DAY, FORTNIGHT, Roster, local_zone
 from depot_api.store import NewFact, StoreDown, new_fact
 from fleet import RULES, Position, instant
 
@@ -288,7 +288,8 @@ def _judged(
     depot: Depot, read: Callable[[str, Any, datetime], Position], sent: list[Any], who: Caller
 ) -> tuple[list[tuple[str, NewFact]], list[str]]:
     """Each fix judged alone: those to be stored with their ids, and why the others are not."""
-    now, roster, rows, refused = depot.clock.now(), Roster(depot.store, DAY), [], []
+    now, rows, refused = depot.clock.now(), [], []
+    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT)
     for one in sent:
         try:
             fact = read(who.bound_to[0], one, now)

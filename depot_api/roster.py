@@ -17,7 +17,20 @@ from sqlalchemy import Connection, select
 
 from depot_api.depot import Depot
 from depot_api.live_plan import DayPlan, Turn
-from depot_api.on_duty import EVER, FUTURE_US, NEVER, PLACED, REACH, SENSED, OnDuty, Planned, Said, on_duty, said_at
+from depot_api.on_duty import (
+    EVER,
+    FIRST,
+    FUTURE_US,
+    NEVER,
+    PLACED,
+    REACH,
+    SENSED,
+    OnDuty,
+    Planned,
+    Said,
+    on_duty,
+    said_at,
+)
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from depot_api.tables import facts, plans, tours
 from fleet import instant_text, utc
@@ -66,23 +79,28 @@ def known_of(store: Store, truck: str, since: datetime, until: datetime) -> Know
     """What the store knows of a truck between two instants, with what bears upon them."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
-        said = tuple(_said(connection, truck, low, high))
+        said = tuple(words_of(connection, truck, low, high))
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
     return Known(said, tuple(planned), planned_days, on_duty(said, planned))
 
 
-def _said(connection: Connection, truck: str, since: datetime, until: datetime) -> Iterator[Said]:
-    """Words said between two instants; those of a clock that ran ahead count from when they came."""
-    of = (facts.c.who == truck, facts.c.kind == "duty")
+def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> Iterator[Said]:
+    """Words said between two instants; those of a clock that cannot have been true count from when they came."""
     low, high = microseconds(since), microseconds(until)
-    columns = select(facts.c.at_us, facts.c.received_us, facts.c.body)
+    at, came = facts.c.at_us, facts.c.received_us
+    words = select(at, came, facts.c.body).where(facts.c.who == truck, facts.c.kind == "duty")
     for query in (
-        columns.where(*of, facts.c.at_us >= low, facts.c.at_us < high),
-        columns.where(*of, facts.c.at_us > facts.c.received_us, facts.c.received_us >= low, facts.c.received_us < high),
+        words.where(at >= low, at < high),
+        words.where(at > came, came >= low, came < high),
+        words.where(at < microseconds(FIRST), came >= low, came < high),
     ):
         for row in connection.execute(query):
-            at = said_at(instant_of(row.at_us), instant_of(row.received_us))
-            yield Said(at, orjson.loads(row.body)["state"])
+            yield word_of(row.at_us, row.received_us, row.body)
+
+
+def word_of(at_us: int, received_us: int, body: str) -> Said:
+    """A duty fact as a word and when it was said."""
+    return Said(said_at(instant_of(at_us), instant_of(received_us)), orjson.loads(body)["state"])
 
 
 def _planned(connection: Connection, truck: str, first: date, last: date) -> tuple[frozenset[date], list[Planned]]:

@@ -509,9 +509,14 @@ def test_the_same_is_decided_live_and_however_much_is_read_at_once(store: Store)
         put(store, [duty(begin + timedelta(minutes=31 * n), state) for n, state in enumerate(words)])
     late = START + timedelta(days=4, minutes=50)
     put(store, [duty(late - timedelta(minutes=50), "start")])
-    put(store, [duty(late + timedelta(days=900), "end")], late)
+    put(store, [duty(late + timedelta(days=900), "break_start")], late)
+    put(store, [duty(late + timedelta(minutes=20), "break_end")])
+    put(store, [duty(datetime(1980, 1, 6, tzinfo=START.tzinfo), "end")], late + timedelta(minutes=70))
     live = live_at(store, late + timedelta(hours=2), streets=False)
     assert live.day is not None
+    spans = [(a, b) for a, b in live.day.duty_of("T1").spans if a.date() == today]
+    begin = late - timedelta(minutes=50)
+    assert spans == [(begin, late), (late + timedelta(minutes=20), late + timedelta(minutes=70))]
     random, daily, fortnightly = Random(4), Roster(store, DAY_LONG), Roster(store)
     on = 0
     for _ in range(600):

@@ -124,8 +124,9 @@ def test_a_version_bounds_while_it_is_in_force() -> None:
     assert spans(on_duty([], [taken_off])) == [(0, 4)]
 
 
-def test_a_word_from_a_clock_that_is_ahead_counts_from_when_it_came() -> None:
+def test_a_word_from_a_clock_that_cannot_be_true_counts_from_when_it_came() -> None:
     assert said_at(at(90), at(5)) == at(5)
+    assert said_at(datetime(1980, 1, 6, tzinfo=UTC), at(5)) == at(5)
     assert said_at(at(5) + MINUTE, at(5)) == at(5) + MINUTE
     assert said_at(at(1), at(5)) == at(1)
 

@@ -165,12 +165,8 @@ async def post_positions(
 
 def _keep(depot: Depot, text: str, who: Caller) -> dict[str, Any]:
     stored, batch, refused = 0, [], []
-    roster, zone = Roster(depot.store), local_zone(depot)
-
-    def why_not(truck: str, at: datetime) -> str | None:
-        return roster.why_not_stored(truck, at, zone)
-
-    for row in rows_of(text, who, depot.clock.now(), why_not):
+    roster = Roster(depot.store, zone=local_zone(depot))
+    for row in rows_of(text, who, depot.clock.now(), roster.why_not_stored):
         if isinstance(row, Refused):
             refused.append(row)
             continue

@@ -22,7 +22,7 @@ from typing import Any
 from depot_api.board import Board
 from depot_api.live_plan import DayPlan, Turn, turns_of
 from depot_api.live_tour import Carried, LiveTour, carried_over
-from depot_api.on_duty import FUTURE_US, SENSED, OnDuty, Planned, Said, on_duty
+from depot_api.on_duty import FUTURE_US, MOST_WORDS, SENSED, OnDuty, Planned, Said, on_duty
 from depot_api.roster import is_usable, known_of, word_of
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
@@ -136,7 +136,7 @@ class LiveDay:
         """A crew's words, of today and of the days before: they are known before anything else is judged."""
         own = self._said.setdefault(who, set())
         before = len(own)
-        own.update(words)
+        own.update(islice(words, max(0, MOST_WORDS + 1 - before)))
         if len(own) > before:
             self._judge_anew(who)
 
@@ -154,8 +154,8 @@ class LiveDay:
             slot = self.slots.get(turn.tour.id)
             if slot is not None and slot.seen_us >= from_us:
                 self.slots[turn.tour.id] = _Slot(
-                    LiveTour(turn, self.matcher, self.carried), behind_s=time.monotonic(), poured_s=time.monotonic(),
-                    whole=False, seen_us=slot.seen_us, pinned=slot.pinned,
+                    LiveTour(turn, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
+                    poured_s=time.monotonic(), whole=False, seen_us=slot.seen_us, pinned=slot.pinned,
                 )  # fmt: skip
         for row in self._incidents.get(who, {}).values():
             self._pin_incident(row, row.json())
@@ -190,9 +190,14 @@ class LiveDay:
     def take(self, rows: Iterable[StoredFact], now: datetime) -> None:
         """Stored facts, in the order of ``seq``."""
         self.now = now
-        for row in rows:
+        taken = list(rows)
+        words: dict[str, list[Said]] = {}
+        for row in taken:
             if row.kind == "duty":
-                self.hear(row.who, [word_of(row.at_us, row.received_us, row.body)])
+                words.setdefault(row.who, []).append(word_of(row.at_us, row.received_us, row.body))
+        for who, said in words.items():  # before what they judge
+            self.hear(who, said)
+        for row in taken:
             if row.at_us < self.since_us or row.at_us > row.received_us + FUTURE_US:
                 continue
             followed = row.kind not in SENSED or row.at in self.duty_of(row.who)

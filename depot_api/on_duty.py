@@ -45,9 +45,12 @@ WITHOUT_PLANS = timedelta(days=7)
 
 #: Before that no box of ours had a true clock.
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+#: No crew says so much in a fortnight: of a box that does, nobody can tell when it was on duty.
+MOST_WORDS = 5_000
 EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: Of two words of one instant, the one that ends the following counts last.
 _ORDER = ("start", "break_end", "tracking_on", "break_start", "tracking_off", "end")
+_START, _END = 0, len(_ORDER) - 1
 #: What must have been said before a crew can say this.
 _IMPLIED = {"break_end": "break_start", "tracking_on": "tracking_off"}
 
@@ -124,6 +127,8 @@ def on_duty(said: Iterable[Said], planned: Iterable[Planned], *, without_plans: 
     ``without_plans``: the depot has none at all, and what is asked is what to show live: then silence is no end.
     """
     words = sorted({(one.at, _ORDER.index(one.state)) for one in said})
+    if len(words) > MOST_WORDS:
+        return OnDuty(())
     tours = sorted(planned, key=lambda tour: (tour.start_at, tour.end_at))
     if without_plans and not tours:
         return OnDuty(_open_spans(words))
@@ -131,8 +136,8 @@ def on_duty(said: Iterable[Said], planned: Iterable[Planned], *, without_plans: 
     for begin, end, own in days:
         first = next((word for word in words if begin <= word[0] < end), None)
         starts_at = own[0].start_at
-        if first is not None and first[1] != 0 and starts_at < first[0] and not _serving(words, starts_at, tours):
-            words += [(starts_at, 0)]
+        if first is not None and first[1] != _START and starts_at < first[0] and not _serving(words, starts_at, tours):
+            words += [(starts_at, _START)]
             implied = _IMPLIED.get(_ORDER[first[1]])
             words += [(starts_at, _ORDER.index(implied))] if implied else []
             words.sort()
@@ -149,7 +154,7 @@ _Word = tuple[datetime, int]
 
 def _open_spans(words: Sequence[_Word]) -> list[Span]:
     """Without any tour to bound a service: followed until the crew says otherwise, and where it says nothing."""
-    state, spans = DutyState(on_service=not words or words[0][1] != 0), []
+    state, spans = DutyState(on_service=not words or words[0][1] != _START), []
     for (at, _), (until, word) in pairwise([(EVER, -1), *words, (NEVER, -1)]):
         spans += [(at, until)] if state.tracked else []
         state = state.after(_ORDER[word]) if word >= 0 else state
@@ -161,13 +166,10 @@ def _served(words: Sequence[_Word], tours: Sequence[Planned]) -> tuple[list[Span
     spans: list[Span] = []
     services: list[Span] = []
     state, limit = DutyState(), EVER
-    for k, (at, word) in enumerate(words):
+    pairs = pairwise([*words, (NEVER, -1)])
+    for ((at, word), (until, _)), (over_at, ended) in zip(pairs, _ends(words), strict=True):
         state = state.after(_ORDER[word])
-        until = words[k + 1][0] if k + 1 < len(words) else NEVER
-        if word == 0:
-            over_at, ended = next(
-                ((a, w != 0) for a, w in words[k + 1 :] if _ORDER[w] in ("start", "end")), (NEVER, False)
-            )
+        if word == _START:
             limit = _limit(at, tours)
             if ended and over_at <= limit + LATE:
                 limit = max(limit, over_at)
@@ -175,6 +177,17 @@ def _served(words: Sequence[_Word], tours: Sequence[Planned]) -> tuple[list[Span
         if state.tracked:
             spans.append((at, min(until, limit)))
     return spans, services
+
+
+def _ends(words: Sequence[_Word]) -> list[tuple[datetime, bool]]:
+    """For each word when the next start or end was said, and whether it was an end."""
+    found: list[tuple[datetime, bool]] = []
+    following = (NEVER, False)
+    for at, word in reversed(words):
+        found.append(following)
+        if word in (_START, _END):
+            following = (at, word == _END)
+    return found[::-1]
 
 
 def _limit(start_at: datetime, tours: Sequence[Planned]) -> datetime:

@@ -289,11 +289,11 @@ def _judged(
 ) -> tuple[list[tuple[str, NewFact]], list[str]]:
     """Each fix judged alone: those to be stored with their ids, and why the others are not."""
     now, rows, refused = depot.clock.now(), [], []
-    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT)
+    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT, local_zone(depot))
     for one in sent:
         try:
             fact = read(who.bound_to[0], one, now)
-            why = who.why_not("position", fact.truck) or roster.why_not_stored(fact.truck, fact.at, local_zone(depot))
+            why = who.why_not("position", fact.truck) or roster.why_not_stored(fact.truck, fact.at)
             if why is not None:
                 raise ValueError(why)
             rows.append((fact.id, new_fact(fact, now)))

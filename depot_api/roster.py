@@ -21,6 +21,7 @@ from depot_api.on_duty import (
     EVER,
     FIRST,
     FUTURE_US,
+    MOST_WORDS,
     NEVER,
     PLACED,
     REACH,
@@ -60,28 +61,27 @@ def _in_force(published: list[datetime]) -> list[tuple[datetime, datetime]]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a truck's service around some time. ``planned_days``: those with a plan in force."""
+    """What is known of a truck's service around some time. ``days``: local ones with a plan in force, or a word."""
 
-    said: tuple[Said, ...]
-    planned: tuple[Planned, ...]
-    planned_days: frozenset[date]
     on_duty: OnDuty
+    tours: OnDuty
+    days: frozenset[date]
+    zone: tzinfo
 
-    def speaks_of(self, at: datetime, zone: tzinfo) -> bool:
+    def speaks_of(self, at: datetime) -> bool:
         """Whether there is a plan of the instant's local day, a tour at it or a word on that day."""
-        day = at.astimezone(zone).date()
-        if day in self.planned_days or any(tour.start_at <= at < tour.end_at for tour in self.planned):
-            return True
-        return any(word.at.astimezone(zone).date() == day for word in self.said)
+        return at.astimezone(self.zone).date() in self.days or at in self.tours
 
 
-def known_of(store: Store, truck: str, since: datetime, until: datetime) -> Known:
-    """What the store knows of a truck between two instants, with what bears upon them."""
+def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: tzinfo = UTC) -> Known:
+    """What the store knows of a truck between two instants, with what bears upon them. ``zone``: of its days."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
         said = tuple(words_of(connection, truck, low, high))
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
-    return Known(said, tuple(planned), planned_days, on_duty(said, planned))
+    days = planned_days | {word.at.astimezone(zone).date() for word in said}
+    tours = OnDuty((tour.start_at, tour.end_at) for tour in planned)
+    return Known(on_duty(said, planned), tours, days, zone)
 
 
 def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> Iterator[Said]:
@@ -94,7 +94,7 @@ def words_of(connection: Connection, truck: str, since: datetime, until: datetim
         words.where(at > came, came >= low, came < high),
         words.where(at < microseconds(FIRST), came >= low, came < high),
     ):
-        for row in connection.execute(query):
+        for row in connection.execute(query.limit(MOST_WORDS + 1)):
             yield word_of(row.at_us, row.received_us, row.body)
 
 
@@ -137,8 +137,8 @@ def _planned(connection: Connection, truck: str, first: date, last: date) -> tup
 class Roster:
     """Answers for many instants, a truck's ``stretch`` read at once. For one piece of work: it sees no later news."""
 
-    def __init__(self, store: Store, stretch: timedelta = FORTNIGHT) -> None:
-        self._store, self._stretch = store, stretch
+    def __init__(self, store: Store, stretch: timedelta = FORTNIGHT, zone: tzinfo = UTC) -> None:
+        self._store, self._stretch, self._zone = store, stretch, zone
         self._known: dict[tuple[str, int], Known] = {}
 
     def known(self, truck: str, at: datetime) -> Known:
@@ -147,13 +147,14 @@ class Roster:
         known = self._known.get((truck, number))
         if known is None:
             begin = EVER + number * self._stretch
-            known = self._known[truck, number] = known_of(self._store, truck, begin, begin + self._stretch)
+            known = known_of(self._store, truck, begin, begin + self._stretch, self._zone)
+            self._known[truck, number] = known
         return known
 
-    def why_not_stored(self, truck: str, at: datetime, zone: tzinfo) -> str | None:
+    def why_not_stored(self, truck: str, at: datetime) -> str | None:
         """Why a position that no box cut is not stored; None where it is. What nothing is known of is stored."""
         known = self.known(truck, at)
-        if at in known.on_duty or not known.speaks_of(at, zone):
+        if at in known.on_duty or not known.speaks_of(at):
             return None
         return f"position: at = {instant_text(at)}, must be on duty (service or tour, outside breaks): not stored"
 

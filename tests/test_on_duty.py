@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depot_api.on_duty import FORGOTTEN, LATE, LONGEST, MOST, OnDuty, Planned, Said, on_duty, said_at
+from depot_api.on_duty import FORGOTTEN, LATE, LONGEST, MOST, MOST_WORDS, OnDuty, Planned, Said, on_duty, said_at
 from fleet import DUTY_STATES
 
 DAY = date(2026, 11, 23)
@@ -216,6 +216,12 @@ def test_spans_are_apart_and_the_last_instant_on_duty_is_found(
         assert last == when
     else:
         assert last == max((end for _, end in found.spans if end <= when), default=None)
+
+
+def test_of_a_box_that_speaks_without_end_nobody_is_on_duty() -> None:
+    words = [Said(FIVE + k * timedelta(seconds=1), "start") for k in range(MOST_WORDS + 1)]
+    assert on_duty(words, [tour()]).spans == ()
+    assert on_duty(words[1:], [tour()]).spans == ((words[1].at, at(8)),)
 
 
 def test_the_bounds_are_those_that_the_documents_tell() -> None:

@@ -136,7 +136,10 @@ class LiveDay:
         """A crew's words, of today and of the days before: they are known before anything else is judged."""
         own = self._said.setdefault(who, set())
         before = len(own)
-        own.update(islice(words, max(0, MOST_WORDS + 1 - before)))
+        for word in words:
+            if len(own) > MOST_WORDS:  # enough to show that nobody can tell
+                break
+            own.add(word)
         if len(own) > before:
             self._judge_anew(who)
 

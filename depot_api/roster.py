@@ -77,25 +77,32 @@ def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: t
     """What the store knows of a truck between two instants, with what bears upon them. ``zone``: of its days."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
-        said = tuple(words_of(connection, truck, low, high))
+        said = words_of(connection, truck, low, high)
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
     days = planned_days | {word.at.astimezone(zone).date() for word in said}
     tours = OnDuty((tour.start_at, tour.end_at) for tour in planned)
     return Known(on_duty(said, planned), tours, days, zone)
 
 
-def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> Iterator[Said]:
-    """Words said between two instants; those of a clock that cannot have been true count from when they came."""
+def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> set[Said]:
+    """Words said between two instants; those of a clock that cannot have been true count from when they came.
+
+    Of a truck with more than ``MOST_WORDS``, as many as show that it is one.
+    """
     low, high = microseconds(since), microseconds(until)
     at, came = facts.c.at_us, facts.c.received_us
     words = select(at, came, facts.c.body).where(facts.c.who == truck, facts.c.kind == "duty")
+    found: set[Said] = set()
     for query in (
         words.where(at >= low, at < high),
         words.where(at > came, came >= low, came < high),
         words.where(at < microseconds(FIRST), came >= low, came < high),
     ):
-        for row in connection.execute(query.limit(MOST_WORDS + 1)):
-            yield word_of(row.at_us, row.received_us, row.body)
+        for row in connection.execute(query):
+            found.add(word_of(row.at_us, row.received_us, row.body))
+            if len(found) > MOST_WORDS:
+                return found
+    return found
 
 
 def word_of(at_us: int, received_us: int, body: str) -> Said:

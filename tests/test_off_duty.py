@@ -27,6 +27,7 @@ from depot_api.day_report import day_report, read_tour
 from depot_api.distilling import day_distilled
 from depot_api.live import Live
 from depot_api.live_plan import plan_in_force
+from depot_api.on_duty import MOST_WORDS
 from depot_api.replay import places, turn_of
 from depot_api.roster import DAY as DAY_LONG
 from depot_api.roster import Roster, known_of
@@ -493,43 +494,59 @@ def test_a_file_of_many_years_asks_the_store_seldom(store: Store, asking: Asking
     assert asked < 30
 
 
-def test_the_same_is_decided_live_and_however_much_is_read_at_once(store: Store) -> None:
-    """Five days with a night over midnight, words on some, forgotten ends, a clock that ran ahead."""
-    tour = small_plan().tours[0]
-    today = DAY + timedelta(days=4)
-    for k in range(5):
-        shift = timedelta(days=k)
-        morning = moved(tour, "m", shift)
-        night = moved(tour, "n", shift + timedelta(hours=17))  # 21:00 to 23:15 UTC: over midnight in Monaco
-        published(
-            store, replace(small_plan(), date=DAY + shift, tours=(morning, night)), START + shift - timedelta(hours=8)
-        )
-    for k, words in enumerate([("start", "break_start", "break_end", "end"), (), ("start",), ("break_start", "end")]):
-        begin = START + timedelta(days=k)
-        put(store, [duty(begin + timedelta(minutes=31 * n), state) for n, state in enumerate(words)])
-    late = START + timedelta(days=4, minutes=50)
-    put(store, [duty(late - timedelta(minutes=50), "start")])
-    put(store, [duty(late + timedelta(days=900), "break_start")], late)
-    put(store, [duty(late + timedelta(minutes=20), "break_end")])
-    put(store, [duty(datetime(1980, 1, 6, tzinfo=START.tzinfo), "end")], late + timedelta(minutes=70))
-    live = live_at(store, late + timedelta(hours=2), streets=False)
-    assert live.day is not None
-    spans = [(a, b) for a, b in live.day.duty_of("T1").spans if a.date() == today]
-    begin = late - timedelta(minutes=50)
-    assert spans == [(begin, late), (late + timedelta(minutes=20), late + timedelta(minutes=70))]
-    random, daily, fortnightly = Random(4), Roster(store, DAY_LONG), Roster(store)
-    on = 0
-    for _ in range(600):
-        at = START - timedelta(hours=6) + timedelta(seconds=random.randrange(6 * 86_400))
-        alone = at in known_of(store, "T1", at, at).on_duty
-        assert (at in daily.known("T1", at).on_duty) == (at in fortnightly.known("T1", at).on_duty) == alone, at
-        if at.date() == today:
-            assert (at in live.day.duty_of("T1")) == alone, at
-        on += alone
-    assert 30 < on < 300
+def test_the_same_is_decided_live_and_however_much_is_read_at_once(db_url: str) -> None:
+    """Five days with a night over midnight, words on some, forgotten ends, clocks that cannot be true."""
+    with Store(db_url) as store:
+        tour = small_plan().tours[0]
+        today = DAY + timedelta(days=4)
+        for k in range(5):
+            shift = timedelta(days=k)
+            morning = moved(tour, "m", shift)
+            night = moved(tour, "n", shift + timedelta(hours=17))  # 21:00 to 23:15 UTC: over midnight in Monaco
+            published(
+                store,
+                replace(small_plan(), date=DAY + shift, tours=(morning, night)),
+                START + shift - timedelta(hours=8),
+            )
+        for k, words in enumerate(
+            [("start", "break_start", "break_end", "end"), (), ("start",), ("break_start", "end")]
+        ):
+            begin = START + timedelta(days=k)
+            put(store, [duty(begin + timedelta(minutes=31 * n), state) for n, state in enumerate(words)])
+        late = START + timedelta(days=4, minutes=50)
+        put(store, [duty(late - timedelta(minutes=50), "start")])
+        put(store, [duty(late + timedelta(days=900), "break_start")], late)
+        put(store, [duty(late + timedelta(minutes=20), "break_end")])
+        put(store, [duty(datetime(1980, 1, 6, tzinfo=START.tzinfo), "end")], late + timedelta(minutes=70))
+        live = live_at(store, late + timedelta(hours=2), streets=False)
+        assert live.day is not None
+        spans = [(a, b) for a, b in live.day.duty_of("T1").spans if a.date() == today]
+        begin = late - timedelta(minutes=50)
+        assert spans == [(begin, late), (late + timedelta(minutes=20), late + timedelta(minutes=70))]
+        random, daily, fortnightly = Random(4), Roster(store, DAY_LONG), Roster(store)
+        on = 0
+        for _ in range(600):
+            at = START - timedelta(hours=6) + timedelta(seconds=random.randrange(6 * 86_400))
+            alone = at in known_of(store, "T1", at, at).on_duty
+            assert (at in daily.known("T1", at).on_duty) == (at in fortnightly.known("T1", at).on_duty) == alone, at
+            if at.date() == today:
+                assert (at in live.day.duty_of("T1")) == alone, at
+            on += alone
+        assert 30 < on < 300
 
 
 def moved(tour: Tour, name: str, shift: timedelta) -> Tour:
     """The same tour at another time."""
     legs = tuple(replace(leg, start_at=leg.start_at + shift, end_at=leg.end_at + shift) for leg in tour.legs)
     return replace(tour, id=f"{name}{shift.days}", legs=legs)
+
+
+def test_what_is_said_a_thousand_times_hides_no_end(store: Store) -> None:
+    published(store)
+    live = live_at(store, clock("05:00:00"))
+    again = [replace(duty(START, "start"), id=new_id(START)) for _ in range(MOST_WORDS + 10)]
+    put(store, [*again, duty(clock("04:50:00"), "end"), position(clock("04:55:00"))], clock("05:00:00"))
+    caught_up(live)
+    assert live.snapshot()["trucks"][0]["at"] is None
+    known = known_of(store, "T1", START, START)
+    assert (START in known.on_duty, clock("04:55:00") in known.on_duty) == (True, False)

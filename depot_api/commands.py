@@ -22,12 +22,15 @@ DB_HELP = "the database: a file (sqlite:///FILE) or postgresql://USER@HOST/NAME 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this package's commands to ``ripeur``."""
     _add_serve(subparsers)
-    facts = subparsers.add_parser("facts", help="print stored facts as JSON lines, oldest first")
+    facts = subparsers.add_parser("facts", help="print stored facts as JSON lines, oldest first: nothing seen off duty")
     add_db_to(facts)
     facts.add_argument("--kind", action="append", choices=tuple(KINDS), help="only of this kind (may be repeated)")
     facts.add_argument("--truck", "--site", dest="who", help="only of this truck, or site")
     facts.add_argument("--since", type=_instant, help="only observed from this instant on (2026-11-20T05:00:00Z)")
     facts.add_argument("--until", type=_instant, help="only observed before this instant")
+    facts.add_argument(
+        "--off-duty", action="store_true", help="what was seen off duty too: all that is kept, for whom it is about"
+    )
     facts.set_defaults(run=_facts)
 
     publish = subparsers.add_parser("publish", help="put a plan in force at the depot (token in RIPEUR_TOKEN)")
@@ -130,12 +133,21 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def _facts(args: argparse.Namespace) -> int:
+    from depot_api.roster import Roster
     from depot_api.store import Store
 
+    left_out = 0
     with Store(args.db, make=False) as store:
+        roster = Roster(store)
         for fact in store.facts(args.kind, args.who, args.since, args.until):
-            sys.stdout.write(fact.body + "\n")
+            body = fact.body if args.off_duty else roster.given_out(fact)
+            if body is None:
+                left_out += 1
+            else:
+                sys.stdout.write(body + "\n")
         sys.stdout.flush()
+    if left_out:
+        print(f"{left_out} facts left out: seen off duty, or by a wrong clock (--off-duty)", file=sys.stderr)
     return GOOD
 
 

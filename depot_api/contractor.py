@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
@@ -40,6 +40,7 @@ from depot_api.pages import frame_of, guard, html, language
 from depot_api.phones import AHEAD, MPS_PER_KMH, position_id
 from depot_api.retention import days_to_distil
 from depot_api.roles import Caller
+from depot_api.roster import Roster, local_zone
 from depot_api.store import NewFact, Store, instant_of, microseconds, new_fact
 from depot_api.tables import objections, services
 from fleet import Position, instant
@@ -70,7 +71,13 @@ class Refused:
     why: str
 
 
-def rows_of(text: str, who: Caller, now: datetime) -> Iterator[NewFact | Refused]:
+#: Why a truck's position of an instant is not stored; None where it is.
+WhyNot = Callable[[str, datetime], str | None]
+
+
+def rows_of(
+    text: str, who: Caller, now: datetime, why_not: WhyNot = lambda truck, at: None
+) -> Iterator[NewFact | Refused]:
     """Each row of a CSV judged alone. Raises ``ValueError`` where the head cannot be meant, 413 for too much at once.
 
     Comma or semicolon; with semicolons the decimal sign may be a comma. ``truck`` may be left out by whoever is bound
@@ -99,6 +106,9 @@ def rows_of(text: str, who: Caller, now: datetime) -> Iterator[NewFact | Refused
                 continue
             given = {name: cell.strip() for name, cell in zip(head, cells, strict=False)}
             fact = _position(given, who, now, separator)
+            why = why_not(fact.truck, fact.at)
+            if why is not None:
+                raise ValueError(why)
         except (ValueError, csv.Error) as error:
             yield Refused(reader.line_num, str(error))
             continue
@@ -146,7 +156,8 @@ async def post_positions(
     request: Request, who: Annotated[Caller, Depends(allow("contractor", "box"))]
 ) -> dict[str, Any]:
     """Positions as CSV (``at, lat_deg, lon_deg``, …). Good rows are stored, whatever the others are: ``stored`` counts
-    them, ``refused`` names the first 1,000 of the ``refused_rows``. 413: too long; 422: the head cannot be meant."""
+    them, ``refused`` names the first 1,000 of the ``refused_rows``, those from off duty among them. 413: too long; 422:
+    the head cannot be meant."""
     depot = depot_of(request)
     with depot.shares.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_facts_bytes, more)
@@ -162,7 +173,8 @@ def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
     except UnicodeDecodeError:
         text = body.decode("cp1252", "replace")  # what spreadsheets still write
     stored, batch, refused = 0, [], []
-    for row in rows_of(text, who, depot.clock.now()):
+    roster = Roster(depot.store, zone=local_zone(depot))
+    for row in rows_of(text, who, depot.clock.now(), roster.why_not_stored):
         if isinstance(row, Refused):
             refused.append(row)
             continue

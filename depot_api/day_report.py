@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,11 +14,12 @@ from dashboards.day_report import DayReport, TourReport
 from depot_api.access import allow
 from depot_api.depot import depot_of
 from depot_api.live import Live, network_of
-from depot_api.live_day import FUTURE_US, carried_from, facts_of_turn
+from depot_api.live_day import carried_from, facts_of_turn
 from depot_api.live_plan import Turn, plan_in_force, plan_versions, turns_of
 from depot_api.live_tour import Carried, LiveTour
 from depot_api.roles import Caller
-from depot_api.store import Store, StoredFact
+from depot_api.roster import known_of, rows_of_turn
+from depot_api.store import Store
 from onboard.ground import Spot, metres
 from optimizer.matching import Matcher
 
@@ -111,7 +112,7 @@ def _reported(store: Store, live: LiveTour) -> TourReport:
         round(sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000, 3),
         round(driven_m / 1000, 3) if driven_m else None, tour.start_at, tour.end_at, live.began_at, live.ended_at,
         {name: round(kg, 1) for name, kg in planned.items()}, {name: round(kg, 1) for name, kg in weighed.items()},
-        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), sum(1 for _ in _rows(store, "lift", turn)),
+        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), sum(1 for _ in rows_of_turn(store, "lift", turn)),
     )  # fmt: skip
 
 
@@ -126,15 +127,14 @@ def _driven_m(store: Store, live: LiveTour) -> float:
     """Along the matched way; without streets, from place to place."""
     if live.followed is not None:
         return sum(step.length_m for step in live.followed.steps() if step.length_m > 0)
-    told = (row.json() for row in _rows(store, "position", live.turn))
-    places = (Spot(j["lat_deg"], j["lon_deg"]) for j in told if j.get("lat_deg") is not None)
-    return sum(metres(a, b) for a, b in pairwise(thin(places)))
-
-
-def _rows(store: Store, kind: str, turn: Turn) -> Iterator[StoredFact]:
-    """What a tour's truck reported; what a wrong clock dated in the future is left out, as everywhere."""
-    rows = store.facts(kind, turn.tour.truck, turn.since, turn.until)
-    return (row for row in rows if row.at_us <= row.received_us + FUTURE_US)
+    turn = live.turn
+    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
+    driven_m = 0.0
+    for _, rows in groupby(rows_of_turn(store, "position", turn), lambda row: duty.piece(row.at)):
+        told = (row.json() for row in rows)  # of one span on duty: what lies between two is nobody's business
+        places = (Spot(j["lat_deg"], j["lon_deg"]) for j in told if j.get("lat_deg") is not None)
+        driven_m += sum(metres(a, b) for a, b in pairwise(thin(places)))
+    return driven_m
 
 
 def thin(places: Iterable[Spot], step_m: float = 20.0) -> list[Spot]:

@@ -19,8 +19,10 @@ from sqlalchemy import select
 
 from depot_api.board import Board, Sees
 from depot_api.live_day import TABLES, LiveDay, carried_from
-from depot_api.live_plan import AFTER, BEFORE, DayPlan, Turn, newest_versions, plan_versions
+from depot_api.live_plan import DayPlan, Turn, newest_versions, plan_versions
 from depot_api.live_tour import Carried, LiveTour
+from depot_api.on_duty import AFTER, BEFORE, WITHOUT_PLANS, Planned
+from depot_api.roster import planned_of, words_of
 from depot_api.store import Store, StoredFact, StoreDown, microseconds
 from depot_api.tables import facts, sources
 from fleet import instant_text
@@ -59,6 +61,7 @@ class Live:
         self.board = Board(TABLES, "0")
         self.day: LiveDay | None = None
         self.versions: dict[date, int] = {}
+        self.without_plans = True
         self._stop = threading.Event()
         self.workers = (
             Worker("live-tail", lambda: self._run(self.follow, TAIL_S), self._stop),
@@ -116,24 +119,28 @@ class Live:
         if time.monotonic() - self._plans_s >= PLANS_S:
             self._plans_s = time.monotonic()
             self.renew()
+            assert self.day is not None
+            self.day.at(self.clock.now())
         assert self.day is not None
         rows = self.store.after(self.seq, 5_000)
-        for row in rows:
-            self.seq = row.seq  # before: a fact that cannot be taken in is passed over, and blocks nobody
-            try:
-                self.day.take((row,))
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                LOG.exception("live state: fact %d is passed over", row.seq)
+        if rows:
+            self.seq = rows[-1].seq  # before: whatever cannot be taken in blocks nobody
+            self.day.take(rows, self.clock.now())
+        for who in self.day.to_place():
+            self.day.place_anew(who, self._last_places(who, self.day))
         return len(rows) == 5_000
 
     def renew(self) -> None:
         """Begin another day at local midnight, and put new versions of plans in force."""
         now = self.clock.now()
         today = now.astimezone(ZoneInfo(self.timezone)).date()
-        versions = newest_versions(self.store, [today - timedelta(days=1), today])
+        week = [today - timedelta(days=k) for k in range(WITHOUT_PLANS.days + 1)]
+        recent = newest_versions(self.store, week)
+        versions = {day: recent[day] for day in week[:2] if day in recent}
         new_day = self.day is None or self.day.today != today
-        if not new_day and versions == self.versions:
+        if not new_day and versions == self.versions and self.without_plans == (not recent):
             return
+        self.without_plans = not recent
         found = {day: plan_versions(self.store, day) for day in versions}
         if self.town is None and found:
             self.timezone = next(iter(found.values()))[-1].plan.timezone
@@ -143,7 +150,7 @@ class Live:
             self._begin(today, now, days, found)
         else:
             assert self.day is not None
-            self.day.plan(days)
+            self.day.plan(days, _planned(found), self.without_plans)
         self.versions = versions
 
     def _begin(self, today: date, now: datetime, days: list[DayPlan], found: dict[date, list[DayPlan]]) -> None:
@@ -153,28 +160,39 @@ class Live:
         carried: dict[str, Carried] = {}
         for all_versions in found.values():
             carried |= carried_from(self.store, all_versions, self.matcher)
-        day = LiveDay(board, today, since, days, self.matcher, carried)
+        day = LiveDay(board, today, since, days, self.matcher, carried, _planned(found), self.without_plans)
         seq = self.store.last_seq()
-        day.take(self._last_places(since, now))
-        day.take(self.store.facts(kind=_READ_WHOLE, since=since))
+        with self.store.read() as connection:
+            for who in self._sending("duty"):
+                day.hear(who, words_of(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
+        day.take(self.store.facts(kind=_READ_WHOLE, since=since), now)
+        for who in self._sending("position"):
+            day.place_anew(who, self._last_places(who, day))
         for slot in day.slots.values():
             slot.waiting.clear()  # each tour reads itself whole
         self.seq, self.board, self.day = seq, board, day
 
-    def _last_places(self, since: datetime, now: datetime) -> list[StoredFact]:
-        """Each truck's newest positions of the day: one look into an index per truck."""
-        found: list[StoredFact] = []
-        low, high = microseconds(since), microseconds(now + timedelta(minutes=2))
+    def _sending(self, kind: str) -> list[str]:
+        """Trucks that ever sent a fact of a kind."""
         with self.store.read() as connection:
-            for who in connection.execute(select(sources.c.who).where(sources.c.kind == "position")).scalars().all():
+            return list(connection.execute(select(sources.c.who).where(sources.c.kind == kind)).scalars())
+
+    def _last_places(self, who: str, day: LiveDay) -> list[StoredFact]:
+        """A truck's newest positions of the day while it was on duty: one look into an index per span, newest first."""
+        low, high = day.since_us, microseconds(self.clock.now() + timedelta(minutes=2))
+        with self.store.read() as connection:
+            for begin, end in reversed(day.duty_of(who).spans):
                 query = (
                     select(facts)
-                    .where(facts.c.who == who, facts.c.kind == "position", facts.c.at_us >= low, facts.c.at_us <= high)
+                    .where(facts.c.who == who, facts.c.kind == "position")
+                    .where(facts.c.at_us >= max(low, microseconds(begin)), facts.c.at_us < min(high, microseconds(end)))
                     .order_by(facts.c.at_us.desc())
                     .limit(20)
                 )
-                found += [StoredFact._make(row) for row in connection.execute(query)]
-        return found
+                found = [StoredFact._make(row) for row in connection.execute(query)]
+                if found or microseconds(begin) <= low:
+                    return found
+        return []
 
     def work(self) -> bool:
         """One piece of matching. True where there was something to do."""
@@ -238,6 +256,15 @@ def running(day: DayPlan, today: date, now: datetime) -> DayPlan:
         return day
     tours = tuple(tour for tour in day.plan.tours if tour.end_at + AFTER > now)
     return replace(day, plan=replace(day.plan, tours=tours))
+
+
+def _planned(found: dict[date, list[DayPlan]]) -> dict[str, list[Planned]]:
+    """Each truck's tours in every version of these days' plans."""
+    planned: dict[str, list[Planned]] = {}
+    for versions in found.values():
+        for truck, tours in planned_of(versions).items():
+            planned.setdefault(truck, []).extend(tours)
+    return planned
 
 
 def network_of(town: Town) -> Network:

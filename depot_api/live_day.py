@@ -4,10 +4,14 @@
 time, so a truck that sends two days of backlog newest first does not jump about, and what is older than what is shown
 is not even unpacked. What the tours need waits for ``work``: live tours first, backlog after. A tour with more waiting
 than ``MOST_WAITING`` forgets it and reads itself from the store when its truck has stopped pouring: memory is bounded.
+
+What sensors saw off duty (``on_duty.py``) moves nothing. A word of duty, or a plan, that comes after what it judges
+takes it back: the truck's place is looked up again, and its tours read themselves from the store.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,15 +23,16 @@ from typing import Any
 from depot_api.board import Board
 from depot_api.live_plan import DayPlan, Turn, turns_of
 from depot_api.live_tour import Carried, LiveTour, carried_over
+from depot_api.on_duty import FUTURE_US, MOST_WORDS, SENSED, OnDuty, Planned, Said, on_duty
+from depot_api.roster import is_usable, known_of, word_of
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
 from optimizer.matching import Matcher
 
+LOG = logging.getLogger("ripeur.live")
 TABLES = ("trucks", "tours", "tasks", "incidents", "tickets", "weighings", "messages", "plan")
 #: Kinds that say something of a tour.
 TOUR_KINDS = ("position", "lift", "vehicle", "load", "outcome", "duty")
-#: A fact from later than this after its arrival is a wrong clock's: it is kept, and moves nothing here.
-FUTURE_US = 120_000_000
 MOST_WAITING = 3_000
 SLICE = 2_000
 #: Real seconds: between two judgements of a tour with news, of one without, and as a multiple of what the last took.
@@ -38,10 +43,13 @@ QUIET_S, LATEST_S = 4.0, 45.0
 
 @dataclass(slots=True)
 class _Truck:
-    """``at_us``: of the place shown; ``heard_us``: of the newest fact; ``lifts_us``: the times of its lifts."""
+    """``at_us``: of the newest place on duty; ``heard_us``: of the newest fact that is no sensor's; ``sensed_us``: of
+    the newest fix or lift on duty; ``seen_us``: of any; ``lifts_us``: the times of its lifts."""
 
     at_us: int = 0
     heard_us: int = 0
+    sensed_us: int = 0
+    seen_us: int = 0
     place: dict[str, Any] = field(default_factory=dict)
     duty: tuple[int, str] = (0, "none")
     health: tuple[int, dict[str, Any]] = (0, {})
@@ -50,11 +58,14 @@ class _Truck:
 
 @dataclass(slots=True)
 class _Slot:
-    """A tour with what waits for it. ``behind_s``: real time since when it must be read from the store."""
+    """A tour with what waits for it. ``behind_s``: real time since when it must be read from the store; ``whole``:
+    False until it was read once; ``seen_us``: of the newest that sensors saw, on duty or not."""
 
     live: LiveTour
     waiting: deque[StoredFact] = field(default_factory=deque)
     behind_s: float | None = None
+    whole: bool = True
+    seen_us: int = 0
     poured_s: float = 0.0
     reading: Iterator[list[Fact]] | None = None
     judged_s: float = 0.0
@@ -68,18 +79,27 @@ class LiveDay:
 
     def __init__(
         self, board: Board, today: date, since: datetime, days: Iterable[DayPlan], matcher: Matcher | None,
-        carried: Mapping[str, Carried] | None = None,
+        carried: Mapping[str, Carried] | None = None, planned: Mapping[str, list[Planned]] | None = None,
+        without_plans: bool = False,
     ) -> None:  # fmt: skip
+        """``planned``: each truck's tours in all versions; ``without_plans``: the depot has had none for a week."""
         self.board, self.today, self.matcher = board, today, matcher
         self.since_us = microseconds(since)
+        self.now = since
+        self._said: dict[str, set[Said]] = {}
+        self._planned: Mapping[str, list[Planned]] = {}
+        self._without_plans = False
+        self._duty_of: dict[str, OnDuty] = {}
+        self._incidents: dict[str, dict[bytes, StoredFact]] = {}
+        self._to_place: set[str] = set()
         self.trucks: dict[str, _Truck] = {}
         self.carried: dict[str, Carried] = dict(carried or {})
         self.slots: dict[str, _Slot] = {}
         self.turns: dict[str, list[Turn]] = {}
         self._streets: dict[str, str] = {}
-        self.plan(days)
+        self.plan(days, planned or {}, without_plans)
 
-    def plan(self, days: Iterable[DayPlan]) -> None:
+    def plan(self, days: Iterable[DayPlan], planned: Mapping[str, list[Planned]], without_plans: bool) -> None:
         """Put these plans in force: tours that stay as they were go on, what was served stays served."""
         found = list(days)
         self.carried = carried_over(self.carried, [slot.live for slot in self.slots.values()])
@@ -91,7 +111,7 @@ class LiveDay:
                 slots[turn.tour.id] = known
             else:
                 live = LiveTour(turn, self.matcher, self.carried)
-                slots[turn.tour.id] = _Slot(live, behind_s=time.monotonic() - LATEST_S)
+                slots[turn.tour.id] = _Slot(live, behind_s=time.monotonic() - LATEST_S, whole=False)
         self._streets = {task.id: task.name for day in found for task in day.plan.tasks}
         self.turns, self.slots = turns, slots
         self.board.keep_only("tours", slots)
@@ -99,39 +119,136 @@ class LiveDay:
         for day in found:
             name = day.plan.date.isoformat()
             self.board.put("plan", name, {"date": name, "version": day.version})
+        self._planned, self._without_plans = planned, without_plans
+        for who in list(self._duty_of):
+            self._judge_anew(who)
+
+    # --- who is on duty --------------------------------------------------------------------------------------------
+
+    def duty_of(self, who: str) -> OnDuty:
+        """When a truck may be followed, by all that is known now."""
+        known = self._duty_of.get(who)
+        return known if known is not None else self._duty_of.setdefault(who, self._decided(who))  # asked by two threads
+
+    def _decided(self, who: str) -> OnDuty:
+        said = tuple(self._said.get(who, ()))
+        return on_duty(said, self._planned.get(who, ()), without_plans=self._without_plans)
+
+    def hear(self, who: str, words: Iterable[Said]) -> None:
+        """A crew's words, of today and of the days before: they are known before anything else is judged."""
+        own = self._said.setdefault(who, set())
+        before = len(own)
+        for word in words:
+            if len(own) > MOST_WORDS:  # enough to show that nobody can tell
+                break
+            own.add(word)
+        if len(own) > before:
+            self._judge_anew(who)
+
+    def _judge_anew(self, who: str) -> None:
+        """Decide again when a truck is on duty, and take back what was shown or followed otherwise."""
+        before, after = self._duty_of.get(who, OnDuty(())), self._decided(who)
+        self._duty_of[who] = after
+        differs, truck = after.differs_from(before), self.trucks.get(who)
+        if truck is None or differs is None:
+            return
+        from_us = microseconds(differs)
+        if truck.seen_us >= from_us:
+            self._to_place.add(who)
+        for turn in self.turns.get(who, ()):
+            slot = self.slots.get(turn.tour.id)
+            if slot is not None and slot.seen_us >= from_us:
+                self.slots[turn.tour.id] = _Slot(
+                    LiveTour(turn, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
+                    poured_s=time.monotonic(), whole=False, seen_us=slot.seen_us, pinned=slot.pinned,
+                )  # fmt: skip
+        for row in self._incidents.get(who, {}).values():
+            self._pin_incident(row, row.json())
+        self._pin_truck(who, truck)
+
+    def to_place(self) -> set[str]:
+        """Trucks whose newest place on duty must be looked up again; each is told once."""
+        found, self._to_place = self._to_place, set()
+        return found
+
+    def place_anew(self, who: str, rows: Iterable[StoredFact]) -> None:
+        """A truck's newest positions on duty, as the store has them; nobody knows what else it has."""
+        truck, duty = self.trucks.setdefault(who, _Truck()), self.duty_of(who)
+        truck.at_us, truck.place = 0, {}
+        truck.sensed_us = max((at for at in truck.lifts_us if instant_of(at) in duty), default=0)
+        truck.seen_us = max(truck.seen_us, microseconds(self.now) + FUTURE_US)
+        for row in rows:
+            if is_usable(row, duty):
+                self._position(row)
+        if self.board.get("trucks", who) is not None:
+            self._pin_truck(who, truck)
+
+    def at(self, now: datetime) -> None:
+        """The time goes on: whose service has ended by it is shown no longer."""
+        self.now = now
+        for who, truck in list(self.trucks.items()):
+            if truck.place:
+                self._pin_truck(who, truck)
 
     # --- cheap: each fact once, as it comes ----------------------------------------------------------------------
 
-    def take(self, rows: Iterable[StoredFact]) -> None:
+    def take(self, rows: Iterable[StoredFact], now: datetime) -> None:
         """Stored facts, in the order of ``seq``."""
-        for row in rows:
+        self.now = now
+        taken = list(rows)
+        words: dict[str, list[Said]] = {}
+        for row in taken:
+            if row.kind == "duty":
+                words.setdefault(row.who, []).append(word_of(row.at_us, row.received_us, row.body))
+        for who, said in words.items():  # before what they judge
+            self.hear(who, said)
+        for row in taken:
             if row.at_us < self.since_us or row.at_us > row.received_us + FUTURE_US:
                 continue
-            if row.kind == "position":
-                self._position(row)
-            else:
-                take = getattr(self, f"_{row.kind}", None)
-                if take is not None:
-                    take(row, row.json())
-            if row.kind in TOUR_KINDS:
-                self._hand_on(row)
+            try:
+                self._take(row)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                LOG.exception("live state: fact %d is passed over", row.seq)
+
+    def _take(self, row: StoredFact) -> None:
+        followed = row.kind not in SENSED or row.at in self.duty_of(row.who)
+        if row.kind in SENSED:
+            self._sensed(row, followed)
+        else:
+            take = getattr(self, f"_{row.kind}", None)
+            if take is not None:
+                take(row, row.json())
+        if row.kind in TOUR_KINDS:
+            self._hand_on(row, followed)
 
     def _truck(self, row: StoredFact) -> _Truck:
-        truck = self.trucks.get(row.who)
-        if truck is None:
-            truck = self.trucks[row.who] = _Truck()
+        """The truck that a fact is of, which its crew or its box speaks of."""
+        truck = self.trucks.setdefault(row.who, _Truck())
         if row.at_us > truck.heard_us:
             truck.heard_us = row.at_us
         return truck
 
+    def _sensed(self, row: StoredFact, followed: bool) -> None:
+        """What sensors saw: off duty (not ``followed``) it moves nothing, and is not heard of."""
+        truck = self.trucks.setdefault(row.who, _Truck())
+        truck.seen_us = max(truck.seen_us, row.at_us)
+        if row.kind == "lift":
+            truck.lifts_us.append(row.at_us)  # judged when they are counted
+        if followed and row.kind in ("position", "lift"):
+            truck.sensed_us = max(truck.sensed_us, row.at_us)
+            if row.kind == "position":
+                self._position(row)
+
     def _position(self, row: StoredFact) -> None:
-        truck = self._truck(row)
+        """A position on duty."""
+        truck = self.trucks[row.who]
         if row.at_us <= truck.at_us:
             return
         j = row.json()
         if j.get("lat_deg") is None:
             return
         truck.at_us = row.at_us
+        truck.sensed_us = max(truck.sensed_us, row.at_us)
         truck.place = {"lat_deg": round(j["lat_deg"], 6), "lon_deg": round(j["lon_deg"], 6)}
         if j.get("heading_deg") is not None:
             truck.place["heading_deg"] = round(j["heading_deg"])
@@ -140,15 +257,20 @@ class LiveDay:
         self._pin_truck(row.who, truck)
 
     def _pin_truck(self, who: str, truck: _Truck) -> None:
-        """A truck's line. Off duty, in a break and switched off its place is not shown, whoever sent it."""
-        shown = truck.place and not (truck.duty[1] in ("break", "off", "ended") and truck.at_us >= truck.duty[0])
-        on_duty = truck.duty[1] not in ("off", "ended")
-        turn = self.turn_at(who, truck.heard_us)
+        """A truck's line. Its place was seen on duty, and is shown while it is on duty, whoever sent it."""
+        duty = self.duty_of(who)
+        shown = bool(truck.place) and instant_of(truck.at_us) in duty and self.now in duty
+        turn = self.turn_at(who, self.heard_us(who))
         self.board.put("trucks", who, {
             "truck": who, "tour": turn.tour.id if turn else None, "duty": truck.duty[1],
-            "at": _text(truck.at_us) if truck.at_us and shown and on_duty else None,
-            **(truck.place if shown and on_duty else {}), **truck.health[1],
+            "at": _text(truck.at_us) if shown else None, **(truck.place if shown else {}), **truck.health[1],
         }, who)  # fmt: skip
+
+    def heard_us(self, who: str) -> int:
+        """When a truck was heard of last: what its sensors say counts on duty only. 0: never."""
+        truck = self.trucks.get(who) or _Truck()
+        sensed_at = self.duty_of(who).last(instant_of(truck.sensed_us)) if truck.sensed_us else None
+        return max(truck.heard_us, microseconds(sensed_at) if sensed_at is not None else 0)
 
     def _duty(self, row: StoredFact, j: dict[str, Any]) -> None:
         truck = self._truck(row)
@@ -166,17 +288,21 @@ class LiveDay:
             truck.health = (row.at_us, told)
             self._pin_truck(row.who, truck)
 
-    def _lift(self, row: StoredFact, j: dict[str, Any]) -> None:
-        self._truck(row).lifts_us.append(row.at_us)
-
     def _incident(self, row: StoredFact, j: dict[str, Any]) -> None:
         self._truck(row)
+        self._incidents.setdefault(row.who, {})[row.id] = row
+        self._pin_incident(row, j)
+
+    def _pin_incident(self, row: StoredFact, j: Mapping[str, Any]) -> None:
+        """What a crew reports stands, on duty or not; its place is shown where it was on duty."""
+        placed = row.at in self.duty_of(row.who)
         turn = self._named(j) or self.turn_at(row.who, row.at_us)
         self.board.put("incidents", _key(row.who, j["id"]), {
             "id": j["id"], "at": _text(row.at_us), "received_at": _text(row.received_us), "truck": row.who,
             "tour": turn.tour.id if turn else None, "category": j["category"], "task": j.get("task"),
             "street": self._streets.get(j.get("task") or "", ""), "note": j.get("note"),
-            "lat_deg": j.get("lat_deg"), "lon_deg": j.get("lon_deg"), "photos": j.get("photos") or [],
+            "lat_deg": j.get("lat_deg") if placed else None, "lon_deg": j.get("lon_deg") if placed else None,
+            "photos": j.get("photos") or [],
         }, row.who)  # fmt: skip
 
     def _message(self, row: StoredFact, j: dict[str, Any]) -> None:
@@ -223,12 +349,16 @@ class LiveDay:
         at = instant_of(at_us)
         return next((turn for turn in self.turns.get(truck, ()) if turn.since <= at < turn.until), None)
 
-    def _hand_on(self, row: StoredFact) -> None:
+    def _hand_on(self, row: StoredFact, followed: bool) -> None:
         named = self._named(row.json()) if row.kind in ("outcome", "duty") else None
         turn = named or self.turn_at(row.who, row.at_us)
         slot = self.slots.get(turn.tour.id) if turn is not None else None
         if slot is None:
             return
+        if row.kind in SENSED:
+            slot.seen_us = max(slot.seen_us, row.at_us)
+            if not followed:
+                return
         if len(slot.waiting) < MOST_WAITING:
             slot.waiting.append(row)
             return
@@ -243,7 +373,7 @@ class LiveDay:
         """One piece of work, most urgent first; False where nothing is to be done just now."""
         clock_s = time.monotonic()
         slots = list(self.slots.values())
-        due = [s for s in slots if s.waiting and clock_s - s.judged_s >= max(NEWS_S, SHARE * s.cost_s)]
+        due = [s for s in slots if s.whole and s.waiting and clock_s - s.judged_s >= max(NEWS_S, SHARE * s.cost_s)]
         if due:
             self._judge(min(due, key=lambda s: (s.behind_s is not None, s.judged_s)), now)
             return True
@@ -252,7 +382,7 @@ class LiveDay:
         if behind:
             self._read_on(min(behind, key=lambda s: (s.reading is None, s.behind_s)), store, now)
             return True
-        stale = [s for s in slots if clock_s - s.judged_s >= max(STALE_S, SHARE * s.cost_s)]
+        stale = [s for s in slots if s.whole and clock_s - s.judged_s >= max(STALE_S, SHARE * s.cost_s)]
         if stale:
             self._judge(min(stale, key=lambda s: s.judged_s), now)
             return True
@@ -270,17 +400,17 @@ class LiveDay:
     def pin_planned(self, now: datetime) -> None:
         """Hang up the tours whose trucks have not been heard of: what is said of them needs no matching."""
         for slot in self.slots.values():
-            truck = self.trucks.get(slot.live.tour.truck)
-            if truck is None or truck.heard_us < microseconds(slot.live.turn.since):
+            if self.heard_us(slot.live.tour.truck) < microseconds(slot.live.turn.since):
                 self._pin(slot, now)
 
     def _pin(self, slot: _Slot, now: datetime) -> None:
         truck = self.trucks.get(slot.live.tour.truck) or _Truck()
-        turn = slot.live.turn
+        turn, duty, heard_us = slot.live.turn, self.duty_of(slot.live.tour.truck), self.heard_us(slot.live.tour.truck)
         low, high = microseconds(turn.since), microseconds(turn.until)
-        heard_at = instant_of(min(truck.heard_us, high)) if truck.heard_us >= low else None
-        slot.live.judge(now, heard_at)
-        lifts = sum(low <= at < high for at in truck.lifts_us)
+        heard_at = instant_of(min(heard_us, high)) if heard_us >= low else None
+        piece = duty.piece(now)
+        slot.live.judge(now, heard_at, None if piece is None else duty.spans[piece][0])
+        lifts = sum(low <= at < high and instant_of(at) in duty for at in tuple(truck.lifts_us))
         slot.judged_s = time.monotonic()
         self._pin_tasks(slot)
         line = slot.live.line(now, heard_at, lifts, slot.behind_s is not None)
@@ -300,20 +430,26 @@ class LiveDay:
         """One slice of a tour that reads itself from the store."""
         if slot.reading is None:
             slot.reading = facts_of_turn(store, slot.live.turn)
+            slot.seen_us = max(slot.seen_us, microseconds(now) + FUTURE_US)  # whatever is there may have been read
         part = next(slot.reading, None)
         if part is None:
             slot.reading = slot.behind_s = None
+            slot.whole = True
             self._judge(slot, now)
             return
         slot.live.add_all(part)
 
 
 def facts_of_turn(store: Store, turn: Turn, until: datetime | None = None) -> Iterator[list[Fact]]:
-    """A tour's facts from the store, in slices, in the order of their own time; no read stays open between slices."""
+    """A tour's facts from the store, in slices, in the order of their own time; no read stays open between slices.
+
+    What sensors saw off duty, by all that the store knows now, is left out.
+    """
     at, end = turn.since, min(turn.until, until or turn.until)
+    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
     while True:
         rows = list(islice(store.facts(kind=TOUR_KINDS, who=turn.tour.truck, since=at, until=end), SLICE))
-        yield [row.fact() for row in rows if row.at_us <= row.received_us + FUTURE_US]
+        yield [row.fact() for row in rows if is_usable(row, duty)]
         if len(rows) < SLICE:
             return
         at = max(rows[-1].at, at + timedelta(microseconds=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -12,13 +12,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Row, Select, func, select
 
+from depot_api.on_duty import AFTER, BEFORE
 from depot_api.store import Store, instant_of
 from depot_api.tables import plans
 from fleet import Plan, Task, Tour
-
-#: A truck's facts belong to its tour from this long before its planned start until this long after its end.
-BEFORE = timedelta(hours=2)
-AFTER = timedelta(hours=4)
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,9 @@ class LiveTour:
         if self.followed is not None:
             self.followed.add_all(taken)
 
-    def judge(self, now: datetime, heard_at: datetime | None) -> None:
-        """Work the states out anew. ``heard_at``: the time of the truck's newest fact."""
+    def judge(self, now: datetime, heard_at: datetime | None, on_duty_since: datetime | None = None) -> None:
+        """Work the states out anew. ``heard_at``: the time of the truck's newest fact; ``on_duty_since``: since when
+        it may be followed without a break, None where it may not just now (and nobody waits to hear of it)."""
         if self.followed is not None:
             states = self.followed.states(now)
             self.progress = self.followed.progress(now)
@@ -95,7 +96,7 @@ class LiveTour:
             if task in states and states[task].status not in ("done", "partly"):
                 states[task] = carried.state
         self.states = states
-        self.state = self._state(now, heard_at)
+        self.state = self._state(now, heard_at, on_duty_since)
 
     def _said_of(self, task: str) -> State:
         said = self._outcomes.get(task)
@@ -140,12 +141,12 @@ class LiveTour:
             return self.began_at <= now
         return self.progress is not None and self.progress.late_s is not None
 
-    def _state(self, now: datetime, heard_at: datetime | None) -> str:
+    def _state(self, now: datetime, heard_at: datetime | None, on_duty_since: datetime | None) -> str:
         if self.ended_at is not None or (self.progress is not None and self.progress.over):
             return "done"
-        duty, late = self.duty(), self.late_s(now)
+        late = self.late_s(now)
         begun = self._begun(now)
-        if begun and duty in ("none", "on") and (heard_at is None or now - heard_at > SILENT):
+        if begun and on_duty_since is not None and now - max(heard_at or on_duty_since, on_duty_since) > SILENT:
             return "silent"
         if late is None:
             return "under_way" if begun else "not_started"

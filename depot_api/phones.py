@@ -6,6 +6,7 @@ like a box's own. The same fix has the same id, made from its truck and time: an
 
 Both apps keep a fix until it is taken, and send it again for ever where it is refused: a fix that cannot be used is
 answered 200 with the reason, so that it does not block those behind it. Only an unknown token is refused (401).
+Neither app knows when a crew is off duty: a fix from off duty, as far as that is known when it comes, is not kept.
 
 Traccar's token stands in the query, with the place: the query is taken off the request once read, so that whatever
 logs the request when it is answered has neither. A proxy in front must be told to log no queries (docs/phones.md).
@@ -18,19 +19,21 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid5
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from depot_api.access import Allow, admit, caller_of_token
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import PATIENCE_S, read_body
 from depot_api.roles import Caller
+from depot_api.roster import DAY, FORTNIGHT, Roster, local_zone
 from depot_api.store import NewFact, StoreDown, new_fact
 from fleet import RULES, Position, instant
 
@@ -252,17 +255,13 @@ async def post_traccar(request: Request, who: Annotated[Caller, Depends(_Traccar
 async def _traccar(request: Request, who: Caller) -> Response:
     """200 ``{"stored": [ids], "refused": [{"why"}]}``; the app looks at the 200 only."""
     depot, given = depot_of(request), request.state.given
-    now, rows, refused = depot.clock.now(), [], []
     locations = given.get("location")
     in_json = isinstance(locations, (dict, list))
-    for one in locations if isinstance(locations, list) else [locations if in_json else given]:
-        try:
-            read = traccar_json_position if in_json else traccar_position
-            rows.append(_row(read(who.bound_to[0], one, now), who, now))
-        except ValueError as error:
-            refused.append({"why": str(error)})
+    read = traccar_json_position if in_json else traccar_position
+    sent = locations if isinstance(locations, list) else [locations if in_json else given]
+    rows, refused = await to_thread.run_sync(_judged, depot, read, sent, who)
     await _store(depot, [row for _, row in rows])
-    return _json({"stored": [id for id, _ in rows], "refused": refused})
+    return _json({"stored": [id for id, _ in rows], "refused": [{"why": why} for why in refused]})
 
 
 @router.post("/phones/owntracks")
@@ -278,20 +277,29 @@ async def post_owntracks(request: Request, who: Annotated[Caller, Depends(_OwnTr
     if given.get("_type") == "encrypted":
         raise HTTPException(400, "encrypted: switch the app's own encryption off, and use https")
     if given.get("_type") == "location":
-        now = depot.clock.now()
-        try:
-            _, row = _row(owntracks_position(who.bound_to[0], given, now), who, now)
-        except ValueError as error:
-            return Response("[]", media_type="application/json", headers={"X-Refused": _header(str(error))})
-        await _store(depot, [row])
+        rows, refused = await to_thread.run_sync(_judged, depot, owntracks_position, [given], who)
+        if refused:
+            return Response("[]", media_type="application/json", headers={"X-Refused": _header(refused[0])})
+        await _store(depot, [row for _, row in rows])
     return _json([])
 
 
-def _row(fact: Position, who: Caller, now: datetime) -> tuple[str, NewFact]:
-    why = who.why_not("position", fact.truck)
-    if why is not None:
-        raise ValueError(why)
-    return fact.id, new_fact(fact, now)
+def _judged(
+    depot: Depot, read: Callable[[str, Any, datetime], Position], sent: list[Any], who: Caller
+) -> tuple[list[tuple[str, NewFact]], list[str]]:
+    """Each fix judged alone: those to be stored with their ids, and why the others are not."""
+    now, rows, refused = depot.clock.now(), [], []
+    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT, local_zone(depot))
+    for one in sent:
+        try:
+            fact = read(who.bound_to[0], one, now)
+            why = who.why_not("position", fact.truck) or roster.why_not_stored(fact.truck, fact.at)
+            if why is not None:
+                raise ValueError(why)
+            rows.append((fact.id, new_fact(fact, now)))
+        except ValueError as error:
+            refused.append(str(error))
+    return rows, refused
 
 
 async def _store(depot: Depot, rows: list[NewFact]) -> None:

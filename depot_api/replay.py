@@ -20,6 +20,7 @@ from depot_api.depot import depot_of
 from depot_api.live import Live, network_of
 from depot_api.live_plan import DayPlan, Turn, plan_in_force, plan_versions, turns_of
 from depot_api.roles import Caller
+from depot_api.roster import rows_of_turn
 from depot_api.store import Store
 from fleet import instant_text
 from optimizer.matching import Matcher
@@ -83,9 +84,9 @@ def turn_of(day: DayPlan, tour: str) -> Turn | None:
 
 
 def places(store: Store, turn: Turn) -> list[dict[str, Any]]:
-    """Where the truck was, the first fix of each minute, the time to the minute."""
+    """Where the truck was on duty, the first fix of each minute, the time to the minute."""
     found: dict[datetime, dict[str, Any]] = {}
-    for row in store.facts("position", turn.tour.truck, turn.since, turn.until):
+    for row in rows_of_turn(store, "position", turn):
         minute = row.at.replace(second=0, microsecond=0)
         j = row.json() if minute not in found else {}
         if j.get("lat_deg") is not None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from fleet import Duty, Fact, Lift, Load, Outcome, Position, Task, Tour, Vehicle
@@ -28,6 +28,8 @@ from .progress import Progress, SiteVisit, progress
 BEFORE, AFTER = timedelta(hours=2), timedelta(hours=6)
 #: A way of more fixes than this is not worked out anew more often than this.
 MANY_FIXES, ANEW = 2_000, timedelta(seconds=30)
+#: Words of duty after which nothing is seen: the way is broken off there, and not made up in between.
+UNSEEN = ("break_start", "tracking_off", "end")
 #: At an unloading site: so near to its node, for so long.
 SITE_M, SITE_S = 150.0, 120.0
 
@@ -91,6 +93,7 @@ class FollowedTour:
             elif isinstance(fact, Duty):
                 if fact.tour in (None, self.tour.id):
                     bisect.insort(self._duties, fact, key=lambda duty: duty.at)
+                    self._late |= fact.state in UNSEEN and self._fed > 0 and fact.at <= self._fixes[self._fed - 1].at
                     self._evidence.add_end(self.ended_at)
             else:
                 self._others.append(fact)
@@ -140,11 +143,26 @@ class FollowedTour:
             self._evidence.add_end(self.ended_at)
         if not self._late:
             new = self._fixes[self._fed :]
-            self._take(self._track.add(new))
+            for part in self._unbroken(new):
+                self._take(self._track.add(part))
             self._look_at_sites(new)
             self._fed = len(self._fixes)
             if self.ended_at is not None:
                 self._take(self._track.flush())
+
+    def _unbroken(self, new: Iterable[Fix]) -> Iterator[list[Fix]]:
+        """New fixes, apart where the crew broke off; the way so far is settled before the next part is given."""
+        cuts = [duty.at for duty in self._duties if duty.state in UNSEEN]
+        part: list[Fix] = []
+        before = bisect.bisect_right(cuts, self._fixes[self._fed - 1].at) if self._fed else 0
+        for fix in new if cuts else ():
+            passed = bisect.bisect_right(cuts, fix.at)
+            if passed != before:
+                yield part
+                self._take(self._track.flush())
+                part, before = [], passed
+            part.append(fix)
+        yield part if cuts else list(new)
 
     def _take(self, settled: Settled) -> None:
         self._steps.extend(settled.steps)

@@ -34,16 +34,20 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_stored_facts_are_printed_as_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """T1's are of its service; of T2's nobody said that it was on duty, so that they are given only when asked for."""
     db = f"{tmp_path}/depot.db"
     facts = [position(at=f"2026-11-20T05:00:0{k}Z") for k in (3, 1, 2)]
     duty = {"kind": "duty", "id": position()["id"], "at": "2026-11-20T04:00:00Z", "truck": "T1", "state": "start"}
     with depot(db) as client:
         client.post_facts([*facts, duty])
         client.post_facts([position("T2")], "box T2")
-    code, out, _ = answer(capsys, "facts", "--db", db)
+    code, out, _ = answer(capsys, "facts", "--db", db, "--off-duty")
     assert code == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["at"][11:19] for line in lines] == ["04:00:00", "05:00:00", "05:00:01", "05:00:02", "05:00:03"]
+    code, out, told = answer(capsys, "facts", "--db", db)
+    assert (code, out.splitlines()) == (0, [json.dumps(j, separators=(",", ":")) for j in (lines[0], *lines[2:])])
+    assert "1 facts left out" in told
     _, out, _ = answer(
         capsys, "facts", "--db", db, "--kind", "position", "--truck", "T1", "--since", "2026-11-20T05:00:02Z"
     )

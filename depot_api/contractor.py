@@ -53,7 +53,6 @@ Whose = Annotated[str | None, Query(max_length=80, description="a contractor's a
 COLUMNS = ("truck", "at", "lat_deg", "lon_deg", "speed_mps", "speed_kmh", "heading_deg", "eph_m")
 #: Rows stored in one go, and refused rows named in one answer.
 BATCH, MOST_REFUSED = 5_000, 1_000
-_WHY = "monthly sheet of streets not done"
 
 
 # --- positions by CSV ----------------------------------------------------------------------------------------------
@@ -224,7 +223,7 @@ def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> S
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
-    looks.note(depot.store, who, f"undone {month} {name}", _WHY, depot.clock.now())
+    looks.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)
     still_open = [day for day in days_to_distil(depot.store, after) if day >= first]

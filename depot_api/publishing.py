@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, func, insert, select
 
+from depot_api import looks
 from depot_api.access import allow
 from depot_api.changes import changed
 from depot_api.depot import Depot, depot_of
@@ -229,7 +230,8 @@ def get_tour(
 ) -> Response:
     """A truck's tour in force, legs with coordinates. 304 by ETag; 404 where it has none that day.
 
-    Of several tours of a day: the one asked for, else the first that has not ended yet, else the last.
+    Of several tours of a day: the one asked for, else the first that has not ended yet, else the last. A person's look
+    at a past day's is noted first.
     """
     depot = depot_of(request)
     if not who.is_for(truck):
@@ -249,6 +251,8 @@ def get_tour(
             raise HTTPException(404, f"no tour {f'{tour[:40]} ' if tour else ''}for {truck[:40]} on {day}: {in_force}")
         now_us = microseconds(depot.clock.now())
         chosen = next((row.tour for row in found if row.end_us > now_us), found[-1].tour)
+        if asked < looks.today_of(depot):
+            looks.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
         # (nameless: what boxes fetched before drivers' names were left out is fetched again)
         # the version alone would not do: after a restore the same number is given to another plan
         of_version = select(plans.c.published_us).where(plans.c.date == day, plans.c.version == version)

@@ -41,13 +41,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Depot:
-    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it."""
+    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it.
+
+    ``uses``: of sessions, by their sum, when they were last used, where that is not written down yet.
+    """
 
     store: Store
     town: Town | None = None
     clock: Clock = field(default_factory=SystemClock)
     live: Any = None
     settings: Settings = field(default_factory=Settings)
+    uses: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 def depot_of(request: Request) -> Depot:

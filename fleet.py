@@ -352,6 +352,21 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+#: With which a spreadsheet begins a formula, wide letters included; a tab or a line's end before it is passed over.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A CSV's cell as no spreadsheet takes for a formula: words that begin like one get a ``'`` before them.
+
+    Numbers stay numbers, written out (``-0.5``) or not. For files that people open; those that Ripeur reads back keep
+    every name as it is.
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA) or re.fullmatch(r"[+-]?\d+([.,]\d+)?", value):
+        return value
+    return f"'{value}"
+
+
 def _kg(weights: Mapping[str, float]) -> dict[str, float]:
     return {flux: round(float(kg), 3) for flux, kg in sorted(weights.items())}
 

@@ -71,9 +71,7 @@ function ripeurArea(map, shown) {
   const told = (sample, words) => key.append(element("li", {}, element("span", { class: "mark" }, sample), words));
   const ICONS = { depot: "M2 8l6-5 6 5v6H2z", site: "M8 2v8m-4-3l4 4 4-4M3 14h10" };
   for (const place of shown.places) {
-    const badge = element("div", { class: "badge house" });
-    badge.innerHTML = '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true"><path d="' +
-      ICONS[place.kind] + '"/></svg>';
+    const badge = element("div", { class: "badge house" }, drawnPicture(ICONS[place.kind]));
     const kind = shown.texts["key_" + place.kind];
     told(badge, kind === place.label ? kind : kind + " : " + place.label);
   }

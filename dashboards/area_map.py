@@ -19,7 +19,7 @@ from typing import Any
 
 from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, day, text
-from dashboards.map import Literal, OfflineMap, Page, _data, _head
+from dashboards.map import Literal, OfflineMap, Page, _data, _head, sealed
 from dashboards.palette import tour_colour
 from dashboards.streetmap import box, deltas
 from fleet import Plan
@@ -80,7 +80,7 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
     }
     for name, part in head.items():
         page.header.add_child(Literal(part), name=name)
-    path.write_text(page.render(), encoding="utf-8")
+    path.write_text(sealed(page.render()), encoding="utf-8")
 
 
 def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, lang: str) -> dict[str, Any]:

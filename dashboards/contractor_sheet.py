@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from dashboards.catalogue import number, worded
 from dashboards.console_words import console_text
 from dashboards.people import POLICY, Frame, table
-from fleet import instant_text
+from fleet import instant_text, spreadsheet_cell
 
 SCRIPT = (Path(__file__).parent / "contractor_sheet.js").read_text(encoding="utf-8")
 #: As every page's, and the script that sends a file of positions.
@@ -181,18 +181,13 @@ def sheet_csv(sheet: Sheet, zone: tzinfo, lang: str) -> str:
     for line in sheet.lines:
         told, crew = line.told, line.told.get("crew") or {}
         notes = " | ".join(f"{instant_text(n.at)} {n.who} ({n.role}): {n.text}" for n in line.notes)
-        writer.writerow([
-            line.date, _safe(line.tour), _safe(line.truck), _safe(line.task), _safe(told.get("name")), told.get("side"),
-            told.get("planned_at"), told.get("status"), told.get("reason"), told.get("share"),
-            _safe(evidence_text(told, zone, lang)), crew.get("outcome"), _safe(crew.get("note")), _safe(notes),
-        ])  # fmt: skip
+        row = [
+            line.date, line.tour, line.truck, line.task, told.get("name"), told.get("side"), told.get("planned_at"),
+            told.get("status"), told.get("reason"), told.get("share"), evidence_text(told, zone, lang),
+            crew.get("outcome"), crew.get("note"), notes,
+        ]  # fmt: skip
+        writer.writerow(map(spreadsheet_cell, row))
     return file.getvalue()
-
-
-def _safe(text: object) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    cell = "" if text is None else str(text)
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 # --- page ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from dashboards import catalogue
 from dashboards.basemap import Basemap, LonLat
 from dashboards.catalogue import AreaWords, text
 from dashboards.rows import Row, metres, rows
-from fleet import Leg, Plan, Tour, written
+from fleet import Leg, Plan, Tour, spreadsheet_cell, written
 
 GPX = "http://www.topografix.com/GPX/1/1"
 
@@ -117,7 +117,7 @@ def _point(parent: ET.Element, tag: str, at: LonLat) -> ET.Element:
 
 def _said(parent: ET.Element, tag: str, words: str) -> None:
     # control characters that XML 1.0 cannot hold, should a name of the map have one
-    ET.SubElement(parent, tag).text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", words)
+    ET.SubElement(parent, tag).text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", words)
 
 
 def _turns(row: Row, tour: Tour, basemap: Basemap) -> Iterator[tuple[LonLat, str]]:
@@ -206,7 +206,7 @@ def write_kpi_csv(plan: Plan, path: Path) -> None:
     whole: Mapping[str, Any] = plan.figures.get("total", {})
     flux = _flux(plan)
     used = [unit for unit in _ENERGY if any(unit in f.get("energy", {}) for f in (*each.values(), whole))]
-    head = ["tour", "truck", "driver", "start_at", "end_at", "km", *(f"{h}_h" for h in _HOURS), "trips",
+    head = ["tour", "truck", "start_at", "end_at", "km", *(f"{h}_h" for h in _HOURS), "trips",
             *(f"kg_{f}" for f in flux), "kg_total", *(f"energy_{unit}" for unit in used), "co2e_kg",
             *(f"{e}_eur" for e in _EUR), "eur_per_t", "reversals", "reversing_m", "stops", "dwellings",
             "foot_m"]  # fmt: skip
@@ -220,9 +220,9 @@ def write_kpi_csv(plan: Plan, path: Path) -> None:
             f.get("reversals"), _n(f.get("reversing_m"), 1), f.get("stops"), f.get("dwellings"), _n(f.get("foot_m"), 1),
         ]  # fmt: skip
 
-    table = [[t.id, t.truck, t.driver, written(t.start_at), written(t.end_at), *figures(each.get(t.id, {}))]
+    table = [[t.id, t.truck, written(t.start_at), written(t.end_at), *figures(each.get(t.id, {}))]
              for t in plan.tours]  # fmt: skip
-    _write_csv(path, head, [*table, ["total", None, None, None, None, *figures(whole)]])
+    _write_csv(path, head, [*table, ["total", None, None, None, *figures(whole)]])
 
 
 def _flux(plan: Plan) -> list[str]:
@@ -240,4 +240,4 @@ def _write_csv(path: Path, head: list[str], table: Iterable[list[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(head)
-        out.writerows(table)
+        out.writerows(map(spreadsheet_cell, row) for row in table)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from dashboards.people import Frame, table, word
+from dashboards.people import Frame, look_words, role_word, table, word
 
 
 def term(days: int, lang: str) -> str:
@@ -41,9 +41,18 @@ def privacy_page(frame: Frame, purposes: Iterable[Mapping[str, Any]], last_run: 
 
 
 def looks_page(frame: Frame, looks: Iterable[Mapping[str, str]], older: str | None) -> str:
-    """``looks``: at (local time), who, role, what, why, newest first; ``older``: the address of the next page."""
+    """``looks``: at (local time), who, role, what, why ("" where none was asked), newest first.
+
+    ``older``: the address of the next page.
+    """
     lang = frame.lang
-    rows = [[escape(look[key]) for key in ("at", "who", "role", "what", "why")] for look in looks]
+    rows = [
+        [
+            escape(look["at"]), escape(look["who"]), role_word(look["role"], lang), look_words(look["what"], lang),
+            escape(look["why"]) or word("not_asked", lang),
+        ]
+        for look in looks
+    ]  # fmt: skip
     body = f"<p>{word('looks_intro', lang)}</p>\n"
     if rows:
         body += table([word(k, lang) for k in ("when", "who", "role", "what", "why")], rows, word("looks", lang))

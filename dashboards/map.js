@@ -287,8 +287,7 @@ function ripeur(map, plan) {
   for (const tour of tours) {
     tour.box = element("input", { type: "checkbox", checked: "", "aria-label": T("show_tour", { tour: tour.name }) });
     tour.box.addEventListener("change", () => switchTour(tour, tour.box.checked));
-    const crew = tour.loaders ? " + " + T(tour.loaders === 1 ? "one_loader" : "n_loaders", { n: tour.loaders }) : "";
-    const people = (tour.driver || T("nobody")) + crew;
+    const crew = tour.loaders ? " · " + T(tour.loaders === 1 ? "one_loader" : "n_loaders", { n: tour.loaders }) : "";
     const steps = element("details", { class: "steps" }, element("summary", {}, T("stops")));
     // filled when opened: a town has thousands of steps
     steps.addEventListener("toggle", () => {
@@ -301,7 +300,7 @@ function ripeur(map, plan) {
         element("button", { type: "button", "aria-label": T("zoom_to") + " " + tour.name,
           onclick: () => fit(tour.legs.flatMap((leg) => leg.points)) }, T("zoom_to"))),
       element("div", { class: "figures" },
-        element("b", {}, times(tour)), " · " + T("truck") + " " + tour.truck + " · " + people, element("br"),
+        element("b", {}, times(tour)), " · " + T("truck") + " " + tour.truck + crew, element("br"),
         element("b", {}, number(tour.km, 1) + "\u00a0km"), " · ", element("b", {}, number(tour.kg / 1000, 1) + "\u00a0t"),
         " · " + tour.trips + " " + T(tour.trips === 1 ? "trip" : "trips")),
       steps);
@@ -329,18 +328,18 @@ function ripeur(map, plan) {
       element("span", { class: "at" }, mass(sum(Object.values(task.kg)))))))));
   } else by("unserved").append(element("p", { class: "fine" }, T("none_unserved")));
 
-  const line = (stroke, width, dash, y) =>
-    '<line x1="2" x2="42" y1="' + y + '" y2="' + y + '" stroke="' + stroke + '" stroke-width="' + width + '"' +
-    (dash ? ' stroke-dasharray="' + dash + '"' : "") + "/>";
-  const drawing = (inside) => '<svg width="44" height="18" aria-hidden="true">' + inside + "</svg>";
+  const line = (stroke, width, dash, y, cap) => svg("line", {
+    x1: 2, x2: 42, y1: y, y2: y, stroke, "stroke-width": width, "stroke-dasharray": dash || "none", "stroke-linecap": cap || "butt",
+  });
+  const drawing = (...lines) => svg("svg", { width: 44, height: 18, "aria-hidden": "true" }, ...lines);
   const markHtml = (made) => element("span", { class: "mark" }, made);
   const keyTour = tours.length ? tours[0] : { colour: "#0055cc", ink: "#fff" };
   const keyColour = keyTour.colour;
   const key = [
-    [drawing(line("#fff", 9, "", 9) + line("#bbb", 1, "", 4) + line("#bbb", 1, "", 14) + line(keyColour, 4, "", 13)), "key_right"],
+    [drawing(line("#fff", 9, "", 9), line("#bbb", 1, "", 4), line("#bbb", 1, "", 14), line(keyColour, 4, "", 13)), "key_right"],
     [drawing(line(keyColour, 7, "", 9)), "key_both"],
     [drawing(line(keyColour, 2, "6 6", 9)), "key_drive"],
-    [drawing(line(keyColour, 4, "1 7", 9).replace("/>", ' stroke-linecap="round"/>')), "key_foot"],
+    [drawing(line(keyColour, 4, "1 7", 9, "round")), "key_foot"],
     [markHtml(badge("round", "12", keyTour)), "key_number"],
     [markHtml(badge("reverse", picture("reverse"))), "key_reversal"],
     [markHtml(badge("", "P", keyTour)), "key_presentation"],
@@ -350,15 +349,12 @@ function ripeur(map, plan) {
     [drawing(line(plan.unservedColour, 6, "", 9)), "key_unserved"],
   ];
   for (const [sample, words] of key) {
-    const item = element("li", {});
-    if (typeof sample === "string") item.innerHTML = sample; // only the drawings above
-    else item.append(sample);
-    item.append(T(words));
-    document.querySelector("#key ul").append(item);
+    document.querySelector("#key ul").append(element("li", {}, sample, T(words)));
   }
   for (const flux of plan.flux) {
     document.querySelector("#key ul").append(element("li", {}, element("span", { class: "mark" }, swatch(flux)), flux.label));
   }
+  by("time").addEventListener("submit", (event) => event.preventDefault());
   by("toggle").addEventListener("click", () => openPanel(by("panel").classList.contains("closed")));
 
   // --- time of day -------------------------------------------------------------------------------------------------------

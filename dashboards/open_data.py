@@ -26,6 +26,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+from fleet import spreadsheet_cell
+
 
 class Box(Protocol):
     """A container."""
@@ -191,7 +193,7 @@ def csv_text(points: Iterable[Point], terms: Publication) -> str:
     for point in points:
         for box in [_box(box) for box in point.containers] or [dict.fromkeys(_BOX_FIELDS)]:
             named = _named(_point(point, terms) | box, terms.language)
-            rows.writerow({name: "" if value is None else value for name, value in named.items()})
+            rows.writerow({name: spreadsheet_cell("" if value is None else value) for name, value in named.items()})
     return file.getvalue()
 
 

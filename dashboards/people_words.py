@@ -17,6 +17,16 @@ ROLES: dict[str, dict[str, str]] = {
     "monitor": {"fr": "Supervision", "en": "Monitoring"},
 }
 
+#: What can be looked at of a past day, by the first word of its note in the log.
+LOOKS: dict[str, dict[str, str]] = {
+    "replay": {"fr": "relecture", "en": "replay"},
+    "report": {"fr": "bilan du jour", "en": "report of the day"},
+    "messages": {"fr": "messages", "en": "messages"},
+    "tour": {"fr": "tournée", "en": "tour"},
+    "photo": {"fr": "photo", "en": "photo"},
+    "undone": {"fr": "rues non faites", "en": "streets not done"},
+}
+
 TEXTS: dict[str, dict[str, str]] = {
     # --- login ---
     "login": {"fr": "Connexion", "en": "Log in"},
@@ -131,15 +141,18 @@ TEXTS: dict[str, dict[str, str]] = {
     # --- who looked ---
     "looks": {"fr": "Qui a consulté quoi", "en": "Who looked at what"},
     "looks_intro": {
-        "fr": "Chaque consultation d'une journée passée et chaque export sont notés ici, avec le motif donné. "
+        "fr": "Chaque consultation d'une journée passée et chaque export sont notés ici ; la relecture d'une tournée "
+        "sur la carte, avec le motif donné. La même chose revue dans les dix minutes n'est notée qu'une fois. "
         "Conservé un an.",
-        "en": "Every look at a past day and every export is noted here, with the reason given. Kept one year.",
+        "en": "Every look at a past day and every export is noted here; the replay of a tour on the map with the "
+        "reason given. The same thing seen again within ten minutes is noted once. Kept one year.",
     },
     "when": {"fr": "Quand", "en": "When"},
     "who": {"fr": "Qui", "en": "Who"},
     "what": {"fr": "Quoi", "en": "What"},
     "day": {"fr": "Journée", "en": "Day"},
     "why": {"fr": "Motif", "en": "Reason"},
+    "not_asked": {"fr": "(sans motif demandé)", "en": "(no reason asked)"},
     "nobody_looked": {"fr": "Personne n'a rien consulté.", "en": "Nobody has looked at anything."},
     "older": {"fr": "Plus anciens", "en": "Older"},
     "console": {"fr": "Console", "en": "Console"},

@@ -16,11 +16,30 @@ const PAPERS = {
   },
 };
 
+// Names are text, whoever gave them: Leaflet reads a tooltip's or a popup's string as markup, and no page of ours means any.
+const contentOf = L.DivOverlay.prototype.setContent;
+const asText = (content) => (typeof content === "string" ? document.createTextNode(content) : content);
+L.DivOverlay.include({
+  setContent(content) {
+    return contentOf.call(this, typeof content === "function" ? (layer) => asText(content(layer)) : asText(content));
+  },
+});
+const svg = (tag, attributes, ...children) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const name in attributes) made.setAttribute(name, attributes[name]);
+  made.append(...children);
+  return made;
+};
+// A small picture drawn with one line.
+const drawnPicture = (path) => svg("svg", {
+  viewBox: "0 0 16 16", fill: "none", stroke: "currentColor", "stroke-width": "2.2", "aria-hidden": "true",
+}, svg("path", { d: path }));
+
 function streetmap(map, sheet) {
   let paper = PAPERS.light;
   const T = (key, values) => {
     let found = sheet.texts[key];
-    for (const name in values || {}) found = found.replace("{" + name + "}", values[name]);
+    for (const name in values || {}) found = found.replace("{" + name + "}", () => values[name]);
     return found;
   };
   const clockFormat = new Intl.DateTimeFormat(sheet.lang, {
@@ -210,16 +229,14 @@ function streetmap(map, sheet) {
     house: "M2 8l6-5 6 5v6H2z",
     lost: "M4 4l8 8m0-8l-8 8",
   };
-  const picture = (name) =>
-    '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true"><path d="' +
-    ICONS[name] + '"/></svg>';
+  const picture = (name) => drawnPicture(ICONS[name]);
   const badge = (shape, inside, tour) => {
     const made = element("div", { class: "badge " + shape });
     if (tour) {
       made.style.setProperty("--colour", tour.colour);
       made.style.color = tour.ink;
     }
-    made.innerHTML = inside; // only from ICONS and fixed letters
+    made.append(inside);
     return made;
   };
   const marker = (at, made, label, size) =>
@@ -349,9 +366,10 @@ function streetmap(map, sheet) {
   const frame = (padding) => {
     L.control.zoom({ zoomInTitle: T("zoom_in"), zoomOutTitle: T("zoom_out") }).addTo(map);
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
-    const credit = L.control.attribution({ prefix: false, position: "bottomright" });
-    const made = element("a", { href: "https://www.openstreetmap.org/copyright", rel: "noreferrer" }, sheet.attribution);
-    credit.addAttribution(made.outerHTML).addTo(map);
+    const credit = L.control({ position: "bottomright" }); // Leaflet's own takes markup
+    credit.onAdd = () => element("div", { class: "leaflet-control-attribution" },
+      element("a", { href: "https://www.openstreetmap.org/copyright", rel: "noreferrer" }, sheet.attribution));
+    credit.addTo(map);
     // Far out, marks are dots: forty reversals must not hide the streets.
     const far = () => map.getContainer().classList.toggle("far", map.getZoom() < 14.5);
     map.on("zoomend", far);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.exc import DBAPIError
@@ -35,6 +36,9 @@ from depot_api.depot import Depot, Settings, depot_of, settings_of
 from depot_api.door import Door
 from depot_api.lane import FactsLane
 from depot_api.logs import RequestLog
+from depot_api.nameless import without_names
+from depot_api.pages import guard
+from depot_api.plan_page import PLAN_POLICY, plan_file, plan_files
 from depot_api.retention import every_night
 from depot_api.store import Store, StoreDown
 from depot_api.workers import Keeper, workers_of
@@ -127,21 +131,26 @@ def health(request: Request) -> JSONResponse:
 
 
 def _add_plan(app: FastAPI, folder: Path) -> None:
-    """A plan's map and files, for those who plan and lead."""
-    if not (folder / "map.html").is_file():
-        raise ValueError(f"{folder}: no map.html, must be a folder that `ripeur plan` wrote")
-    names = {path.name for path in folder.iterdir() if path.is_file()}
+    """A plan's map and files, for those who plan and lead: the crews' sheets, which name them, stay in the folder."""
+    names = plan_files(folder) - {"sheets.pdf", "plan-rejected.json"}
     allowed = [Depends(allow("planner", "crew_leader"))]
 
     @app.get("/plan", dependencies=allowed, include_in_schema=False)
     def plan() -> FileResponse:
-        return FileResponse(folder / "map.html", media_type="text/html")
+        return plan_file(folder / "map.html")
 
     @app.get("/plan/files/{name}", dependencies=allowed, include_in_schema=False)
-    def file(name: str) -> FileResponse:
+    def file(name: str) -> Response:
         if name not in names:
             raise HTTPException(404, "no such file")
-        return FileResponse(folder / name)
+        if name != "plan.json":
+            return plan_file(folder / name)
+        try:
+            response = JSONResponse(without_names(json.loads((folder / name).read_bytes())))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise HTTPException(404, "plan.json is no plan") from None
+        guard(response, PLAN_POLICY)
+        return response
 
 
 async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:

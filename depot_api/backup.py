@@ -114,6 +114,7 @@ def _copied_online(source: Path, new: Path) -> None:
 
 def _copied_snapshot(url: str, new: Path) -> None:
     """PostgreSQL's rows, as they stood at one moment."""
+    new.unlink()  # no empty file is taken for a depot: it is made here
     source, target = opened(url), opened(str(new))
     try:
         snapshot = source.reader.execution_options(isolation_level="REPEATABLE READ")

@@ -57,7 +57,6 @@ COLUMNS = ("truck", "at", "lat_deg", "lon_deg", "speed_mps", "speed_kmh", "headi
 MOST_ROWS, MOST_CELLS = 50_000, 600_000
 #: Rows stored in one go, and refused rows named in one answer.
 BATCH, MOST_REFUSED = 5_000, 1_000
-_WHY = "monthly sheet of streets not done"
 
 
 # --- positions by CSV ----------------------------------------------------------------------------------------------
@@ -244,7 +243,7 @@ def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> S
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
-    looks.note(depot.store, who, f"undone {month} {name}", _WHY, depot.clock.now())
+    looks.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)
     still_open = [day for day in days_to_distil(depot.store, after) if day >= first]

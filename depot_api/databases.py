@@ -24,6 +24,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from depot_api import depot_files
+
 #: How long a writer waits for another process's write before it says so.
 BUSY_S = 10
 #: Writers on PostgreSQL take turns on this lock, until their commit is visible: ``seq`` then grows in commit order.
@@ -143,24 +145,35 @@ def _writing(databases: Databases) -> Iterator[Connection]:
 def opened(text: str, make: bool = True) -> Databases:
     """Open a database and bring its tables up to date. ``make``: whether a SQLite file that is not there is made.
 
-    Raises ``ValueError`` (the URL), ``FileNotFoundError``, ``StoreDown`` (the rest).
+    Raises ``ValueError`` (the URL, or a file that is no depot's), ``FileNotFoundError``, ``FileExistsError``,
+    ``StoreDown`` (the rest).
     """
     url = database_url(text)
-    if not make and url.drivername == "sqlite" and not Path(str(url.database)).is_file():
-        raise FileNotFoundError(f"{url.database}: no such database")
     try:
+        if not url.drivername.startswith("postgresql"):
+            depot_files.ready(Path(str(url.database)), make, lambda new: _made(url.set(database=str(new))))
         found = _postgres(url) if url.drivername.startswith("postgresql") else _sqlite(url)
-        _brought_up_to_date(found)
+        try:
+            _brought_up_to_date(found)
+        except BaseException:
+            found.close()
+            raise
     except DBAPIError as error:
         down = said(error)
-        raise type(down)(f"{url.render_as_string(hide_password=True)}: {down}") from None
+        instead = f": {depot_files.INSTEAD}" if "file is not a database" in str(down) else ""
+        raise type(down)(f"{url.render_as_string(hide_password=True)}: {down}{instead}") from None
     return found
 
 
+def _made(url: URL) -> None:
+    found = _sqlite(url)
+    try:
+        _brought_up_to_date(found, new=True)
+    finally:
+        found.close()
+
+
 def _sqlite(url: URL) -> Databases:
-    folder = Path(str(url.database)).absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder, must be there for the database")
     writer = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=None, connect_args={"timeout": BUSY_S})
     reader = create_engine(url, pool_size=8, max_overflow=8, connect_args={"timeout": BUSY_S})
     for engine, begin, pragmas in (
@@ -217,13 +230,20 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _brought_up_to_date(databases: Databases) -> None:
+def _brought_up_to_date(databases: Databases, new: bool = False) -> None:
+    """``new``: whether this is a SQLite file made just now: else one without our tables is somebody else's."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    steps = ScriptDirectory.from_config(config)
+    head = steps.get_current_head()
     with databases.reader.connect() as connection:
-        if revision_of(connection) == head:
-            return
+        revision = revision_of(connection)
+    if revision == head:
+        return
+    if revision is None and not (new or databases.is_postgres):
+        raise depot_files.no_depot(databases.shown)
+    if revision is not None and revision not in {step.revision for step in steps.walk_revisions()}:
+        raise ValueError(f"{databases.shown}: of a newer Ripeur or another program (revision {revision})")
     with databases.writing() as connection:  # whoever opens it at the same moment waits, and finds it done
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from dashboards.day_report import DayReport, TourReport
+from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import depot_of
 from depot_api.live import Live, network_of
@@ -33,8 +34,13 @@ router = APIRouter(tags=["live"])
 def get_report(
     request: Request, date: date, who: Annotated[Caller, Depends(allow("planner", "crew_leader", "contractor"))]
 ) -> dict[str, Any]:
-    """Planned against driven, per tour in the plan's order, and kilos by flux. A contractor: his own trucks."""
+    """Planned against driven, per tour in the plan's order, and kilos by flux. A contractor: his own trucks.
+
+    Of a past day the look is noted first.
+    """
     depot = depot_of(request)
+    if date < looks.today_of(depot):
+        looks.note_past(depot.store, who, f"report {date}", depot.clock.now())
     live = depot.live if isinstance(depot.live, Live) else None
     with depot.shares.heavy.held(who):
         report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)

@@ -42,8 +42,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Depot:
-    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it;
-    ``shares``: what each account may take of it at once."""
+    """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it.
+
+    ``shares``: what each account may take of it at once; ``uses``: of sessions, by their sum, when they were last
+    used, where that is not written down yet.
+    """
 
     store: Store
     town: Town | None = None
@@ -51,6 +54,7 @@ class Depot:
     live: Any = None
     settings: Settings = field(default_factory=Settings)
     shares: FairShares = field(default_factory=FairShares)
+    uses: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 def depot_of(request: Request) -> Depot:

@@ -1,11 +1,13 @@
-"""The log of who looked at what and why (a past day replayed, an export), and the page that shows what is kept.
+"""The log of who looked at what of a past day, and the page that shows what is kept.
 
-``note`` is called by every route that shows the past of a person's work; nothing is shown before the look is on disk.
+Every route that shows a person something of a past day calls ``note`` (a replay, which is asked its reason) or
+``note_past`` (everything else); nothing is shown before the look is on disk, and nothing where it cannot be written.
+A machine that reads its own truck's tour or messages is no look, nor is the day that runs.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -15,13 +17,13 @@ from fastapi.responses import Response
 from sqlalchemy import insert, select
 
 from dashboards.looks import looks_page, privacy_page
-from dashboards.people import role_word, word
+from dashboards.people import word
 from depot_api import retention
 from depot_api.access import allow, caller
 from depot_api.depot import Depot, depot_of
 from depot_api.pages import frame_of, html, language
 from depot_api.retention_terms import purposes
-from depot_api.roles import Caller
+from depot_api.roles import MACHINES, Caller
 from depot_api.store import Store, instant_of, microseconds
 from depot_api.tables import looks
 from fleet import instant_text
@@ -30,6 +32,9 @@ router = APIRouter(tags=["people"])
 
 SHORTEST_WHY, LONGEST_WHY = 5, 300
 PAGE = 200
+#: The same person's next look at the same thing is noted again only after this: a page that is asked again and again
+#: would fill the log.
+AGAIN = timedelta(minutes=10)
 #: Who may see who looked, and how much is kept.
 OVERSEERS = ("staff_representative", "administrator")
 
@@ -41,8 +46,39 @@ def note(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
         raise ValueError(f"why: {len(reason)} characters, must be from {SHORTEST_WHY} to {LONGEST_WHY}")
     if "\0" in reason:  # which PostgreSQL keeps in no text
         raise ValueError("why: holds a zero character, must be text")
-    row = {"at_us": microseconds(now), "user": who.name, "role": who.role, "what": what[:200], "why": reason}
+    _write(store, who, what, reason, now)
+
+
+def note_past(store: Store, who: Caller, what: str, now: datetime) -> None:
+    """Write down that a person looks at ``what`` of a past day (``report 2026-11-20``), where no reason is asked.
+
+    Once in ``AGAIN`` for the same person and thing; a machine's reading is not noted. Raises ``StoreDown``: then
+    nothing may be shown.
+    """
+    if who.role in MACHINES:
+        return
+    same = (looks.c.user == who.name, looks.c.role == who.role, looks.c.what == what[:200])
+    lately = (looks.c.at_us > microseconds(now - AGAIN), looks.c.at_us <= microseconds(now))
+    with store.read() as connection:
+        if connection.execute(select(looks.c.id).where(*same, *lately).limit(1)).first() is not None:
+            return
+    _write(store, who, what, "", now)
+
+
+def _write(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
+    row = {"at_us": microseconds(now), "user": who.name, "role": who.role, "what": what[:200], "why": why}
     store.write(lambda connection: connection.execute(insert(looks).values(row)))
+
+
+def today_of(depot: Depot) -> date:
+    """The local day that runs: whatever is of an earlier one is past."""
+    return day_of(depot, depot.clock.now())
+
+
+def day_of(depot: Depot, at: datetime) -> date:
+    """The local day of an instant."""
+    zone = zone_of(depot) if depot.live is None else ZoneInfo(depot.live.timezone)
+    return at.astimezone(zone).date()
 
 
 def noted(store: Store, before: int | None = None, limit: int = PAGE) -> list[dict[str, Any]]:
@@ -74,11 +110,8 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
     before = request.query_params.get("before", "")
     from_id = int(before) if before.isdecimal() and len(before) < 16 else None
     found = await to_thread.run_sync(noted, depot.store, from_id)
-    zone, lang = zone_of(depot), language(request)
-    rows = [
-        {**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}", "role": role_word(look["role"], lang)}
-        for look in found
-    ]
+    zone = zone_of(depot)
+    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in found]
     older = f"/looks?before={found[-1]['id']}" if len(found) == PAGE else None
     return html(request, looks_page(frame_of(request, who), rows, older))
 

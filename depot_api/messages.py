@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
+from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import depot_of
 from depot_api.roles import Caller
@@ -55,13 +56,21 @@ def get_messages(
     truck: Annotated[str | None, Query(description="of one truck; a box may ask for its own only")] = None,
     since: Annotated[str | None, Query(description="an RFC 3339 instant: what came to the depot from then on")] = None,
 ) -> list[dict[str, Any]]:
-    """Messages of both sides, oldest first, the newest 500 at most. ``since`` counts by arrival at the depot."""
+    """Messages of both sides, oldest first, the newest 500 at most. ``since`` counts by arrival at the depot.
+
+    Where there are any of past days, a person's look at them is noted first.
+    """
     depot = depot_of(request)
     if truck is not None and not who.is_for(truck):
         raise HTTPException(403, f"{truck[:40]} is not what this token is bound to")
     found = depot.store.facts("message", truck, received_since=_instant(since))
-    newest = deque((fact for fact in found if who.is_for(fact.who)), MOST_MESSAGES)
-    return [fact.json() for fact in newest]
+    own = deque((fact for fact in found if who.is_for(fact.who)), MOST_MESSAGES)
+    today = looks.today_of(depot)
+    past = sorted({day for fact in own if (day := looks.day_of(depot, fact.at)) < today})
+    if past:
+        days = "..".join(dict.fromkeys(day.isoformat() for day in (past[0], past[-1])))
+        looks.note_past(depot.store, who, f"messages {days} {truck or ''}".rstrip(), depot.clock.now())
+    return [fact.json() for fact in own]
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -15,12 +15,13 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, insert, select
 
+from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import read_body
 from depot_api.pictures import media_type_of, without_metadata
 from depot_api.roles import Caller
-from depot_api.store import microseconds
+from depot_api.store import instant_of, microseconds
 from depot_api.tables import photos
 
 router = APIRouter(tags=["photos"])
@@ -81,20 +82,31 @@ def _stored(depot: Depot, sha256: str, media_type: str, name: str, picture: byte
     return depot.store.write(write)
 
 
-@router.get("/photos/{sha256}", dependencies=[Depends(allow("planner", "crew_leader", "phone_agent", "sworn_agent"))])
-def get_photo(request: Request, sha256: Sum) -> Response:
-    """The picture alone, without what the camera wrote into it."""
-    with depot_of(request).store.read() as connection:
-        kept = connection.execute(select(photos.c.picture).where(photos.c.sha256 == sha256)).scalar_one_or_none()
-    if kept is None:
+@router.get("/photos/{sha256}")
+def get_photo(
+    request: Request,
+    sha256: Sum,
+    who: Annotated[Caller, Depends(allow("planner", "crew_leader", "phone_agent", "sworn_agent"))],
+) -> Response:
+    """The picture alone, without what the camera wrote into it. A look at a past day's is noted first."""
+    depot = depot_of(request)
+    with depot.store.read() as connection:
+        row = connection.execute(
+            select(photos.c.picture, photos.c.received_us).where(photos.c.sha256 == sha256)
+        ).one_or_none()
+    if row is None:
         raise HTTPException(404, "no such picture (it may not have arrived yet, or its term is over)")
     try:
-        picture = without_metadata(kept)
+        picture = without_metadata(row.picture)
     except ValueError as error:
         raise HTTPException(404, f"an earlier version kept this picture; it is not given out: {error}") from None
+    day = looks.day_of(depot, instant_of(row.received_us))
+    if day < looks.today_of(depot):
+        looks.note_past(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
     media_type = str(media_type_of(picture))
     headers = {
-        "Cache-Control": "private, max-age=86400",
+        # no longer than a look counts: what a browser kept would be seen again unnoted
+        "Cache-Control": f"private, max-age={int(looks.AGAIN.total_seconds())}",
         "Content-Disposition": f'inline; filename="{sha256[:16]}.{media_type.removeprefix("image/")}"',
         "X-Content-Type-Options": "nosniff",
     }

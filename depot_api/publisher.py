@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from depot_api.nameless import without_names
 from fleet import Plan
 from onboard.sender import Depot, DepotError
 
@@ -14,14 +15,18 @@ TIMEOUT_S = 120.0
 
 
 def publication(folder: Path, area: Path | None, why: str) -> dict[str, Any]:
-    """The body of ``POST /plans``. Raises ``ValueError`` or ``OSError`` where the folder holds no plan."""
+    """The body of ``POST /plans``, without anybody's name.
+
+    Raises ``ValueError`` or ``OSError`` where the folder holds no plan.
+    """
     document = _plan_json(folder)
     try:
         plan = Plan.from_json(document)
         nodes = _nodes(folder, plan, area_of(folder, area))
+        nameless = without_names(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'plan.json'}: no plan ({error!r}); `ripeur check` says what is wrong") from None
-    return {"plan": document, "nodes": nodes, "why": why}
+    return {"plan": nameless, "nodes": nodes, "why": why}
 
 
 def _plan_json(folder: Path) -> Any:

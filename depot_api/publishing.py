@@ -18,10 +18,12 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, func, insert, select
 
+from depot_api import looks
 from depot_api.access import allow
 from depot_api.changes import changed
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import read_body
+from depot_api.nameless import without_names
 from depot_api.roles import Caller
 from depot_api.store import Store, instant_of, microseconds
 from depot_api.tables import plans, tours
@@ -84,8 +86,12 @@ def _published(depot: Depot, body: bytes, by: str) -> dict[str, Any]:
 
 
 def publish(store: Store, plan: Plan, nodes: Nodes, why: str, by: str, now_us: int) -> dict[str, Any]:
-    """Store a plan as its day's next version; the version in force where it is the same. Raises ``StoreDown``."""
-    date, plan_json, nodes_json = plan.date.isoformat(), orjson.dumps(plan.to_json()), orjson.dumps(nodes)
+    """Store a plan, without anybody's name, as its day's next version; the version in force where it is the same.
+
+    Raises ``StoreDown``.
+    """
+    date, nodes_json = plan.date.isoformat(), orjson.dumps(nodes)
+    plan_json = orjson.dumps(without_names(plan.to_json()))
     digest = hashlib.sha256(plan_json + nodes_json).hexdigest()
 
     def written(connection: Connection) -> int:
@@ -133,7 +139,7 @@ def _tour_json(
     others = sorted(other.id for other in plan.tours if other.truck == tour.truck and other.id != tour.id)
     return {
         "truck": tour.truck, **head, "timezone": plan.timezone, "tour": tour.id, "shift": tour.shift,
-        "regime": tour.regime, "driver": tour.driver, "loaders": tour.loaders, "start_at": legs[0]["start_at"],
+        "regime": tour.regime, "loaders": tour.loaders, "start_at": legs[0]["start_at"],
         "end_at": legs[-1]["end_at"], "changed": changes, "legs": legs, "others": others,
     }  # fmt: skip
 
@@ -229,12 +235,14 @@ def get_tour(
 ) -> Response:
     """A truck's tour in force, legs with coordinates. 304 by ETag; 404 where it has none that day.
 
-    Of several tours of a day: the one asked for, else the first that has not ended yet, else the last.
+    Of several tours of a day: the one asked for, else the first that has not ended yet, else the last. A person's look
+    at a past day's is noted first.
     """
     depot = depot_of(request)
     if not who.is_for(truck):
         raise HTTPException(403, f"{truck[:40]} is not what this token is bound to")
-    day = (date or _today(depot)).isoformat()
+    asked = date or _today(depot)
+    day = asked.isoformat()
     with depot.store.read() as connection:
         version = _newest(connection, day)
         mine = (tours.c.date == day) & (tours.c.version == version) & (tours.c.truck == truck)
@@ -248,10 +256,13 @@ def get_tour(
             raise HTTPException(404, f"no tour {f'{tour[:40]} ' if tour else ''}for {truck[:40]} on {day}: {in_force}")
         now_us = microseconds(depot.clock.now())
         chosen = next((row.tour for row in found if row.end_us > now_us), found[-1].tour)
+        if asked < looks.today_of(depot):
+            looks.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
+        # (nameless: what boxes fetched before drivers' names were left out is fetched again)
         # the version alone would not do: after a restore the same number is given to another plan
         of_version = select(plans.c.published_us).where(plans.c.date == day, plans.c.version == version)
         published_us = connection.execute(of_version).scalar()
-        etag = f'"{hashlib.sha256(f"{day} {version} {published_us} {chosen}".encode()).hexdigest()[:24]}"'
+        etag = f'"{hashlib.sha256(f"nameless {day} {version} {published_us} {chosen}".encode()).hexdigest()[:24]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
         if same_etag(request.headers.get("if-none-match"), etag):
             return Response(status_code=304, headers=headers)

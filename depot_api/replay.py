@@ -39,7 +39,7 @@ class Replay:
 
 @router.get("/replay/tours", dependencies=[Depends(allow("planner"))])
 def replay_tours(request: Request, date: date) -> dict[str, Any]:
-    """The tours of a day that could be replayed: from the plan alone, nothing of what was driven."""
+    """The tours of a day that could be replayed: names out of the plan, nothing of what was driven, so no look yet."""
     found = plan_in_force(depot_of(request).store, date)
     tours = () if found is None else found.plan.tours
     return {

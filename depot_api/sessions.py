@@ -7,6 +7,8 @@ after ``LONGEST`` in any case; with the log-out, the account's end, a new passwo
 from __future__ import annotations
 
 import secrets
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from depot_api.roles import Caller
-from depot_api.store import microseconds
+from depot_api.store import StoreDown, microseconds
 from depot_api.tables import sessions, users
 from depot_api.tokens import digest
 
@@ -30,6 +32,8 @@ IDLE = timedelta(hours=4)
 LONGEST = timedelta(hours=12)  # one working day and its overtime
 #: The last use is written down this often at most: a console asks every second.
 TOUCH = timedelta(minutes=1)
+PATIENCE_S = 2.0
+_USES = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,42 @@ def find(depot: Depot, cookie: str) -> Session | None:
     if row is None:
         return None
     if row.seen_us < microseconds(now - TOUCH):
-        used = update(sessions).where(sessions.c.sha256 == sha256).values(seen_us=microseconds(now))
-        depot.store.write(lambda connection: connection.execute(used))
+        _note_use(depot, sha256, microseconds(now))
     holder = Caller(row.role, row.user, tuple((row.bound_to or "").splitlines()))
     return Session(row.csrf, holder)
+
+
+def _note_use(depot: Depot, sha256: str, now_us: int) -> None:
+    """Write a session's use down; no page fails where that cannot be, or waits for it longer than ``PATIENCE_S``.
+
+    Where the database cannot be written for ``IDLE``, sessions end as if they had not been used. One piece of writing
+    waits at a time, for all sessions together: a locked database keeps facts waiting no longer than it must.
+    """
+    uses = depot.uses
+    with _USES:
+        under_way = bool(uses)
+        uses[sha256] = now_us
+    if under_way:
+        return
+
+    def written(connection: Connection) -> None:
+        with _USES:
+            now = tuple(uses.items())
+        for of, seen_us in now:
+            connection.execute(update(sessions).where(sessions.c.sha256 == of).values(seen_us=seen_us))
+
+    def done(_: object) -> None:  # well or not: what was not written is noted again at the session's next use
+        with _USES:
+            uses.clear()
+
+    try:
+        writing = depot.store.write_later(written)
+    except StoreDown:  # the store is closing
+        done(None)
+        return
+    writing.add_done_callback(done)
+    with suppress(StoreDown, TimeoutError):
+        writing.result(PATIENCE_S)
 
 
 def end(store: Store, cookie: str) -> None:

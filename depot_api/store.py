@@ -205,6 +205,10 @@ class Store:
             raise StoreDown(f"database: no answer within {PATIENCE_S:g} s") from None
         return result
 
+    def write_later(self, task: Callable[[Connection], object]) -> Future[Any]:
+        """As ``write``, waiting for nothing: for what nobody is told of. Raises ``StoreDown`` where it is closing."""
+        return self._queued(_Job((), task))
+
     def _queued(self, job: _Job) -> Future[Any]:
         with self._turn:
             if self._closing:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fleet import spreadsheet_cell
 from optimizer.drop_off_points import STATUSES, Container, DropOffPoint, Reading, Refusal, Remark
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -231,8 +232,10 @@ def not_named(file: str, language: str) -> str:
 def write_refused(refused: Iterable[Refusal], path: Path, language: str = "en") -> None:
     """Every refusal as CSV, for the town to correct its file: place, row, column, value, why, bound."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
+        rows = csv.writer(file, lineterminator="\r\n")  # a lone \r in a value is then quoted too
         rows.writerow(("place", "row", "column", "value", "why", "bound"))
         for r in refused:
             written = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) == "Cs" else c for c in r.value)
-            rows.writerow((_said(r.place, language), r.row, r.column, written, _said(r.why, language), r.bound))
+            rows.writerow(
+                (_said(r.place, language), r.row, r.column, spreadsheet_cell(written), _said(r.why, language), r.bound)
+            )

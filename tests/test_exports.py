@@ -4,7 +4,7 @@ import csv
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboards.exports import GPX, write_geojson, write_gpx, write_kpi_csv, write_tours_csv
-from fleet import Plan, utc
+from dashboards.open_data import Publication, csv_text
+from fleet import Plan, spreadsheet_cell, utc
+from optimizer.drop_off_listing import write_refused
+from optimizer.drop_off_points import Refusal
 from tests.small_plan import small_basemap, small_plan, small_words
+from tests.test_drop_off_points import POINT
 
 #: The order of children that the GPX 1.1 schema demands (of the elements that we write), per element.
 ORDER = {
@@ -115,12 +119,43 @@ def test_any_street_name_comes_through_whole(tmp_path: Path, name: str) -> None:
     plan = small_plan()
     plan = replace(plan, tasks=(replace(plan.tasks[0], name=name), *plan.tasks[1:]))
     write_tours_csv(plan, tmp_path / "tours.csv")
-    assert table(tmp_path / "tours.csv")[2]["street"] == name
+    assert table(tmp_path / "tours.csv")[2]["street"] == spreadsheet_cell(name)
     write_geojson(plan, small_basemap(), tmp_path / "tours.geojson")
     features = json.loads((tmp_path / "tours.geojson").read_text("utf-8"))["features"]
     assert features[2]["properties"]["street"] == name
     for root in gpx(tmp_path, plan):
         assert_gpx(root)
+
+
+FORMULAS = ("=cmd|' /C calc'!A0", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1", "=HYPERLINK(0)", "＝1+1")
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_name_in_a_table_is_taken_for_a_formula_by_a_spreadsheet(tmp_path: Path, name: str) -> None:
+    plan = small_plan()
+    tours = (replace(plan.tours[0], id=name, truck=name), *plan.tours[1:])
+    plan = replace(plan, tasks=tuple(replace(task, name=name) for task in plan.tasks), tours=tours)
+    write_tours_csv(plan, tmp_path / "tours.csv")
+    write_kpi_csv(plan, tmp_path / "kpi.csv")
+    point = POINT  # of which nothing may begin with a blank
+    if name.strip() == name:
+        point = replace(POINT, id=name, name=name, commune=name, address=name, operator=name)
+    published = Publication("Ville", "lov2", "Ville", date(2026, 11, 23))
+    (tmp_path / "points.csv").write_bytes(csv_text([point], published).encode())
+    write_refused([Refusal("town.csv", 2, "name", name, "unreadable")], tmp_path / "refused.csv")
+    for file in ("tours.csv", "kpi.csv", "points.csv", "refused.csv"):
+        cells = [cell for row in table(tmp_path / file) for cell in row.values()]
+        assert f"'{name}" in cells or (file == "points.csv" and point is POINT), file
+        assert [cell for cell in cells if cell.startswith(("=", "+", "@", "\t", "\r", "\n", "＝"))] == [], file
+
+
+def test_numbers_stay_numbers_in_a_table() -> None:
+    for number in (-3, -0.5, 7.25, None, "-0.5", "+33612345678", "-12", "-1,5", "12", ""):
+        assert spreadsheet_cell(number) is number
+    for words in ("-", "--", "-1-1", "+", "-x", "=1", "-0.5.1"):
+        assert spreadsheet_cell(words) == f"'{words}"
+    for words in ("Rue A=B", "a", " =1", "'=1", "<b>"):
+        assert spreadsheet_cell(words) == words
 
 
 def test_tours_csv_has_a_row_per_leg_and_the_whole_load(tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ def test_the_day_s_csv_has_every_number_and_its_alibis(yard: Yard) -> None:
     assert rows[1]["reason"] == "wrong truck; see log"
 
 
+def test_no_word_on_a_ticket_is_taken_for_a_formula_by_a_spreadsheet(yard: Yard) -> None:
+    yard.bridge.correct("1", "=cmd|' /C calc'!A0", yard.now, plate="@A1")
+    (row,) = csv.DictReader(io.StringIO(day_csv([sheet(yard, "2")])), delimiter=";")
+    assert (row["reason"], row["plate"], row["net_kg"]) == ("'=cmd|' /C calc'!A0", "'@A1", "5120.0")
+
+
 def test_letters_that_a_printer_s_font_lacks_do_not_stop_a_ticket(yard: Yard, tmp_path: Path) -> None:
     yard.bridge.correct("1", "Łódź – cœur 東 €", yard.now, plate="ŽX 1")
     assert "Lódz - coeur ? EUR" in paper(sheet(yard, "2"), tmp_path, "fr")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from fleet import Ticket, Weighing, instant_text
+from fleet import Ticket, Weighing, instant_text, spreadsheet_cell
 
 if TYPE_CHECKING:  # loaded only when a ticket is printed
     from fpdf import FPDF
@@ -195,17 +195,16 @@ def _mentions(sheet: TicketSheet, lang: str) -> list[str]:
 def day_csv(sheets: Iterable[TicketSheet]) -> str:
     """Tickets as CSV (``;``, UTF-8, UTC instants), every one that has a number, the replaced ones too."""
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\n")
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")  # a lone \r in a word is then quoted too
     writer.writerow(COLUMNS)
     for sheet in sheets:
         t = sheet.ticket
-        writer.writerow(
-            [
-                t.number, instant_text(t.in_at) if t.in_at else "", instant_text(t.at), t.truck, t.plate, t.product,
-                t.flux, t.gross_kg, t.tare_kg, t.net_kg, t.tare_source, sheet.gross.alibi if sheet.gross else "",
-                sheet.tare.alibi if sheet.tare else "", sheet.gross.instrument if sheet.gross else "",
-                sheet.original.number if sheet.original else "", sheet.replaced_by.number if sheet.replaced_by else "",
-                t.reason,
-            ]
-        )  # fmt: skip
+        row = [
+            t.number, instant_text(t.in_at) if t.in_at else "", instant_text(t.at), t.truck, t.plate, t.product,
+            t.flux, t.gross_kg, t.tare_kg, t.net_kg, t.tare_source, sheet.gross.alibi if sheet.gross else "",
+            sheet.tare.alibi if sheet.tare else "", sheet.gross.instrument if sheet.gross else "",
+            sheet.original.number if sheet.original else "", sheet.replaced_by.number if sheet.replaced_by else "",
+            t.reason,
+        ]  # fmt: skip
+        writer.writerow(map(spreadsheet_cell, row))
     return out.getvalue()

@@ -135,7 +135,7 @@ class _Drill:
     def run(self) -> int:
         s = self.settings
         rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, mode=0o700)
         self.terminal.tell("title", day=day_text(self.plan.date, self.lang), since=self.terminal.time(self.since),
                            until=self.terminal.time(self.until), speed=number(s.speed, self.lang),
                            minutes=number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1))  # fmt: skip

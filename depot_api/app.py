@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -28,8 +29,10 @@ from depot_api import (
     photos,
     publishing,
     replay,
+    retention_desk,
+    retention_told,
 )
-from depot_api.access import allow
+from depot_api.access import allow, caller
 from depot_api.depot import Depot, Settings, depot_of, settings_of
 from depot_api.door import Door
 from depot_api.lane import FactsLane
@@ -41,7 +44,7 @@ from onboard.clock import Clock, SystemClock
 #: Every part that has routes.
 PARTS = (
     intake, photos, publishing, messages, phones, live_api, console, replay, contractor, login, oidc, accounts, looks,
-    metrics,
+    retention_desk, metrics,
 )  # fmt: skip
 
 _WHY = {"application/json": {"schema": {"type": "object", "required": ["detail"]}}}
@@ -100,17 +103,27 @@ def depot_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    nights = asyncio.create_task(every_night(app.state.depot))
+    nights = asyncio.create_task(every_night(app.state.depot, retention_told.mailed(app.state.depot)))
     yield
     nights.cancel()
 
 
-def health(request: Request) -> JSONResponse:
-    """200 while facts can be stored, else 503 and why. Open to everybody: it tells nothing else."""
-    trouble = depot_of(request).store.trouble()
-    if trouble is None:
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "trouble", "why": trouble}, 503)
+async def health(request: Request) -> JSONResponse:
+    """200 while facts can be stored, else 503 and why. Open to everybody; it tells more to the staff alone."""
+    depot = depot_of(request)
+    trouble = await to_thread.run_sync(depot.store.trouble)
+    if trouble is not None:
+        return JSONResponse({"status": "trouble", "why": trouble}, 503)
+    return JSONResponse({"status": "ok"} | await _told_to_staff(request, depot))
+
+
+async def _told_to_staff(request: Request, depot: Depot) -> dict[str, Any]:
+    """What else stands: for people of the house and a monitor's token."""
+    known = await caller(request)
+    if known is None or known.role not in retention_told.STAFF:
+        return {}
+    told = await to_thread.run_sync(retention_told.retention_health, depot.store, depot.clock.now())
+    return {"retention": told}
 
 
 def _add_plan(app: FastAPI, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,16 @@ class Databases:
 
     def reading(self) -> AbstractContextManager[Connection]:
         return self.reader.connect()
+
+    def clock(self) -> datetime | None:
+        """The time that the database itself tells: its server's, or when its files were last written; None: no file."""
+        if self.is_postgres:
+            with self.reading() as connection:
+                told: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
+            return told.astimezone(UTC)
+        place = Path(str(self.reader.url.database))
+        written = [file.stat().st_mtime for file in (place, place.with_name(f"{place.name}-wal")) if file.exists()]
+        return datetime.fromtimestamp(max(written), UTC) if written else None
 
     def close(self) -> None:
         self.writer.dispose()

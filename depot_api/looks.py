@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,9 +15,11 @@ from sqlalchemy import insert, select
 
 from dashboards.looks import looks_page, privacy_page
 from dashboards.people import role_word, word
-from depot_api import retention
+from dashboards.retention import refusals_part
+from depot_api import retention, retention_told
 from depot_api.access import allow, caller
-from depot_api.depot import Depot, depot_of
+from depot_api.depot import Depot, depot_of, zone_of
+from depot_api.known_time import no_earlier
 from depot_api.pages import frame_of, html, language
 from depot_api.retention_terms import purposes
 from depot_api.roles import Caller
@@ -31,7 +32,7 @@ router = APIRouter(tags=["people"])
 SHORTEST_WHY, LONGEST_WHY = 5, 300
 PAGE = 200
 #: Who may see who looked, and how much is kept.
-OVERSEERS = ("staff_representative", "administrator")
+OVERSEERS = retention_told.OVERSEERS
 
 
 def note(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
@@ -41,7 +42,8 @@ def note(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
         raise ValueError(f"why: {len(reason)} characters, must be from {SHORTEST_WHY} to {LONGEST_WHY}")
     if "\0" in reason:  # which PostgreSQL keeps in no text
         raise ValueError("why: holds a zero character, must be text")
-    row = {"at_us": microseconds(now), "user": who.name, "role": who.role, "what": what[:200], "why": reason}
+    at_us = microseconds(no_earlier(store, now))
+    row = {"at_us": at_us, "user": who.name, "role": who.role, "what": what[:200], "why": reason}
     store.write(lambda connection: connection.execute(insert(looks).values(row)))
 
 
@@ -80,7 +82,7 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
         for look in found
     ]
     older = f"/looks?before={found[-1]['id']}" if len(found) == PAGE else None
-    return html(request, looks_page(frame_of(request, who), rows, older))
+    return html(request, looks_page(await retention_told.noticed(request, who), rows, older))
 
 
 @router.get("/privacy.json")
@@ -97,7 +99,7 @@ async def privacy_html(request: Request) -> Response:
     lang = language(request)
     who = await caller(request)
     rows = [_told(row, lang) for row in _rows(depot)]
-    last_run = ""
+    last_run = refused = ""
     if who is not None and who.role in OVERSEERS:
         held = await to_thread.run_sync(retention.held, depot.store)
         zone = zone_of(depot)
@@ -110,12 +112,11 @@ async def privacy_html(request: Request) -> Response:
             if last
             else word("no_run", lang)
         )
-    return html(request, privacy_page(frame_of(request, who), rows, last_run))
-
-
-def zone_of(depot: Depot) -> tzinfo:
-    """The area's time zone; UTC where there is no area."""
-    return ZoneInfo(depot.town.area.timezone) if depot.town is not None else UTC
+        frame = frame_of(request, who)
+        standing = await to_thread.run_sync(retention_told.shown, depot)
+        names = {str(row["key"]): str(row["purpose"]) for row in rows}
+        refused = refusals_part(frame, standing, names, who.role == "administrator")
+    return html(request, privacy_page(frame_of(request, who), rows, last_run, refused))
 
 
 def _rows(depot: Depot) -> list[Any]:

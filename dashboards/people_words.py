@@ -100,9 +100,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "privacy": {"fr": "Données conservées", "en": "What is kept"},
     "privacy_intro": {
         "fr": "Voici ce que le dépôt conserve, pourquoi et combien de temps. Passé ce terme, la donnée est effacée la "
-        "nuit suivante. La position n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut "
+        "nuit suivante ; les pesées légales et le temps de travail, avec l'accord d'un administrateur. La position n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut "
         "couper le relevé. Aucune page ne montre la vitesse d'un équipage ni ne compare des équipages.",
-        "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night. "
+        "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night; "
+        "legal weighings and working time with an administrator's yes. "
         "Positions are recorded on duty only, never in breaks; the crew can switch the recording off. No page shows "
         "a crew's speed or compares crews.",
     },
@@ -142,6 +143,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "TO BE DECIDED: deletion has been held back since {when}, more than seven days. Records are kept beyond "
         "their term. An administrator must decide on the page What is kept.",
     },
+    "refused_short": {"fr": "Effacement suspendu", "en": "Deletion held back"},
+    "refused_short_overdue": {"fr": "Effacement suspendu : à décider", "en": "Deletion held back: to be decided"},
     "clock_says": {"fr": "L'horloge du dépôt indique le {when}.", "en": "The depot's clock says {when}."},
     "doubt_last_run_ahead": {
         "fr": "Le dernier effacement porte une date future : {when}.",

@@ -17,6 +17,11 @@ def notice_line(lang: str, since: str, overdue: bool) -> str:
     return word("refused_overdue" if overdue else "refused_since", lang, when=since)
 
 
+def short_line(lang: str, overdue: bool) -> str:
+    """The same for the console's head, which is narrow; escaped."""
+    return word("refused_short_overdue" if overdue else "refused_short", lang)
+
+
 def refusals_part(frame: Frame, standing: Iterable[Mapping[str, Any]], names: Mapping[str, str], may: bool) -> str:
     """What stands, each with its reasons and numbers, and the forms for who ``may`` decide.
 

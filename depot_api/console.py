@@ -61,7 +61,7 @@ def console(request: Request, who: Watcher) -> HTMLResponse:
     lang, depot = language(request), depot_of(request)
     session = getattr(request.state, "session", None)
     given = _given(depot, who, lang, "" if session is None else session.csrf)
-    notice = "" if who.role == "contractor" else unescape(line_of(depot, lang))
+    notice = "" if who.role == "contractor" else unescape(line_of(depot, lang, short=True))
     fixed = {
         "lang": lang, "other": "en" if lang == "fr" else "fr", "area": _area_name(depot), "csrf": given["csrf"],
         "notice": notice, "notice_hidden": "" if notice else "hidden",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,15 +95,14 @@ class Databases:
     def reading(self) -> AbstractContextManager[Connection]:
         return self.reader.connect()
 
-    def clock(self) -> datetime | None:
-        """The time that the database itself tells: its server's, or when its files were last written; None: no file."""
-        if self.is_postgres:
-            with self.reading() as connection:
-                told: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
-            return told.astimezone(UTC)
+    def written(self) -> datetime | None:
+        """When SQLite's files were last written, by the file system; None where there are none (a server has them)."""
         place = Path(str(self.reader.url.database))
-        written = [file.stat().st_mtime for file in (place, place.with_name(f"{place.name}-wal")) if file.exists()]
-        return datetime.fromtimestamp(max(written), UTC) if written else None
+        times: list[float] = []
+        for file in () if self.is_postgres else (place, place.with_name(f"{place.name}-wal")):
+            with suppress(FileNotFoundError):  # the journal goes and comes
+                times.append(file.stat().st_mtime)
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def close(self) -> None:
         self.writer.dispose()

@@ -52,6 +52,8 @@ from onboard.clock import Clock
 
 #: Clocks that agree are this near to each other.
 NEAR = timedelta(minutes=15)
+#: The machine's clock and a server's or a file system's, which may be another machine's, are no further apart.
+APART = timedelta(hours=1)
 #: A clock this far ahead of all that is known is in doubt: a long weekend with the machine off is not.
 FAR = timedelta(days=3)
 #: Runs that follow one another carry the clock over a quiet time this long, without a fact or a person to confirm it.
@@ -192,13 +194,13 @@ def senders_ahead(store: Store, now: datetime) -> datetime | None:
 
 def machine_doubts(store: Store) -> list[Doubt]:
     """The machine's own clock against the times of the database's files, or its server's."""
-    machine = datetime.fromtimestamp(time.time(), UTC)
-    seen = store.databases.clock()
-    if seen is None:
-        return []
     if store.is_postgres:
-        return [Doubt("server_apart", seen)] if abs(seen - machine) > timedelta(hours=1) else []
-    return [Doubt("files_ahead", seen)] if seen > machine + timedelta(hours=1) else []
+        with store.read() as connection:
+            server: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
+        machine = datetime.fromtimestamp(time.time(), UTC)
+        return [Doubt("server_apart", server.astimezone(UTC))] if abs(server - machine) > APART else []
+    written, machine = store.databases.written(), datetime.fromtimestamp(time.time(), UTC)
+    return [Doubt("files_ahead", written)] if written is not None and written > machine + APART else []
 
 
 def clock_doubts(store: Store, now: datetime, known: datetime | None, last: datetime | None) -> list[Doubt]:

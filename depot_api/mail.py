@@ -29,7 +29,7 @@ class Mail:
         if not 1 <= self.port <= 65_535:
             raise ValueError(f"[mail] port = {self.port!r}, must be 1 to 65535")
         for address in (self.sender, *self.to):
-            if "@" not in address or not address.isprintable():
+            if "@" not in address or not address.isprintable() or not address.isascii():
                 raise ValueError(f"[mail] {address[:100]!r}, must be a mail address")
         if not self.to:
             raise ValueError("[mail] to is empty, must name an administrator's address")

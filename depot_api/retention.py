@@ -150,8 +150,9 @@ def run(
             _ask(store, purpose, terms, back_from, now)
         elif count := sum(_delete(store, *part, pause) for part in _parts(store, purpose, terms, back_from)):
             gone[purpose.key] = count
-    rows = [{"at_us": microseconds(now), "purpose": key, "records": count} for key, count in gone.items()]
-    rows.append({"at_us": microseconds(now), "purpose": "all", "records": sum(gone.values())})
+    at_us = microseconds(back_from)
+    rows = [{"at_us": at_us, "purpose": key, "records": count} for key, count in gone.items()]
+    rows.append({"at_us": at_us, "purpose": "all", "records": sum(gone.values())})
     store.write(lambda connection: connection.execute(insert(deletions), rows))
     end(store, RUN, "lifted", now)
     return gone
@@ -173,9 +174,15 @@ def doubts_of(store: Store, terms: Mapping[str, int], now: datetime) -> list[Dou
     return _judged(store, now, None)[1] or unusual_shares(store, terms, now)
 
 
-def counted(store: Store, terms: Mapping[str, int], now: datetime, most: int | None = None) -> dict[str, int]:
-    """What is past its term, by purpose; ``most``: counted no further."""
-    counts = {p.key: _count_parts(store, _parts(store, p, terms, now), most) for p in PURPOSES}
+def counted(store: Store, terms: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """What is past its term, by purpose."""
+    counts = {p.key: _count_parts(store, _parts(store, p, terms, now)) for p in PURPOSES}
+    return {key: count for key, count in counts.items() if count}
+
+
+def would_go(store: Store, terms: Mapping[str, int], now: datetime, most: int) -> dict[str, int]:
+    """What a run would delete now, by purpose, counted no further than ``most``: without what asks for a yes."""
+    counts = {p.key: _count_parts(store, _parts(store, p, terms, now), most) for p in PURPOSES if not p.asks}
     return {key: count for key, count in counts.items() if count}
 
 
@@ -395,7 +402,8 @@ def look(depot: Depot, watch: Watch, mail: Callable[[Refusal], None] | None = No
             end(store, RUN, "lifted", now)
             standing = None
         watch.trust(now)
-        if is_due(last_at if standing is None else max(standing.tried, last_at or standing.tried), now):
+        sure = now if known is None else min(now, known)
+        if is_due(last_at if standing is None else max(standing.tried, last_at or standing.tried), sure):
             night(depot, now, known)
     tell(store, now, mail)
 

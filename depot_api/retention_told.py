@@ -15,7 +15,7 @@ from anyio import to_thread
 from fastapi import Request
 
 from dashboards.people import Frame
-from dashboards.retention import MOST_COUNTED, mail_text, notice_line
+from dashboards.retention import MOST_COUNTED, mail_text, notice_line, short_line
 from depot_api import refusals, retention
 from depot_api.depot import Depot, depot_of, zone_of
 from depot_api.known_time import Doubt
@@ -42,12 +42,13 @@ def retention_health(store: Store, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def line_of(depot: Depot, lang: str) -> str:
+def line_of(depot: Depot, lang: str, *, short: bool = False) -> str:
     """One line for whoever watches, escaped; empty where nothing is refused."""
     refusal = refusals.refused(depot.store)
     if refusal is None:
         return ""
-    return notice_line(lang, _day(refusal.at, zone_of(depot)), refusal.is_overdue(depot.clock.now()))
+    overdue = refusal.is_overdue(depot.clock.now())
+    return short_line(lang, overdue) if short else notice_line(lang, _day(refusal.at, zone_of(depot)), overdue)
 
 
 async def noticed(request: Request, who: Caller | None) -> Frame:
@@ -69,7 +70,7 @@ def shown(depot: Depot) -> list[dict[str, Any]]:
             "why": [_reason(doubt, zone) for doubt in refusal.why], "until": "",
         }  # fmt: skip
         if refusal.subject == RUN:
-            one["counts"] = retention.counted(store, depot.settings.terms, now, MOST_COUNTED)
+            one["counts"] = retention.would_go(store, depot.settings.terms, now, MOST_COUNTED)
         else:
             there = retention.waiting(store, refusal.why[0])
             one |= {"until": instant_text(refusal.until), "counts": {}}

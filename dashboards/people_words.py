@@ -100,12 +100,12 @@ TEXTS: dict[str, dict[str, str]] = {
     "privacy": {"fr": "Données conservées", "en": "What is kept"},
     "privacy_intro": {
         "fr": "Voici ce que le dépôt conserve, pourquoi et combien de temps. Passé ce terme, la donnée est effacée la "
-        "nuit suivante ; les pesées légales et le temps de travail, avec l'accord d'un administrateur. La position n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut "
-        "couper le relevé. Aucune page ne montre la vitesse d'un équipage ni ne compare des équipages.",
+        "nuit suivante ; les pesées légales et le temps de travail, avec l'accord d'un administrateur. La position "
+        "n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut couper le relevé. Aucune "
+        "page ne montre la vitesse d'un équipage ni ne compare des équipages.",
         "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night; "
-        "legal weighings and working time with an administrator's yes. "
-        "Positions are recorded on duty only, never in breaks; the crew can switch the recording off. No page shows "
-        "a crew's speed or compares crews.",
+        "legal weighings and working time with an administrator's yes. Positions are recorded on duty only, never in "
+        "breaks; the crew can switch the recording off. No page shows a crew's speed or compares crews.",
     },
     "purpose": {"fr": "Finalité", "en": "Purpose"},
     "kept": {"fr": "Ce qui est conservé", "en": "What is kept"},

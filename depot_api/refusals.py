@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 
 from depot_api.known_time import Doubt
 from depot_api.store import Store, instant_of, microseconds
@@ -46,8 +46,8 @@ class Refusal:
     told: datetime | None
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether a person must decide. A clock that went back behind the refusal makes it no younger."""
-        return abs(now - self.at) >= DECIDE_WITHIN
+        """Whether a person must decide."""
+        return now - self.at >= DECIDE_WITHIN
 
     @property
     def until(self) -> datetime:
@@ -75,12 +75,14 @@ def refused(store: Store) -> Refusal | None:
 
 
 def refuse(store: Store, why: Sequence[Doubt], now: datetime, subject: str = RUN) -> None:
-    """Write down that retention refuses, or still does, for these reasons."""
+    """Write down that retention refuses, or still does, for these reasons: since now, where the clock went back."""
     told, now_us = json.dumps([_told(doubt) for doubt in why]), microseconds(now)
     still = update(refusals).where(refusals.c.subject == subject, refusals.c.ended_us.is_(None))
 
+    earlier = case((refusals.c.at_us > now_us, now_us), else_=refusals.c.at_us)
+
     def write(connection: Any) -> None:
-        if not connection.execute(still.values(why=told, tried_us=now_us)).rowcount:
+        if not connection.execute(still.values(why=told, tried_us=now_us, at_us=earlier)).rowcount:
             connection.execute(insert(refusals).values(subject=subject, at_us=now_us, why=told, tried_us=now_us))
 
     store.write(write)

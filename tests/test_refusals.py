@@ -329,6 +329,15 @@ def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> Non
     assert not one.is_of_the_clock
 
 
+def test_a_refusal_that_began_in_the_future_begins_when_the_clock_came_back(scene: Scene) -> None:
+    for at in (NOW + 2200 * DAY, NOW, NOW + DAY):
+        refuse(scene.store, [Doubt("far_from_known", NOW)], at)
+    one = refused(scene.store)
+    assert one is not None
+    assert one.at == NOW
+    assert [one.is_overdue(NOW + n * DAY) for n in (6, 7)] == [False, True]
+
+
 def test_a_monitors_token_and_an_old_database_are_no_trouble(tmp_path: Path) -> None:
     with Store(f"{tmp_path}/depot.db") as store:
         token = make_token(store, "monitor", "prometheus")

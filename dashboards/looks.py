@@ -19,9 +19,9 @@ def term(days: int, lang: str) -> str:
     return word("one_day", lang) if days == 1 else word("days", lang, n=days)
 
 
-def privacy_page(frame: Frame, purposes: Iterable[Mapping[str, Any]], last_run: str) -> str:
+def privacy_page(frame: Frame, purposes: Iterable[Mapping[str, Any]], last_run: str, refused: str = "") -> str:
     """``purposes``: purpose, kept, ground, source (in the page's language), days, and where the reader may know,
-    oldest. ``last_run``: a sentence, escaped already."""
+    oldest. ``last_run``: a sentence, ``refused``: what retention refuses or asks; both are HTML already."""
     lang = frame.lang
     rows = list(purposes)
     counted = any("oldest" in row for row in rows)
@@ -33,9 +33,9 @@ def privacy_page(frame: Frame, purposes: Iterable[Mapping[str, Any]], last_run: 
         ]
         for row in rows
     ]  # fmt: skip
+    kept = table([word(k, lang) for k in keys], cells, word("privacy", lang))
     body = (
-        f"<p>{word('privacy_intro', lang)}</p>\n{table([word(k, lang) for k in keys], cells, word('privacy', lang))}\n"
-        f"<p>{last_run}</p>\n<p>{word('your_rights', lang)}</p>"
+        f"{refused}<p>{word('privacy_intro', lang)}</p>\n{kept}\n<p>{last_run}</p>\n<p>{word('your_rights', lang)}</p>"
     )
     return frame.page(word("privacy", lang), body, here="/privacy")
 

@@ -42,7 +42,7 @@ class Frame:
     """What every page has around it.
 
     ``links``: (address, key of the word); ``csrf``: None where nobody is logged in; ``keep``: the part of the page's
-    query that stays when the language is changed.
+    query that stays when the language is changed; ``notice``: a line above everything, escaped already.
     """
 
     lang: str
@@ -50,6 +50,7 @@ class Frame:
     who: str = ""
     csrf: str | None = None
     keep: str = ""
+    notice: str = ""
 
     def page(self, title: str, body: str, *, here: str = "", narrow: bool = False) -> str:
         """A whole page; ``title`` is escaped already, as ``word`` gives it."""
@@ -61,6 +62,7 @@ class Frame:
         who = f'<a href="/account">{escape(self.who)}</a>' if self.who else ""
         other = "en" if self.lang == "fr" else "fr"
         switch = f'<a href="?{escape(self.keep)}lang={other}" lang="{other}" hreflang="{other}">{_LANGUAGE[other]}</a>'
+        notice = f'<p class="notice" role="alert"><a href="/privacy">{self.notice}</a></p>\n' if self.notice else ""
         return (
             f'<!doctype html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -68,6 +70,7 @@ class Frame:
             f'<title>{title} – Ripeur</title>\n<link rel="stylesheet" href="/people.css">\n</head>\n<body>\n'
             f'<a class="skip" href="#content">{word("skip", self.lang)}</a>\n'
             f"<header><b>Ripeur</b><nav>{links}{who}{switch}</nav>{out}</header>\n"
+            f"{notice}"
             f'<main id="content" tabindex="-1"{" class=narrow" if narrow else ""}>\n<h1>{title}</h1>\n{body}\n</main>\n'
             "</body>\n</html>\n"
         )

@@ -110,11 +110,12 @@ TEXTS: dict[str, dict[str, str]] = {
     "privacy": {"fr": "Données conservées", "en": "What is kept"},
     "privacy_intro": {
         "fr": "Voici ce que le dépôt conserve, pourquoi et combien de temps. Passé ce terme, la donnée est effacée la "
-        "nuit suivante. La position n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut "
-        "couper le relevé. Aucune page ne montre la vitesse d'un équipage ni ne compare des équipages.",
-        "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night. "
-        "Positions are recorded on duty only, never in breaks; the crew can switch the recording off. No page shows "
-        "a crew's speed or compares crews.",
+        "nuit suivante ; les pesées légales et le temps de travail, avec l'accord d'un administrateur. La position "
+        "n'est relevée que pendant le service, jamais pendant les pauses ; l'équipage peut couper le relevé. Aucune "
+        "page ne montre la vitesse d'un équipage ni ne compare des équipages.",
+        "en": "This is what the depot keeps, why and for how long. Past its term a record is deleted the next night; "
+        "legal weighings and working time with an administrator's yes. Positions are recorded on duty only, never in "
+        "breaks; the crew can switch the recording off. No page shows a crew's speed or compares crews.",
     },
     "purpose": {"fr": "Finalité", "en": "Purpose"},
     "kept": {"fr": "Ce qui est conservé", "en": "What is kept"},
@@ -137,6 +138,104 @@ TEXTS: dict[str, dict[str, str]] = {
         "protection des données de la collectivité ; la CNIL reçoit les réclamations.",
         "en": "Your rights (access, rectification, erasure, restriction, objection) are exercised with the authority's "
         "data protection officer; complaints go to the CNIL.",
+    },
+    # --- retention refuses or asks ---
+    "refused": {"fr": "L'effacement est suspendu", "en": "Deletion is held back"},
+    "refused_since": {
+        "fr": "L'effacement est suspendu depuis le {when} : l'heure du dépôt ou la quantité à effacer est douteuse. "
+        "Un administrateur regarde et décide à la page Données conservées.",
+        "en": "Deletion has been held back since {when}: the depot's clock, or how much would go, is in doubt. "
+        "An administrator looks and decides on the page What is kept.",
+    },
+    "refused_overdue": {
+        "fr": "À DÉCIDER : l'effacement est suspendu depuis le {when}, plus de sept jours. Des données sont gardées "
+        "au-delà de leur terme. Un administrateur doit décider à la page Données conservées.",
+        "en": "TO BE DECIDED: deletion has been held back since {when}, more than seven days. Records are kept beyond "
+        "their term. An administrator must decide on the page What is kept.",
+    },
+    "refused_short": {"fr": "Effacement suspendu", "en": "Deletion held back"},
+    "refused_short_overdue": {"fr": "Effacement suspendu : à décider", "en": "Deletion held back: to be decided"},
+    "clock_says": {"fr": "L'horloge du dépôt indique le {when}.", "en": "The depot's clock says {when}."},
+    "doubt_last_run_ahead": {
+        "fr": "Le dernier effacement porte une date future : {when}.",
+        "en": "The last deletion bears a date in the future: {when}.",
+    },
+    "doubt_known_ahead": {
+        "fr": "L'horloge retarde : le dépôt sait qu'il est au moins le {when}.",
+        "en": "The clock is behind: the depot knows that it is at least {when}.",
+    },
+    "doubt_far_from_known": {
+        "fr": "L'horloge est loin en avant de la dernière heure certaine, {when}. Soit le dépôt est resté arrêté, soit "
+        "l'horloge est fausse. Dès qu'un camion confirme l'heure, l'effacement reprend de lui-même.",
+        "en": "The clock is far ahead of the last time that is sure, {when}. Either the depot was off, or the clock is "
+        "wrong. As soon as a truck confirms the time, deletion goes on by itself.",
+    },
+    "doubt_far_from_last_run": {
+        "fr": "Le dernier effacement est loin : {when}.",
+        "en": "The last deletion is far: {when}.",
+    },
+    "doubt_far_from_facts": {
+        "fr": "Le relevé le plus récent des camions est loin : {when}.",
+        "en": "The newest record of the trucks is far: {when}.",
+    },
+    "doubt_facts_ahead": {
+        "fr": "Le relevé arrivé en dernier porte une heure d'arrivée future : {when}.",
+        "en": "The record that came last bears an arrival in the future: {when}.",
+    },
+    "doubt_senders_ahead": {
+        "fr": "Les camions disent qu'il est déjà le {when}.",
+        "en": "The trucks say that it is {when} already.",
+    },
+    "doubt_files_ahead": {
+        "fr": "Les fichiers de la base ont été écrits plus tard que maintenant : {when}.",
+        "en": "The database's files were written later than now: {when}.",
+    },
+    "doubt_server_apart": {
+        "fr": "Le serveur de la base indique une autre heure : {when}.",
+        "en": "The database's server says another time: {when}.",
+    },
+    "doubt_asks": {
+        "fr": "{purpose} : {n} enregistrements antérieurs au {when} attendent.",
+        "en": "{purpose}: {n} records from before {when} wait.",
+    },
+    "doubt_share": {
+        "fr": "{purpose} : {n} enregistrements sur {of} s'effaceraient en une fois, une part inhabituelle.",
+        "en": "{purpose}: {n} of {of} records would go at once, an unusual share.",
+    },
+    "all_of_it": {"fr": "L'ensemble", "en": "Everything together"},
+    "asks_for": {"fr": "À confirmer : {purpose}", "en": "To be confirmed: {purpose}"},
+    "asks_since": {
+        "fr": "Depuis le {when}, des pesées ou du temps de travail ont passé leur terme et attendent l'accord d'un "
+        "administrateur pour être effacés.",
+        "en": "Since {when} weighings or working time are past their term and wait for an administrator's yes to be "
+        "deleted.",
+    },
+    "asks_why": {
+        "fr": "La loi demande de conserver ces données ; le dépôt ne les efface jamais de lui-même.",
+        "en": "The law wants these records kept; the depot never deletes them by itself.",
+    },
+    "would_go": {"fr": "Enregistrements", "en": "Records"},
+    "would_go_now": {"fr": "Ce qui s'effacerait", "en": "What would go"},
+    "nothing_would_go": {"fr": "Rien ne s'effacerait pour l'instant.", "en": "Nothing would go just now."},
+    "at_least_n": {"fr": "au moins {n}", "en": "at least {n}"},
+    "newest": {"fr": "Le plus récent", "en": "The newest"},
+    "who_decides": {"fr": "Un administrateur décide ici.", "en": "An administrator decides here."},
+    "decision_hint": {
+        "fr": "Votre décision, votre nom et ce motif seront notés et visibles du personnel.",
+        "en": "Your decision, your name and this reason are noted, for the staff to see.",
+    },
+    "clock_right": {"fr": "L'horloge est juste : effacer", "en": "The clock is right: delete"},
+    "clock_wrong": {
+        "fr": "L'horloge est ou était fausse : garder, redemander",
+        "en": "The clock is or was wrong: keep, ask again",
+    },
+    "yes": {"fr": "Oui, effacer définitivement", "en": "Yes, delete for good"},
+    "not_yet": {"fr": "Pas encore : garder, redemander", "en": "Not yet: keep, ask again"},
+    "mail_refused": {"fr": "Ripeur : l'effacement est suspendu", "en": "Ripeur: deletion is held back"},
+    "mail_asks": {"fr": "Ripeur : un effacement attend votre accord", "en": "Ripeur: a deletion waits for your yes"},
+    "mail_where": {
+        "fr": "Ouvrez la page Données conservées (/privacy) du dépôt.",
+        "en": "Open the depot's page What is kept (/privacy).",
     },
     # --- who looked ---
     "looks": {"fr": "Qui a consulté quoi", "en": "Who looked at what"},

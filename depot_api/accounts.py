@@ -13,9 +13,9 @@ from fastapi.responses import RedirectResponse, Response
 from dashboards.people import people_page, word
 from depot_api import passwords, people, tokens
 from depot_api.access import allow
-from depot_api.depot import depot_of
-from depot_api.looks import zone_of
-from depot_api.pages import frame_of, html
+from depot_api.depot import depot_of, zone_of
+from depot_api.pages import html
+from depot_api.retention_told import noticed
 from depot_api.roles import PEOPLE, Caller
 
 router = APIRouter(tags=["people"])
@@ -84,7 +84,7 @@ async def _page(
 ) -> Response:
     depot = depot_of(request)
     zone = zone_of(depot)
-    frame = frame_of(request, who)
+    frame = await noticed(request, who)
     accounts = [
         {
             "name": a.name, "role": a.role, "bound_to": ", ".join(a.bound_to),

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -30,8 +31,10 @@ from depot_api import (
     photos,
     publishing,
     replay,
+    retention_desk,
+    retention_told,
 )
-from depot_api.access import allow
+from depot_api.access import allow, caller
 from depot_api.depot import Depot, Settings, depot_of, settings_of
 from depot_api.door import Door
 from depot_api.lane import FactsLane
@@ -48,7 +51,7 @@ from onboard.worker import LONGEST_AGAIN_S, Worker
 #: Every part that has routes.
 PARTS = (
     intake, photos, publishing, messages, phones, live_api, console, replay, contractor, login, oidc, accounts, looks,
-    metrics,
+    retention_desk, metrics,
 )  # fmt: skip
 
 _WHY = {"application/json": {"schema": {"type": "object", "required": ["detail"]}}}
@@ -108,8 +111,9 @@ def depot_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    stop = threading.Event()
-    app.state.nights = Worker("nights", partial(every_night, app.state.depot, stop), stop, again_s=LONGEST_AGAIN_S)
+    stop, depot = threading.Event(), app.state.depot
+    nights = partial(every_night, depot, stop, retention_told.mailed(depot))
+    app.state.nights = Worker("nights", nights, stop, again_s=LONGEST_AGAIN_S)
     app.state.nights.start()
     keeper = Keeper(partial(workers_of, app))
     keeper.start()
@@ -118,16 +122,29 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop.set()
 
 
-def health(request: Request) -> JSONResponse:
-    """200 while facts can be stored and everything runs, else 503 and why. Open to everybody: it tells nothing else.
+async def health(request: Request) -> JSONResponse:
+    """200 while facts can be stored and everything runs, else 503 and why. Open to everybody; it tells more to the
+    staff alone.
 
     ``died``: what has died since the start and runs again, with how often (the log says of what).
     """
-    workers = workers_of(request.app)
-    trouble = depot_of(request).store.trouble() or next(filter(None, (worker.trouble() for worker in workers)), None)
+    depot, workers = depot_of(request), workers_of(request.app)
+    trouble = await to_thread.run_sync(depot.store.trouble)
+    trouble = trouble or next(filter(None, (worker.trouble() for worker in workers)), None)
     died = {worker.name: worker.deaths for worker in workers if worker.deaths}
-    told: dict[str, Any] = {"status": "ok"} if trouble is None else {"status": "trouble", "why": trouble}
-    return JSONResponse(told | ({"died": died} if died else {}), 200 if trouble is None else 503)
+    told: dict[str, Any] = {"died": died} if died else {}
+    if trouble is not None:
+        return JSONResponse({"status": "trouble", "why": trouble} | told, 503)
+    return JSONResponse({"status": "ok"} | told | await _told_to_staff(request, depot))
+
+
+async def _told_to_staff(request: Request, depot: Depot) -> dict[str, Any]:
+    """What else stands: for people of the house and a monitor's token."""
+    known = await caller(request)
+    if known is None or known.role not in retention_told.STAFF:
+        return {}
+    told = await to_thread.run_sync(retention_told.retention_health, depot.store, depot.clock.now())
+    return {"retention": told}
 
 
 def _add_plan(app: FastAPI, folder: Path) -> None:

@@ -66,7 +66,9 @@ def _add_serve(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve.add_argument("--db", default=os.environ.get("RIPEUR_DB"), metavar="URL", help=DB_HELP)
     serve.add_argument("--area", type=Path, help="the area's folder: its streets are what tours are followed on")
     serve.add_argument("--plan", type=Path, help="a folder that `ripeur plan` wrote, shown at /plan")
-    serve.add_argument("--settings", type=Path, metavar="depot.toml", help="identity provider, terms of retention")
+    serve.add_argument(
+        "--settings", type=Path, metavar="depot.toml", help="identity provider, terms of retention, mail"
+    )
     serve.add_argument("--clock", metavar="TEXT", help="for drills: '2026-11-23T05:00:00Z x20'")
     serve.add_argument("--port", type=port, default=8000)
     serve.add_argument("--host", default="127.0.0.1")

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from html import unescape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from depot_api.depot import Depot, depot_of
 from depot_api.live import Live
 from depot_api.live_api import WATCHERS, live_of, sight_of
 from depot_api.pages import guard, language
+from depot_api.retention_told import line_of
 from depot_api.roles import Caller
 from optimizer.town import Town
 
@@ -59,8 +61,10 @@ def console(request: Request, who: Watcher) -> HTMLResponse:
     lang, depot = language(request), depot_of(request)
     session = getattr(request.state, "session", None)
     given = _given(depot, who, lang, "" if session is None else session.csrf)
+    notice = "" if who.role == "contractor" else unescape(line_of(depot, lang, short=True))
     fixed = {
         "lang": lang, "other": "en" if lang == "fr" else "fr", "area": _area_name(depot), "csrf": given["csrf"],
+        "notice": notice, "notice_hidden": "" if notice else "hidden",
     }  # fmt: skip
 
     def filled(match: re.Match[str]) -> str:

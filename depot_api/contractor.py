@@ -34,13 +34,13 @@ from dashboards.contractor_sheet import (
 )
 from depot_api import looks, people
 from depot_api.access import allow
-from depot_api.depot import Depot, depot_of
+from depot_api.depot import Depot, depot_of, zone_of
 from depot_api.intake import read_body
 from depot_api.pages import frame_of, guard, html, language
 from depot_api.phones import AHEAD, MPS_PER_KMH, position_id
 from depot_api.retention import days_to_distil
 from depot_api.roles import Caller
-from depot_api.roster import Roster, local_zone
+from depot_api.roster import Roster
 from depot_api.store import NewFact, Store, instant_of, microseconds, new_fact
 from depot_api.tables import objections, services
 from fleet import Position, instant
@@ -172,7 +172,7 @@ def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
     except UnicodeDecodeError:
         text = body.decode("cp1252", "replace")  # what spreadsheets still write
     stored, batch, refused = 0, [], []
-    roster = Roster(depot.store, zone=local_zone(depot))
+    roster = Roster(depot.store, zone=zone_of(depot))
     for row in rows_of(text, who, depot.clock.now(), roster.why_not_stored):
         if isinstance(row, Refused):
             refused.append(row)
@@ -239,7 +239,7 @@ def object_to(
 
 def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> Sheet:
     """The sheet that this caller asks for; the look is noted. Raises 403, 404."""
-    month = month or f"{depot.clock.now().astimezone(looks.zone_of(depot)):%Y-%m}"
+    month = month or f"{depot.clock.now().astimezone(zone_of(depot)):%Y-%m}"
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
@@ -284,7 +284,7 @@ def get_undone_csv(request: Request, who: Side, month: Month = None, contractor:
         raise HTTPException(422, "contractor: missing, must be given")
     named = re.sub(r"[^A-Za-z0-9_-]", "_", f"undone-{sheet.month}-{sheet.contractor}")
     response = Response(
-        sheet_csv(sheet, looks.zone_of(depot), language(request)),
+        sheet_csv(sheet, zone_of(depot), language(request)),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{named}.csv"'},
     )
@@ -336,7 +336,7 @@ def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Respon
     )
     keep = f"month={sheet.month}&" + (f"contractor={sheet.contractor}&" if sheet.contractor else "")
     page = sheet_page(
-        frame_of(request, who, keep), sheet, names, looks.zone_of(depot), may_upload=who.role == "contractor", told=told
+        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", told=told
     )
     response = html(request, page, 400 if told else 200)
     guard(response, SHEET_POLICY)

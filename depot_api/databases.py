@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ class Databases:
 
     def reading(self) -> AbstractContextManager[Connection]:
         return self.reader.connect()
+
+    def written(self) -> datetime | None:
+        """When SQLite's files were last written, by the file system; None where there are none (a server has them)."""
+        place = Path(str(self.reader.url.database))
+        times: list[float] = []
+        for file in () if self.is_postgres else (place, place.with_name(f"{place.name}-wal")):
+            with suppress(FileNotFoundError):  # the journal goes and comes
+                times.append(file.stat().st_mtime)
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def close(self) -> None:
         self.writer.dispose()

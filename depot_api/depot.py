@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
@@ -16,6 +18,7 @@ from onboard.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from depot_api.depot_file import Provider
+    from depot_api.mail import Mail
     from depot_api.store import Store
     from optimizer.town import Town
 
@@ -28,7 +31,8 @@ class Settings:
 
     ``bin_tags``: the purpose for which bins' tags may be read (area.toml, ``[telematics]``); None: none is kept.
     ``plan_folder``: a folder that ``ripeur plan`` wrote, shown at ``/plan`` to planners.
-    ``oidc``: the identity provider, None where people log in by password alone; ``terms``: days of retention.
+    ``oidc``: the identity provider, None where people log in by password alone; ``terms``: days of retention;
+    ``mail``: where administrators are told by mail too that retention refuses.
     """
 
     bin_tags: str | None = None
@@ -38,6 +42,7 @@ class Settings:
     plan_folder: Path | None = None
     oidc: Provider | None = None
     terms: Mapping[str, int] = field(default_factory=lambda: terms_of({}))
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,13 @@ def depot_of(request: Request) -> Depot:
     depot = request.app.state.depot
     assert isinstance(depot, Depot)
     return depot
+
+
+def zone_of(depot: Depot) -> tzinfo:
+    """The time zone of the depot's days: its area's, else that of the plans which the live state follows, else UTC."""
+    if depot.town is not None:
+        return ZoneInfo(depot.town.area.timezone)
+    return UTC if depot.live is None else ZoneInfo(depot.live.timezone)
 
 
 def settings_of(area_folder: Path | None, **given: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""The depot's own settings file (``ripeur serve --settings depot.toml``): identity provider, terms of retention.
+"""The depot's own settings file (``ripeur serve --settings depot.toml``): identity provider, terms of retention, mail.
 
 What an operator decides and a town's map does not; secrets stay out of it (they come from the environment or a file
 of their own). ``docs/run/depot.toml`` is a commented example.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from depot_api.mail import Mail
 from depot_api.retention_terms import PURPOSES, terms_of
 from depot_api.roles import PEOPLE
 
@@ -49,21 +50,43 @@ class Provider:
 
 
 def read_depot_file(path: Path) -> dict[str, Any]:
-    """The file as keywords of ``Settings``: ``oidc`` and ``terms``. Raises ``ValueError``, ``OSError``."""
+    """The file as keywords of ``Settings``: ``oidc``, ``terms`` and ``mail``. Raises ``ValueError``, ``OSError``."""
     with path.open("rb") as file:
         try:
             tables = tomllib.load(file)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: {error}") from None
-    unknown = set(tables) - {"oidc", "retention"}
+    unknown = set(tables) - {"oidc", "retention", "mail"}
     if unknown:
-        raise ValueError(f"{path}: [{min(unknown)}] is unknown, must be [oidc] or [retention]")
-    oidc = tables.get("oidc")
+        raise ValueError(f"{path}: [{min(unknown)}] is unknown, must be [oidc], [retention] or [mail]")
+    oidc, mail = tables.get("oidc"), tables.get("mail")
     days = tables.get("retention", {})
     known = {purpose.key for purpose in PURPOSES}
     if not isinstance(days, dict) or set(days) - known:
         raise ValueError(f"{path}: [retention] must hold days of {', '.join(sorted(known))}")
-    return {"oidc": None if oidc is None else _provider(path, oidc), "terms": terms_of(days)}
+    return {
+        "oidc": None if oidc is None else _provider(path, oidc),
+        "terms": terms_of(days),
+        "mail": None if mail is None else _mail(path, mail),
+    }
+
+
+def _mail(path: Path, given: Any) -> Mail:
+    types = {"host": str, "from": str, "to": list, "port": int, "tls": str, "user": str, "password_file": str}
+    if not isinstance(given, dict) or set(given) - set(types) or {"host", "from", "to"} - set(given):
+        raise ValueError(f"{path}: [mail] must hold host, from, to, and may hold port, tls, user, password_file")
+    for key, value in given.items():
+        if type(value) is not types[key] or not value:
+            raise ValueError(f"{path}: [mail] {key} = {value!r}, must be {_SHAPES[types[key]]}")
+    if not all(isinstance(address, str) for address in given["to"]):
+        raise ValueError(f"{path}: [mail] to must be a list of mail addresses")
+    rest = {key: given[key] for key in ("host", "port", "tls", "user") if key in given}
+    if "password_file" in given:
+        rest["password"] = (path.parent / given["password_file"]).read_text(encoding="utf-8").strip()
+    return Mail(sender=given["from"], to=tuple(given["to"]), **rest)
+
+
+_SHAPES: Mapping[type, str] = {str: "text", list: "a list of mail addresses", int: "a whole number"}
 
 
 def _provider(path: Path, given: Any) -> Provider:

@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
-from depot_api.depot import Depot
+from depot_api.depot import Depot, zone_of
 from depot_api.live import network_of
 from depot_api.live_day import carried_from, facts_of_turn
 from depot_api.live_plan import plan_versions, turns_of
 from depot_api.live_tour import LiveTour
-from depot_api.looks import zone_of
-from depot_api.retention import days_to_distil
+from depot_api.retention import days_to_distil, last_run
 from depot_api.store import Store, microseconds
 from depot_api.tables import distilled, paces, services
 from fleet import Position
@@ -59,7 +58,9 @@ def distil_due(depot: Depot, now: datetime) -> list[date]:
     """Distil the days that are due, oldest first. Needs the depot's town."""
     assert depot.town is not None
     after = min(DISTIL_AFTER_DAYS, depot.settings.terms["positions"] - 1)
-    still_there = now.date() - timedelta(days=depot.settings.terms["positions"])
+    last = last_run(depot.store)  # positions that a refused run left are there until the next
+    swept = now if last is None else min(now, last[0])
+    still_there = swept.date() - timedelta(days=depot.settings.terms["positions"])
     due = [day for day in days_to_distil(depot.store, now.date() - timedelta(days=after)) if day >= still_there]
     if due:
         matcher = Matcher(network_of(depot.town))

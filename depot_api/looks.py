@@ -7,9 +7,8 @@ A machine that reads its own truck's tour or messages is no look, nor is the day
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
@@ -18,9 +17,11 @@ from sqlalchemy import insert, select
 
 from dashboards.looks import looks_page, privacy_page
 from dashboards.people import word
-from depot_api import retention
+from dashboards.retention import refusals_part
+from depot_api import retention, retention_told
 from depot_api.access import allow, caller
-from depot_api.depot import Depot, depot_of
+from depot_api.depot import Depot, depot_of, zone_of
+from depot_api.known_time import no_earlier
 from depot_api.pages import frame_of, html, language
 from depot_api.retention_terms import purposes
 from depot_api.roles import MACHINES, Caller
@@ -36,7 +37,7 @@ PAGE = 200
 #: would fill the log.
 AGAIN = timedelta(minutes=10)
 #: Who may see who looked, and how much is kept.
-OVERSEERS = ("staff_representative", "administrator")
+OVERSEERS = retention_told.OVERSEERS
 
 
 def note(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
@@ -66,7 +67,8 @@ def note_past(store: Store, who: Caller, what: str, now: datetime) -> None:
 
 
 def _write(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
-    row = {"at_us": microseconds(now), "user": who.name, "role": who.role, "what": what[:200], "why": why}
+    at_us = microseconds(no_earlier(store, now))
+    row = {"at_us": at_us, "user": who.name, "role": who.role, "what": what[:200], "why": why}
     store.write(lambda connection: connection.execute(insert(looks).values(row)))
 
 
@@ -77,8 +79,7 @@ def today_of(depot: Depot) -> date:
 
 def day_of(depot: Depot, at: datetime) -> date:
     """The local day of an instant."""
-    zone = zone_of(depot) if depot.live is None else ZoneInfo(depot.live.timezone)
-    return at.astimezone(zone).date()
+    return at.astimezone(zone_of(depot)).date()
 
 
 def noted(store: Store, before: int | None = None, limit: int = PAGE) -> list[dict[str, Any]]:
@@ -113,7 +114,7 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
     zone = zone_of(depot)
     rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in found]
     older = f"/looks?before={found[-1]['id']}" if len(found) == PAGE else None
-    return html(request, looks_page(frame_of(request, who), rows, older))
+    return html(request, looks_page(await retention_told.noticed(request, who), rows, older))
 
 
 @router.get("/privacy.json")
@@ -130,7 +131,7 @@ async def privacy_html(request: Request) -> Response:
     lang = language(request)
     who = await caller(request)
     rows = [_told(row, lang) for row in _rows(depot)]
-    last_run = ""
+    last_run = refused = ""
     if who is not None and who.role in OVERSEERS:
         held = await to_thread.run_sync(retention.held, depot.store)
         zone = zone_of(depot)
@@ -143,12 +144,11 @@ async def privacy_html(request: Request) -> Response:
             if last
             else word("no_run", lang)
         )
-    return html(request, privacy_page(frame_of(request, who), rows, last_run))
-
-
-def zone_of(depot: Depot) -> tzinfo:
-    """The area's time zone; UTC where there is no area."""
-    return ZoneInfo(depot.town.area.timezone) if depot.town is not None else UTC
+        frame = frame_of(request, who)
+        standing = await to_thread.run_sync(retention_told.shown, depot)
+        names = {str(row["key"]): str(row["purpose"]) for row in rows}
+        refused = refusals_part(frame, standing, names, who.role == "administrator")
+    return html(request, privacy_page(frame_of(request, who), rows, last_run, refused))
 
 
 def _rows(depot: Depot) -> list[Any]:

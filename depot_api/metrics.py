@@ -16,7 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from depot_api import refusals
 from depot_api.access import allow
+from depot_api.retention import last_run
 from depot_api.roles import ROLES
 from depot_api.workers import workers_of
 
@@ -71,6 +73,7 @@ class _StoreCollector(Collector):
         )
         if trouble is None:
             yield GaugeMetricFamily("ripeur_facts_last_seq", "Number of the newest fact.", value=store.last_seq())
+            yield from _retention(store)
 
     def describe(self) -> list[Metric]:
         return []
@@ -93,6 +96,30 @@ class _WorkerCollector(Collector):
 
     def describe(self) -> list[Metric]:
         return []
+
+
+def _retention(store: Store) -> Iterator[Metric]:
+    """Whether deletion is held back, and when it last took place: what a depot that keeps for ever is seen by."""
+    run = refusals.refused(store)
+    asked = [one for one in refusals.standing(store) if one.subject != refusals.RUN]
+    yield GaugeMetricFamily(
+        "ripeur_retention_refused",
+        "1 where the retention run is refused until a person decides.",
+        value=run is not None,
+    )
+    yield GaugeMetricFamily(
+        "ripeur_retention_refused_since_seconds", "Since when (Unix time), 0 where it is not.",
+        value=0 if run is None else run.at.timestamp(),
+    )  # fmt: skip
+    yield GaugeMetricFamily(
+        "ripeur_retention_asked", "Purposes that wait for an administrator's yes.", value=len(asked)
+    )
+    last = last_run(store)
+    if last is not None:
+        yield GaugeMetricFamily(
+            "ripeur_retention_last_run_seconds", "When the last retention run was (Unix time).",
+            value=last[0].timestamp(),
+        )  # fmt: skip
 
 
 def metrics_of(app: FastAPI) -> Metrics:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from depot_api import passwords, sessions
+from depot_api.known_time import no_earlier
 from depot_api.roles import BOUND, PEOPLE
 from depot_api.store import Store, instant_of, microseconds
 from depot_api.tables import users
@@ -91,7 +92,7 @@ def change(
 def disable(store: Store, name: str, now: datetime) -> None:
     """Nobody may log in to the account any more; its sessions end. Raises ``ValueError`` where there is none."""
     account(store, name)
-    _set(store, name, {"disabled_us": microseconds(now)})
+    _set(store, name, {"disabled_us": microseconds(no_earlier(store, now))})
 
 
 def enable(store: Store, name: str) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from depot_api.commands import add_db_to
+
+if TYPE_CHECKING:
+    from depot_api.depot import Depot
+    from depot_api.known_time import Doubt
+    from depot_api.refusals import Refusal
 
 TOKEN_KINDS = ("box", "bridge", "plant", "town", "planner", "monitor")
 ROLES = (
@@ -42,6 +49,10 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     retention.add_argument("--dry-run", action="store_true", help="only count it")
     retention.add_argument("--settings", type=Path, metavar="FILE", help="the depot's settings, with its [retention]")
     retention.add_argument("--area", type=Path, metavar="DIR", help="distil proof of service first, on this area")
+    word = retention.add_mutually_exclusive_group()
+    word.add_argument("--clock-is-right", metavar="WHY", help="decide a refusal: delete by this clock, all that is due")
+    word.add_argument("--clock-was-wrong", metavar="WHY", help="decide a refusal: keep, ask again in seven days")
+    word.add_argument("--yes", nargs=2, metavar=("PURPOSE", "WHY"), help="delete what asks (weighings, working_time)")
     retention.set_defaults(run=_retention)
 
 
@@ -162,8 +173,8 @@ def _user_list(args: argparse.Namespace) -> int:
 
 
 def _retention(args: argparse.Namespace) -> int:
-    from depot_api import retention
-    from depot_api.depot import Depot
+    from depot_api import refusals, retention
+    from depot_api.depot import Depot, Settings
     from depot_api.depot_file import read_depot_file
     from depot_api.retention_terms import PURPOSES, terms_of
     from depot_api.store import Store
@@ -171,16 +182,73 @@ def _retention(args: argparse.Namespace) -> int:
     terms = read_depot_file(args.settings)["terms"] if args.settings else terms_of({})
     now = datetime.now(UTC)
     with Store(args.db) as store:
+        town = None
         if args.area is not None and not args.dry_run:
-            from depot_api.distilling import distil_due
             from optimizer.town import Town
 
-            distil_due(Depot(store, Town.prepare(args.area)), now)
-        gone = retention.run(store, terms, now, dry=args.dry_run)
+            town = Town.prepare(args.area)
+        depot = Depot(store, town, settings=Settings(terms=terms))
+        if args.dry_run:
+            gone = retention.run(store, terms, now, dry=True)
+        else:
+            gone = _decided(args, depot, now) if _word(args) else retention.night(depot, now)
+        stands = refusals.standing(store)
+        doubts = retention.doubts_of(store, terms, now) if args.dry_run else []
     for purpose in PURPOSES:
         print(f"{purpose.key:14} {terms[purpose.key]:5} days  {gone.get(purpose.key, 0):9} past it")
     print("nothing was deleted (--dry-run)" if args.dry_run else f"{sum(gone.values())} deleted")
-    return GOOD
+    for line in refusal_lines(stands, doubts):
+        print(line, file=sys.stderr)
+    refused = any(one.subject == refusals.RUN for one in stands)
+    return FAULTY if refused and not args.dry_run else GOOD
+
+
+def _word(args: argparse.Namespace) -> tuple[str, str, str] | None:
+    """A person's decision: what of, how, why; None where he gives none."""
+    if args.clock_is_right is not None:
+        return "run", "right", args.clock_is_right
+    if args.clock_was_wrong is not None:
+        return "run", "wrong", args.clock_was_wrong
+    return None if args.yes is None else (args.yes[0], "yes", args.yes[1])
+
+
+def _decided(args: argparse.Namespace, depot: Depot, now: datetime) -> dict[str, int]:
+    """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
+    from depot_api import refusals
+    from depot_api.retention_desk import decided
+    from depot_api.roles import Caller
+    from fleet import instant_text
+
+    word = _word(args)
+    assert word is not None
+    subject, how, why = word
+    one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)
+    if one is None:
+        raise ValueError(f"retention: {subject} is not refused and asks for nothing, so there is nothing to decide")
+    given = {"refusal": str(one.id), "how": how, "why": why}
+    if how == "yes":
+        given["until"] = instant_text(one.until)
+    who = Caller("administrator", f"{getpass.getuser()} (ripeur retention)")
+    todo = decided(depot, who, given, now)
+    return {} if todo is None else todo()
+
+
+def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[str]:
+    """What stands, and what a run would be refused for now."""
+    from dashboards.retention import plain_reason
+
+    def plain(doubt: Doubt) -> str:
+        when = f"{doubt.when:%Y-%m-%d %H:%M}Z" if doubt.when else ""
+        return f"  {plain_reason(doubt.code, when, doubt.purpose, doubt.records, doubt.of)}"
+
+    lines = []
+    for one in stands:
+        said = "REFUSED" if one.subject == "run" else f"{one.subject} waits for an administrator's yes"
+        lines.append(f"{said} since {one.at:%Y-%m-%d %H:%M}Z:")
+        lines += map(plain, one.why)
+    if doubts and not any(one.subject == "run" for one in stands):
+        lines += ["a run would be REFUSED now:", *map(plain, doubts)]
+    return lines
 
 
 def _password(*, ask: bool) -> str:

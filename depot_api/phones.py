@@ -30,10 +30,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from depot_api.access import Allow, admit, caller_of_token
-from depot_api.depot import Depot, depot_of
+from depot_api.depot import Depot, depot_of, zone_of
 from depot_api.intake import PATIENCE_S, read_body
 from depot_api.roles import Caller
-from depot_api.roster import DAY, FORTNIGHT, Roster, local_zone
+from depot_api.roster import DAY, FORTNIGHT, Roster
 from depot_api.store import NewFact, StoreDown, new_fact
 from fleet import RULES, Position, instant
 
@@ -289,7 +289,7 @@ def _judged(
 ) -> tuple[list[tuple[str, NewFact]], list[str]]:
     """Each fix judged alone: those to be stored with their ids, and why the others are not."""
     now, rows, refused = depot.clock.now(), [], []
-    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT, local_zone(depot))
+    roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT, zone_of(depot))
     for one in sent:
         try:
             fact = read(who.bound_to[0], one, now)

@@ -19,6 +19,7 @@ from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import read_body
+from depot_api.known_time import no_earlier
 from depot_api.pictures import media_type_of, without_metadata
 from depot_api.roles import Caller
 from depot_api.store import instant_of, microseconds
@@ -67,7 +68,7 @@ def _kept(depot: Depot, sha256: str, name: str, body: bytes) -> bool:
 
 def _stored(depot: Depot, sha256: str, media_type: str, name: str, picture: bytes) -> bool:
     """Whether it was known already; on disk when this returns."""
-    received_us = microseconds(depot.clock.now())
+    received_us = microseconds(no_earlier(depot.store, depot.clock.now()))
 
     def write(connection: Connection) -> bool:
         if connection.execute(select(photos.c.sha256).where(photos.c.sha256 == sha256)).first() is not None:

@@ -25,7 +25,10 @@ _OURS = {"fr": "Choix de Ripeur, à confirmer", "en": "Ripeur's choice, to be co
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """``kinds``: of fact (see ``fleet.KINDS``); ``table``: another table of the store where it is no kind of fact."""
+    """``kinds``: of fact (see ``fleet.KINDS``); ``table``: another table of the store where it is no kind of fact.
+
+    ``asks``: what the law wants kept goes with an administrator's yes only, never by the nightly run alone.
+    """
 
     key: str
     why: Words
@@ -36,6 +39,7 @@ class Purpose:
     source: Words
     kinds: tuple[str, ...] = ()
     table: str | None = None
+    asks: bool = False
 
 
 PURPOSES: tuple[Purpose, ...] = (
@@ -88,13 +92,13 @@ PURPOSES: tuple[Purpose, ...] = (
             "fr": "Début et fin de service, pauses, coupures du relevé, par camion, sans lieu",
             "en": "Start and end of service, breaks, recording switched off, per truck, without a place",
         },
-        1827, 1827, _DUTY, _CNIL, kinds=("duty",),
+        1827, 1827, _DUTY, _CNIL, kinds=("duty",), asks=True,
     ),
     Purpose(
         "weighings",
         {"fr": "Pesées et bilan matière", "en": "Weighings and balance"},
         {"fr": "Pesées légales, bons, bilans de tri", "en": "Legal weighings, tickets, sorting reports"},
-        1827, 3653, _DUTY, _OURS, kinds=("weighing", "ticket", "sorting"),
+        1827, 3653, _DUTY, _OURS, kinds=("weighing", "ticket", "sorting"), asks=True,
     ),
     Purpose(
         "paces",

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import Connection, select
 
-from depot_api.depot import Depot
 from depot_api.live_plan import DayPlan, Turn
 from depot_api.on_duty import (
     EVER,
@@ -174,13 +172,6 @@ class Roster:
         if row.kind in SENSED:
             return None
         return orjson.dumps({name: value for name, value in row.json().items() if name not in _PLACE}).decode()
-
-
-def local_zone(depot: Depot) -> tzinfo:
-    """The time zone of the depot's days: its area's, else that of the plans which the live state follows, else UTC."""
-    if depot.town is not None:
-        return ZoneInfo(depot.town.area.timezone)
-    return UTC if depot.live is None else ZoneInfo(depot.live.timezone)
 
 
 def is_usable(row: StoredFact, duty: OnDuty) -> bool:

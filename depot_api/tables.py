@@ -202,3 +202,33 @@ objections = Table(
     Index("objections_by_date", "date"),
     sqlite_autoincrement=True,
 )
+
+#: One row: the last time that the depot is sure of (a lower bound of the true time), and the newest fact until then.
+#: ``doubted_us``: what the clock showed when it was first doubted since; ``said_us``: when a person last said so.
+known_time = Table(
+    "known_time",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("known_us", BigInteger),
+    Column("seq", BigInteger, nullable=False),
+    Column("doubted_us", BigInteger),
+    Column("behind", Integer, nullable=False),
+    Column("said_us", BigInteger),
+)
+
+#: When retention refused (``subject``: ``run``), or asks before it deletes (a purpose's key), and how that ended.
+#: ``why``: a JSON list of reasons; ``tried_us``: last refused; ``told_us``: last told; ``how``: see ``refusals.py``.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("tried_us", BigInteger, nullable=False),
+    Column("told_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("ended_by", Text),
+    Column("how", Text),
+    sqlite_autoincrement=True,
+)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
+from depot_api.known_time import no_earlier
 from depot_api.roles import BOUND, Caller
 from depot_api.store import Store, instant_of, microseconds
 from depot_api.tables import tokens
@@ -80,7 +81,7 @@ def issued(store: Store) -> list[Issued]:
 
 def revoke(store: Store, token_id: int, *, now: datetime | None = None) -> bool:
     """Refuse a token from now on; whether there was one in force."""
-    at = microseconds(now or datetime.now(UTC))
+    at = microseconds(no_earlier(store, now or datetime.now(UTC)))
     in_force = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_us.is_(None))
     return store.write(lambda connection: connection.execute(in_force.values(revoked_us=at)).rowcount) == 1
 

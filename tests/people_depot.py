@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from depot_api import accounts, login, looks, metrics, oidc, people
+from depot_api import accounts, login, looks, metrics, oidc, people, retention_desk
 from depot_api.depot import Depot, Settings
 from depot_api.logs import RequestLog
 from depot_api.roles import BOUND, MACHINES, PEOPLE
@@ -69,7 +69,7 @@ def people_app(store: Store, clock: ToldClock, settings: Settings | None = None)
     app = FastAPI()
     app.state.depot = Depot(store, None, clock, None, settings or Settings())
     app.add_middleware(RequestLog)
-    for part in (login, oidc, accounts, looks, metrics):
+    for part in (login, oidc, accounts, looks, retention_desk, metrics):
         app.include_router(part.router)
     return app
 

@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from depot_api.distilling import day_distilled, keep
+from depot_api.refusals import refused
 from depot_api.retention import days_to_distil, run
 from depot_api.retention_terms import terms_of
 from depot_api.store import Store
 from depot_api.tables import paces, services
 
-from .live_day import START, driven, matcher, published, put
+from .live_day import START, driven, matcher, position, published, put
 from .small_plan import small_plan
 
 DAY = date(2026, 11, 23)
@@ -85,12 +86,15 @@ def test_a_day_distilled_twice_counts_once(kept: Store) -> None:
 
 
 def test_the_proof_outlives_the_positions_by_ten_months(tmp_path: Path, kept: Store) -> None:
-    gone = run(kept, terms_of({}), LATER)
+    put(kept, [position(LATER)])
+    run(kept, terms_of({}), LATER)  # asks first: nearly everything is to go at once
+    assert refused(kept) is not None
+    gone = run(kept, terms_of({}), LATER, sure=True)
     assert gone["positions"] > 100
-    assert not list(kept.facts(kind=["position", "lift"]))
+    assert [f.at for f in kept.facts(kind=["position", "lift"])] == [LATER]
     with kept.read() as connection:
         assert connection.execute(select(services.c.task)).first() is not None
-    assert run(kept, terms_of({}), START + timedelta(days=370))["service"] > 0
+    assert run(kept, terms_of({}), START + timedelta(days=370), sure=True)["service"] > 0
     with kept.read() as connection:
         assert connection.execute(select(services.c.task)).first() is None
         assert connection.execute(select(paces.c.year)).first() is not None

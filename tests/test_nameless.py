@@ -170,7 +170,7 @@ def test_plans_stored_with_names_lose_them_when_the_depot_opens(db_url: str) -> 
             connection.execute(tours.delete())
             named = [orjson.dumps(orjson.loads(one["body"]) | {"driver": DRIVER}).decode() for one in told]
             connection.execute(insert(tours), [{**one, "body": b} for one, b in zip(told, named, strict=True)])
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
 
         store.write(set_back)
         assert DRIVER in everything(store)

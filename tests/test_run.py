@@ -86,10 +86,12 @@ def test_a_unit_gives_the_program_options_that_it_knows(path: Path) -> None:
 
 def test_the_example_settings_are_settings(tmp_path: Path) -> None:
     shutil.copy(RUN / "depot.toml", tmp_path)
-    (tmp_path / "oidc-secret").write_text("secret")
+    for name in ("oidc-secret", "mail-secret"):
+        (tmp_path / name).write_text("secret")
     found = read_depot_file(tmp_path / "depot.toml")
     assert found["terms"]["positions"] == 61
     assert found["oidc"].roles["works-council"] == "staff_representative"
+    assert found["mail"].to == ("administrator@example.org",)
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------

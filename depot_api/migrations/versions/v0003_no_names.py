@@ -8,8 +8,8 @@ import orjson
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 _PLANS = sa.table(
     "plans", sa.column("date"), sa.column("version"), sa.column("sha256"), sa.column("body"), sa.column("nodes")

@@ -23,6 +23,7 @@ from .crew import CrewDoor
 from .duty import DutyState
 from .errands import Errands
 from .outbox import Outbox
+from .private import private_folder
 from .readings import Sensor
 from .receiver import GpsdReceiver, Receiver
 from .recorder import Recorder
@@ -225,8 +226,9 @@ def run(settings: Settings, clock: Clock) -> int:
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """Hold the data folder for one agent only; the system lets go of it however this one ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o640)
+    private_folder(data)
+    handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    os.fchmod(handle, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

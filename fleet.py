@@ -975,7 +975,9 @@ class Message(_OnTruck):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health(Fact):
-    """How a box or a bridge is: facts waiting, refused, thinned for want of room, damaged frames, the receiver's state.
+    """How a box or a bridge is: facts waiting, refused, thinned for want of room; the receiver's state.
+
+    ``damaged``: frames of sensors, and facts on its disk, that cannot be read.
 
     ``clock_jump_s``: by how much the box's clock has just jumped.
     """

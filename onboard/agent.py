@@ -24,6 +24,7 @@ from .crew import CrewDoor
 from .duty import DutyState
 from .errands import Errands
 from .outbox import Outbox
+from .private import private_folder
 from .readings import Sensor
 from .receiver import GpsdReceiver, Receiver
 from .recorder import Recorder
@@ -49,9 +50,9 @@ class Agent:
         self._over, self._crew_over = threading.Event(), threading.Event()
         if not equipment.crew:
             self._crew_over.set()
-        depot = Depot(settings.depot_url, settings.token)
+        self.depot = Depot(settings.depot_url, settings.token)
         self.outbox = Outbox(settings.data / "outbox.db", settings.quota_bytes)
-        self._errands = Errands(settings.truck, self.outbox, depot, clock, settings.ask_s)
+        self._errands = Errands(settings.truck, self.outbox, self.depot, clock, settings.ask_s)
         self.recorder = Recorder(
             settings.truck,
             self.outbox,
@@ -60,7 +61,7 @@ class Agent:
             measures=settings.measures,
             always_on_duty=settings.always_on_duty,
         )
-        self._sender = Sender(self.outbox, depot, clock)
+        self._sender = Sender(self.outbox, self.depot, clock)
         self._door = CrewDoor(settings.data / "crew.sock", self.answer_crew)
 
     def run(self) -> None:
@@ -89,6 +90,7 @@ class Agent:
         self._door.close()
         sender.join(_SETTLE_S)  # what it has sent may be settled; the others are waiting for nothing of worth
         self.outbox.close()
+        self.depot.close()
 
     def _worker(self, name: str, work: Callable[[], None]) -> Worker:
         """A part in a thread of its own, which begins its work again when it fails."""
@@ -226,8 +228,9 @@ def run(settings: Settings, clock: Clock) -> int:
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """Hold the data folder for one agent only; the system lets go of it however this one ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o640)
+    private_folder(data)
+    handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    os.fchmod(handle, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

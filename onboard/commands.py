@@ -121,8 +121,11 @@ def _outbox(args: argparse.Namespace) -> int:
         return REFUSED if refused else GOOD
     print(
         f"{args.file}: {counts.pending} facts and {counts.photos} photos wait for the depot, "
-        f"{counts.thinned} positions were thinned for want of room, {counts.refused} are refused"
+        f"{counts.thinned} positions were thinned for want of room, {counts.refused} are refused, "
+        f"{counts.unreadable} cannot be read"
     )
+    for aside in sorted(args.file.parent.glob(f"{args.file.name}.damaged-*")):
+        print(f"  {aside}: was damaged; what could be read of it was taken over")
     for fact, why in refused:
         print(f"  {fact.get('at', '')}  {fact.get('kind')} {fact.get('id')}: {why}")
     return REFUSED if refused else GOOD

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -48,6 +49,7 @@ class CrewDoor:
         self._closed = False
         path.unlink(missing_ok=True)  # left by a box that was killed
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.fchmod(self._listener.fileno(), 0o660)  # before it has a name: no moment in which others reach it
         try:
             self._listener.bind(str(path))
         except OSError as error:  # the longest path of a Unix socket is some 100 characters

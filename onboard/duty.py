@@ -50,7 +50,7 @@ def duty_from_note(note: str | None) -> DutyState:
     """The state before a restart; where it cannot be read, off duty."""
     try:
         on_service, in_break, switched_off, tour = json.loads(note or "[]")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return DutyState()
     return DutyState(
         on_service is True, in_break is True, switched_off is True, tour if isinstance(tour, str) else None

@@ -50,20 +50,28 @@ class Errands:
 
     def tour(self) -> dict[str, Any] | None:
         """The tour last fetched, as the depot gave it."""
-        kept = json.loads(self._outbox.note(TOUR_NOTE) or "{}")
-        tour = kept.get("tour")
+        tour = self._kept_tour().get("tour")
         return tour if isinstance(tour, dict) else None
 
     def messages(self) -> list[dict[str, Any]]:
         """The planner's last messages to this truck, oldest first."""
-        return [m for m in json.loads(self._outbox.note(MESSAGES_NOTE) or "[]") if m.get("sender") == "planner"]
+        return [message for message in self._kept_messages() if message.get("sender") == "planner"]
+
+    def _kept_tour(self) -> dict[str, Any]:
+        """What was noted of the tour; nothing where that does not read any more."""
+        kept = _read(self._outbox.note(TOUR_NOTE))
+        return kept if isinstance(kept, dict) else {}
+
+    def _kept_messages(self) -> list[dict[str, Any]]:
+        kept = _read(self._outbox.note(MESSAGES_NOTE))
+        return [message for message in kept if isinstance(message, dict)] if isinstance(kept, list) else []
 
     def _fetch_settings(self) -> None:
         said = self._depot.get(f"/settings/{quote(self._truck, safe='')}").json()
         self._note(SETTINGS_NOTE, json.dumps(said))
 
     def _fetch_tour(self) -> None:
-        kept = json.loads(self._outbox.note(TOUR_NOTE) or "{}")
+        kept = self._kept_tour()
         date = self._clock.now().astimezone(self._zone()).date().isoformat()
         etag = kept.get("etag") if kept.get("date") == date else None
         try:
@@ -78,17 +86,17 @@ class Errands:
             self._note(TOUR_NOTE, json.dumps({"date": date, "etag": reply.etag, "tour": reply.json()}))
 
     def _fetch_messages(self) -> None:
-        kept: list[dict[str, Any]] = json.loads(self._outbox.note(MESSAGES_NOTE) or "[]")
+        kept = self._kept_messages()
         path = f"/messages?truck={quote(self._truck, safe='')}"
-        if kept:
-            path += f"&since={quote(str(kept[-1]['at']))}"
+        if kept and isinstance(kept[-1].get("at"), str):
+            path += f"&since={quote(kept[-1]['at'])}"
         try:
             got = self._depot.get(path).json()
         except DepotError as error:
             if error.status != 404:
                 raise
             return
-        known = {message["id"] for message in kept}
+        known = [message.get("id") for message in kept]
         new = [m for m in got if isinstance(m, dict) and m.get("id") not in known and m.get("sender") == "planner"]
         if new:
             self._note(MESSAGES_NOTE, json.dumps([*kept, *new][-_MOST_MESSAGES:]))
@@ -102,3 +110,10 @@ class Errands:
     def _note(self, name: str, value: str) -> None:
         if self._outbox.note(name) != value:
             self._outbox.put_all([], notes={name: value})
+
+
+def _read(note: str | None) -> Any:
+    try:
+        return json.loads(note or "null")
+    except (ValueError, RecursionError):
+        return None

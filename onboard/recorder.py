@@ -183,7 +183,7 @@ class Recorder:
             moment, counts = self._time.now(), self.outbox.counts()
             fact = Health(
                 **self._born(moment), receiver=receiver, pending=counts.pending, refused=counts.refused,
-                thinned=counts.thinned + self.lost, damaged=damaged + self.unreadable, note=note,
+                thinned=counts.thinned + self.lost, damaged=damaged + self.unreadable + counts.unreadable, note=note,
             )  # fmt: skip
             self._record([(fact, False)], self._known_time())
 
@@ -214,12 +214,25 @@ class Recorder:
         try:
             self.outbox.put_all([fact for fact, _ in facts], marked=[marked for _, marked in facts], notes=notes)
         except OutboxFull as error:
-            keep = [(fact, marked) for fact, marked in facts if not isinstance(fact, Position)]
-            _log.error("%s: %d facts wait in memory", error, len(keep))
-            self.lost += len(facts) - len(keep[-_MOST_WAITING:])
-            self._waiting = deque(keep[-_MOST_WAITING:])
+            self._record_without_positions(facts, notes, error)
             return
         self._waiting.clear()
+
+    def _record_without_positions(
+        self, facts: list[tuple[Fact, bool]], notes: Mapping[str, str] | None, error: OutboxFull
+    ) -> None:
+        keep = [fact for fact, _ in facts if not isinstance(fact, Position)]
+        if len(keep) < len(facts):
+            try:
+                self.outbox.put_all(keep, notes=notes)
+                self.lost += len(facts) - len(keep)
+                self._waiting.clear()
+                return
+            except OutboxFull as still:
+                error = still
+        _log.error("%s: %d facts wait in memory", error, len(keep))
+        self.lost += len(facts) - len(keep[-_MOST_WAITING:])
+        self._waiting = deque((fact, False) for fact in keep[-_MOST_WAITING:])
 
 
 def _stands(reading: Reading | None) -> bool:
@@ -260,6 +273,7 @@ def _clipped(box_at: datetime) -> datetime | None:
 
 def _instant(note: str | None) -> datetime | None:
     try:
-        return datetime.fromisoformat(note) if note else None
+        known = datetime.fromisoformat(note) if note else None
     except ValueError:
         return None
+    return None if known is None or known.tzinfo is None else known

@@ -276,6 +276,8 @@ class Sender:
         name = waiting[0]
         try:
             self.depot.put_photo(name, self.outbox.photo(name))
+        except KeyError:  # it is not what was taken any more, and set aside
+            return 0.0
         except DepotError as error:
             if error.status is None:  # the line, not this picture
                 self.trouble, self._failures = str(error), self._failures + 1

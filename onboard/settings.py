@@ -59,7 +59,7 @@ def area_settings_from(note: str | None) -> AreaSettings:
     """The area's settings as noted on the box; where there are none yet, or they do not read, the strictest."""
     try:
         said: Any = json.loads(note or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         said = {}
     if not isinstance(said, dict):
         return AreaSettings()

@@ -10,17 +10,23 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fleet import Fact, Health, Lift, Position, fact_from_json, new_id
 from onboard.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, shown
+from onboard.readings import LiftSeen
+from onboard.receiver import Fix
+from onboard.recorder import Recorder
 from ripeur import main
+
+from .clocks import ToldClock
 
 ROOT = Path(__file__).parent.parent
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -238,22 +244,60 @@ def fill_a_disk_beside_an_outbox(disk: Path) -> None:
         assert outbox.counts().thinned > 0
         outbox.settle(ids(after[-100:]))
         (disk / "log").unlink()
-        outbox.put_all([position(9000 + s) for s in range(3000)])
+        outbox.put_all([position(9000 + s) for s in range(1500)])
         assert set(ids(after[:-100])) & there <= set(held(outbox)) | set(ids(before))
 
 
-#: A disk of 6 MB, gone with the process that mounted it.
-_ON_A_SMALL_DISK = """mount -t tmpfs -o size=6m tmpfs "$0" && echo mounted && exec "$1" -c '
-import sys; from pathlib import Path; from tests.test_outbox import fill_a_disk_beside_an_outbox as fill
-fill(Path(sys.argv[1]))' "$0"
+def others_fill_the_disk(disk: Path, before: int, again: bool, restarted: bool) -> None:
+    """Other programs take every byte, at once and (``again``) whenever one is free; the box may start in that."""
+    outbox = Outbox(disk / "outbox.db")
+    kept: list[Fact] = [position(s) if s % 20 else lift(s) for s in range(before)]
+    for s in range(0, before, 50):
+        outbox.put_all(kept[s : s + 50])
+    if restarted:
+        outbox.close()
+    fill_disk(disk / "log")
+    if restarted:
+        outbox = Outbox(disk / "outbox.db")
+    for s in range(before, before + 1500):
+        kept.append(position(s) if s % 20 else lift(s))
+        outbox.put(kept[-1])  # raises nothing
+        if again:
+            fill_disk(disk / "more")
+            assert os.statvfs(disk).f_bavail == 0
+    there = set(held(outbox))
+    outbox.close()
+    with closing(Outbox(disk / "outbox.db")) as outbox:
+        assert set(held(outbox)) == there
+    assert {fact.id for fact in kept if isinstance(fact, Lift)} <= there
+    assert set(ids(kept[-20:])) <= there or before < 1000, "where there is room for little, it is for lifts"
+
+
+#: A small disk, gone with the process that mounted it.
+_ON_A_SMALL_DISK = """mount -t tmpfs -o size="$2" tmpfs "$0" && echo mounted && exec "$1" -c '
+import sys; from pathlib import Path; from tests import test_outbox as on
+eval(sys.argv[2])' "$0" "$3"
 """
 
 
 def test_a_full_disk_is_survived_and_what_was_recorded_stays(tmp_path: Path) -> None:
+    on_a_small_disk(tmp_path, "6m", "on.fill_a_disk_beside_an_outbox(Path(sys.argv[1]))")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(("size", "before"), [("2m", 200), ("2m", 3000), ("6m", 200), ("6m", 3000)])
+def test_a_disk_that_others_fill_costs_positions_and_never_a_lift(
+    size: str, before: int, again: bool, restarted: bool, tmp_path: Path
+) -> None:
+    on_a_small_disk(tmp_path, size, f"on.others_fill_the_disk(Path(sys.argv[1]), {before}, {again}, {restarted})")
+
+
+def on_a_small_disk(folder: Path, size: str, call: str) -> None:
     """As root, else as root of a user namespace. Skips only where the kernel allows neither."""
     refusals = []
     for more in ([], ["--user", "--map-root-user"]):
-        command = ["unshare", "--mount", *more, "sh", "-c", _ON_A_SMALL_DISK, str(tmp_path), sys.executable]
+        command = ["unshare", "--mount", *more, "sh", "-c", _ON_A_SMALL_DISK, str(folder), sys.executable, size, call]
         try:
             child = subprocess.run(
                 command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "LC_ALL": "C"}, check=False
@@ -269,6 +313,39 @@ def test_a_full_disk_is_survived_and_what_was_recorded_stays(tmp_path: Path) -> 
     if "CI" in os.environ and not all(re.search("not permitted|denied", why) for why in refusals):
         pytest.fail(told)
     pytest.skip(told)
+
+
+def test_with_no_page_left_in_the_file_lifts_go_in_and_positions_go(tmp_path: Path) -> None:
+    """The same where nothing can be mounted: not one page more is to be had, and none is free."""
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        outbox.put_all([position(s) for s in range(3000)])
+        outbox._quota_pages = outbox._pages()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={outbox._quota_pages}")
+        lifts: list[Fact] = [lift(5000 + s) for s in range(2500)]
+        for one in lifts:
+            outbox.put(one)
+        assert set(ids(lifts)) <= set(held(outbox))
+        assert outbox.counts().thinned > 500
+
+
+def test_a_position_that_finds_no_room_does_not_keep_a_lift_off_the_disk(tmp_path: Path) -> None:
+    class Small(Outbox):
+        """Has room for what is never thinned only."""
+
+        def put_all(self, facts: Sequence[Fact], **more: Any) -> None:
+            if any(isinstance(fact, Position) for fact in facts):
+                raise OutboxFull("no room")
+            super().put_all(facts, **more)
+
+    with closing(Small(tmp_path / "outbox.db")) as outbox:
+        clock = ToldClock(START)
+        recorder = Recorder("T1", outbox, clock, always_on_duty=True)
+        for _ in range(4):
+            recorder.on_fix(Fix(clock.now(), 43.7, 7.4, 2.0, 90.0, 4.0, 3))
+            clock.sleep(1)
+        recorder.on_reading(LiftSeen(lifter="left"))  # and with it its place, which was not kept yet
+        assert [fact["kind"] for fact in outbox.peek(9)] == ["lift", "duty"]
+        assert recorder.lost == 3
 
 
 # --- a file gone bad ---------------------------------------------------------------------------------------------
@@ -296,9 +373,10 @@ def test_of_a_damaged_file_what_can_be_read_is_saved(tmp_path: Path, seed: int) 
     put = filled(path)
     chance = random.Random(seed)
     with path.open("r+b") as file:
-        pages = path.stat().st_size // 4096
-        for _ in range(3):
-            file.seek(4096 * chance.randrange(1, pages))
+        data = file.read()
+        used = [k for k in range(1, len(data) // 4096) if any(data[k * 4096 : k * 4096 + 4096])]  # others are spare
+        for page in chance.sample(used, 3):
+            file.seek(4096 * page)
             file.write(chance.randbytes(4096))
     with closing(Outbox(path)) as outbox:
         there = held(outbox)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +23,7 @@ from typing import Any
 from fleet import Health, Ticket, new_id
 from onboard.clock import Clock
 from onboard.outbox import Outbox
+from onboard.private import private_folder
 from onboard.readings import LiftSeen
 from onboard.worker import Worker, revive_all
 
@@ -92,19 +95,21 @@ class Agent:
             if self.stop.is_set():
                 return
             revive_all(self.workers)
-            self._listen()
-            self._look(reading)
             now = self.clock.now()
-            if abs(now - tick_at) >= timedelta(seconds=TICK_S):
-                tick_at = now
-                self._printed(self.weighbridge.tick(now))
-            if abs(now - health_at) >= timedelta(seconds=HEALTH_S):
-                health_at = now
-                try:
-                    self._healthy(now)
-                except OSError:  # the disk is full: what is weighed says so itself
-                    _log.exception("health: not recorded")
-            said = self._tell(said, now)
+            try:
+                self._listen()
+                self._look(reading)
+                if abs(now - tick_at) >= timedelta(seconds=TICK_S):
+                    tick_at = now
+                    self._printed(self.weighbridge.tick(now))
+                if abs(now - health_at) >= timedelta(seconds=HEALTH_S):
+                    health_at = now
+                    with suppress(OSError):  # the disk is full: what is weighed says so itself
+                        self._healthy(now)
+                said = self._tell(said, now)
+            except sqlite3.DatabaseError as error:  # what was to be written is not: the truck is weighed again
+                _log.error("%s: %s", self.files.register, error)
+                self.weighbridge.register.heal()
 
     def _look(self, reading: Reading | None) -> None:
         bridge = self.weighbridge
@@ -131,7 +136,7 @@ class Agent:
         for ticket in tickets:
             self.told(f"ticket {ticket.number}: {ticket.truck or ticket.plate or '?'} {ticket.net_kg:g} kg net")
             try:
-                self.files.tickets.mkdir(exist_ok=True)
+                private_folder(self.files.tickets)
                 sheet = sheet_of(self.weighbridge.register, ticket, self.weighbridge.bridge.timezone)
                 write_pdf(sheet, self.files.tickets / f"{ticket.number}.pdf", self.language)
             except (OSError, ValueError, ModuleNotFoundError) as error:  # the register has it: it can be printed later
@@ -139,11 +144,12 @@ class Agent:
 
     def _healthy(self, now: datetime) -> None:
         counts = self.outbox.counts()
+        unreadable = counts.unreadable + self.weighbridge.register.unreadable()
         self.outbox.put_all(
             [
                 Health(
                     id=new_id(now), at=now, site=self.weighbridge.bridge.site, pending=counts.pending,
-                    refused=counts.refused, damaged=self.indicator.damaged,
+                    refused=counts.refused, damaged=self.indicator.damaged + unreadable,
                     note=self.indicator.why[:500] if self.indicator.why else None,
                 )
             ]
@@ -211,6 +217,7 @@ class Agent:
         with suppress(FileNotFoundError):
             self.files.door.unlink()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            os.fchmod(door.fileno(), 0o600)  # before it has a name: no moment in which others reach it
             door.bind(str(self.files.door))
             self.files.door.chmod(0o600)
             door.listen()

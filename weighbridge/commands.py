@@ -58,6 +58,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
 
     from onboard.clock import clock_from
     from onboard.outbox import Outbox
+    from onboard.private import private_folder
     from onboard.sender import Depot, drain
     from onboard.serial_line import SerialSettings
     from onboard.worker import Worker, end_within
@@ -81,7 +82,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
     settings = SerialSettings(args.baud or protocol.baud, args.bits, args.parity)
     zeros = None if args.dummy_zeros is None else args.dummy_zeros == "sent"
     line = IndicatorLine(protocol, args.port, settings, clock, Reader(args.unit, zeros, args.date_format))
-    files.folder.mkdir(parents=True, exist_ok=True)
+    private_folder(files.folder)
     outbox = Outbox(files.outbox)
     agent = Agent(
         Weighbridge(bridge, Register(files.register, args.site, outbox), trucks),

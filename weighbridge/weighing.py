@@ -38,10 +38,14 @@ class Weighbridge:
     last: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        kept: dict[str, Any] = self.register.note("plate", {})
-        self._said = [Who.from_json(who) for who in kept.get("said", [])]
-        self._taken_kg: float | None = kept.get("taken_kg")
-        self._accepted: str | None = kept.get("accepted")
+        kept = self.register.note("plate", {})
+        try:
+            self._said = [Who.from_json(who) for who in kept.get("said", [])]
+            taken_kg = kept.get("taken_kg")
+        except (AttributeError, KeyError, TypeError, ValueError):  # it is not what was written: as if nobody had looked
+            kept, self._said, taken_kg = {}, [], None
+        self._taken_kg: float | None = taken_kg if isinstance(taken_kg, int | float) else None
+        self._accepted: str | None = kept["accepted"] if isinstance(kept.get("accepted"), str) else None
         self._occupied = bool(kept.get("occupied"))
         self._crowded = bool(kept.get("crowded"))
         self._resumed = True  # the plate may have changed while nobody looked

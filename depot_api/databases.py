@@ -197,7 +197,7 @@ def _sqlite(url: URL) -> Databases:
 _WRITER_PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",  # in WAL mode NORMAL would lose the last commits with the power
-    "cache_size = -65536",
+    "cache_size = -8192",  # 8 MiB: 64 made no writing faster, and filled for half an hour
     "wal_autocheckpoint = 4000",
     "journal_size_limit = 67108864",
     "foreign_keys = ON",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -33,6 +33,9 @@ LOG = logging.getLogger("ripeur.live")
 TABLES = ("trucks", "tours", "tasks", "incidents", "tickets", "weighings", "messages", "plan")
 #: Kinds that say something of a tour.
 TOUR_KINDS = ("position", "lift", "vehicle", "load", "outcome", "duty")
+#: What hangs on the board one by one: of one truck or site so much in a day. More is kept, and not shown live: who sends
+#: more must not keep every console busy.
+HUNG, MOST_HUNG = frozenset({"incident", "message", "weighing", "ticket"}), 1_000
 MOST_WAITING = 3_000
 SLICE = 2_000
 #: Real seconds: between two judgements of a tour with news, of one without, and as a multiple of what the last took.
@@ -91,6 +94,7 @@ class LiveDay:
         self._without_plans = False
         self._duty_of: dict[str, OnDuty] = {}
         self._incidents: dict[str, dict[bytes, StoredFact]] = {}
+        self._hung: Counter[tuple[str, str]] = Counter()
         self._to_place: set[str] = set()
         self.trucks: dict[str, _Truck] = {}
         self.carried: dict[str, Carried] = dict(carried or {})
@@ -214,9 +218,10 @@ class LiveDay:
         followed = row.kind not in SENSED or row.at in self.duty_of(row.who)
         if row.kind in SENSED:
             self._sensed(row, followed)
-        else:
+        elif self._hung[row.who, row.kind] < MOST_HUNG:
             take = getattr(self, f"_{row.kind}", None)
             if take is not None:
+                self._hung[row.who, row.kind] += row.kind in HUNG
                 take(row, row.json())
         if row.kind in TOUR_KINDS:
             self._hand_on(row, followed)

@@ -7,8 +7,10 @@ import json
 import socket
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -22,12 +24,15 @@ from depot_api.contractor import MOST_CELLS, MOST_ROWS, rows_of
 from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.fair_share import Share
 from depot_api.http_limits import MOST_HEAD_BYTES
+from depot_api.live_day import MOST_HUNG
 from depot_api.publishing import read_publication
 from depot_api.roles import Caller
-from fleet import Position
+from depot_api.store import Store
+from fleet import Incident, Position, new_id
 
 from .depot_clients import Client, depot, position
 from .forgeries import NOW
+from .live_day import START, live_at, published, put
 from .services import wait_until
 
 MIB = 1 << 20
@@ -305,3 +310,14 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
         for thread in [*busy, other]:
             thread.join()
     real.take(Caller("planner", "P"), fair_share.HEAVY)
+
+
+def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
+    with Store(str(tmp_path / "depot.db")) as store:
+        published(store)
+        at = START + timedelta(hours=1)
+        put(store, [Incident(id=new_id(at), at=at, truck="T1", category="other") for _ in range(MOST_HUNG + 50)])
+        put(store, [Incident(id=new_id(at), at=at, truck="T2", category="damage")])
+        live = live_at(store, at)
+        assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_HUNG, "T2": 1}
+        assert sum(1 for _ in store.facts("incident")) == MOST_HUNG + 51, "all of them are kept"

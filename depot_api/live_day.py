@@ -33,8 +33,8 @@ LOG = logging.getLogger("ripeur.live")
 TABLES = ("trucks", "tours", "tasks", "incidents", "tickets", "weighings", "messages", "plan")
 #: Kinds that say something of a tour.
 TOUR_KINDS = ("position", "lift", "vehicle", "load", "outcome", "duty")
-#: What hangs on the board one by one: of one truck or site so much in a day. More is kept, and not shown live: who sends
-#: more must not keep every console busy.
+#: What hangs on the board one by one: of one truck or site so much in a day. More is kept, and not shown live: whoever
+#: sends more must not keep every console busy.
 HUNG, MOST_HUNG = frozenset({"incident", "message", "weighing", "ticket"}), 1_000
 MOST_WAITING = 3_000
 SLICE = 2_000

@@ -10,8 +10,10 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 
 from depot_api import fair_share, people, sessions
 from depot_api.contractor import MOST_CELLS, MOST_ROWS, rows_of
+from depot_api.day_report import day_report
 from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.fair_share import Share
 from depot_api.http_limits import MOST_HEAD_BYTES
@@ -32,8 +35,9 @@ from fleet import Incident, Position, new_id
 
 from .depot_clients import Client, depot, position
 from .forgeries import NOW
-from .live_day import START, live_at, published, put
+from .live_day import START, driven, live_at, matcher, published, put
 from .services import wait_until
+from .small_plan import small_plan
 
 MIB = 1 << 20
 T1 = Caller("box", "T1", ("T1",))
@@ -321,3 +325,25 @@ def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
         live = live_at(store, at)
         assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_HUNG, "T2": 1}
         assert sum(1 for _ in store.facts("incident")) == MOST_HUNG + 51, "all of them are kept"
+
+
+def test_a_contractor_s_report_of_a_past_day_reads_no_other_s_tours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(str(tmp_path / "depot.db")) as store:
+        first = published(store)
+        put(store, [*driven(0), *driven(1)])
+        assert published(store, replace(small_plan(), seed=2), START + timedelta(hours=1)) == first + 1
+        read: list[str | None] = []
+        real = store.facts
+
+        def facts(kind: Any = None, who: str | None = None, *bounds: Any, **more: Any) -> Any:
+            read.append(who)
+            return real(kind, who, *bounds, **more)
+
+        monkeypatch.setattr(store, "facts", facts)
+        report = day_report(
+            store, None, START.date(), START + timedelta(days=2), matcher(), of=lambda truck: truck == "T1"
+        )
+        assert [tour.truck for tour in report.tours] == ["T1"]
+        assert "T2" not in read

@@ -8,7 +8,9 @@ import ctypes
 import gc
 import logging
 import os
+import queue
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -28,8 +30,10 @@ from fleet import Position, instant
 from onboard.agent import Agent, Equipment
 from onboard.clock import SystemClock
 from onboard.crew import ask_box
+from onboard.framing import Listeners
 from onboard.readings import LiftSeen
 from onboard.receiver import Fix
+from onboard.serial_line import SerialLine
 from onboard.settings import Settings
 from onboard.worker import MOST_DEATHS, Worker
 
@@ -320,6 +324,25 @@ def test_every_thread_of_the_box_begins_again(tmp_path: Path) -> None:
             runs.join(60)
         assert not runs.is_alive()
     gc.collect()  # the line that the sender held when it was killed
+
+
+def test_the_thread_of_each_line_begins_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as converter:
+        listeners = Listeners([SerialLine(f"socket://127.0.0.1:{converter.getsockname()[1]}", wait_s=0.05)])
+        heard = queue.SimpleQueue[bytes]()
+        hears = threading.Thread(target=lambda: [heard.put(chunk) for _, chunk in listeners.chunks(0.05) if chunk])
+        hears.start()
+        wire, _ = converter.accept()
+        with wire:
+            wire.sendall(b"a")
+            assert heard.get(timeout=60) == b"a"
+            name = next(t.name for t in threading.enumerate() if t.name.startswith("line socket://"))
+            thread = kill(name)
+            thread.join(1.0)
+            wire.sendall(b"b")
+            assert heard.get(timeout=60) == b"b"
+        listeners.close()
+        hears.join(60)
 
 
 # --- the bridge ------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from depot_api.access import allow, caller
 from depot_api.depot import Depot, Settings, depot_of, settings_of
 from depot_api.door import Door
 from depot_api.lane import FactsLane
+from depot_api.live import STOP_S
 from depot_api.logs import RequestLog
 from depot_api.nameless import without_names
 from depot_api.pages import guard
@@ -120,6 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     keeper.end()
     stop.set()
+    await to_thread.run_sync(app.state.nights.join, STOP_S)
 
 
 async def health(request: Request) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -29,6 +30,8 @@ from depot_api import depot_files
 
 #: How long a writer waits for another process's write before it says so.
 BUSY_S = 10
+#: How long readers are waited for when the depot ends.
+READERS_END_S = 2.0
 #: Writers on PostgreSQL take turns on this lock, until their commit is visible: ``seq`` then grows in commit order.
 WRITERS_LOCK = 0x52495045  # "RIPE"
 
@@ -120,6 +123,11 @@ class Databases:
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def close(self) -> None:
+        """Let go of every connection; whoever still reads is waited for, though not for long."""
+        until_s = time.monotonic() + READERS_END_S
+        pool = self.reader.pool
+        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < until_s:
+            time.sleep(0.02)
         self.writer.dispose()
         self.reader.dispose()
 
@@ -197,7 +205,7 @@ def _sqlite(url: URL) -> Databases:
 _WRITER_PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",  # in WAL mode NORMAL would lose the last commits with the power
-    "cache_size = -8192",  # 8 MiB: 64 made no writing faster, and filled for half an hour
+    "cache_size = -4096",  # 4 MiB: 64 made no writing faster, and filled for half an hour
     "wal_autocheckpoint = 4000",
     "journal_size_limit = 67108864",
     "foreign_keys = ON",

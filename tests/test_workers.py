@@ -330,17 +330,22 @@ def test_the_thread_of_each_line_begins_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as converter:
         listeners = Listeners([SerialLine(f"socket://127.0.0.1:{converter.getsockname()[1]}", wait_s=0.05)])
         heard = queue.SimpleQueue[bytes]()
-        hears = threading.Thread(target=lambda: [heard.put(chunk) for _, chunk in listeners.chunks(0.05) if chunk])
+        hears = threading.Thread(
+            target=lambda: [heard.put(chunk) for _, chunk in listeners.chunks(0.05) if chunk], daemon=True
+        )
         hears.start()
         wire, _ = converter.accept()
         with wire:
-            wire.sendall(b"a")
-            assert heard.get(timeout=60) == b"a"
-            name = next(t.name for t in threading.enumerate() if t.name.startswith("line socket://"))
-            thread = kill(name)
-            thread.join(1.0)
-            wire.sendall(b"b")
-            assert heard.get(timeout=60) == b"b"
+
+            def is_heard(what: bytes) -> bool:  # what comes while a port opens, or a thread dies, is gone with it
+                wire.sendall(what)
+                time.sleep(0.05)
+                return not heard.empty() and heard.get() == what
+
+            wait_until(lambda: is_heard(b"a"), "the line", 60)
+            kill(next(t.name for t in threading.enumerate() if t.name.startswith("line socket://")))
+            wait_until(lambda: listeners.deaths > 0, "the line's thread to die", 60)
+            wait_until(lambda: is_heard(b"b"), "the line again", 60)
         listeners.close()
         hears.join(60)
 

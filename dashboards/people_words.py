@@ -229,6 +229,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "fr": "L'horloge est ou était fausse : garder, redemander",
         "en": "The clock is or was wrong: keep, ask again",
     },
+    "share_right": {"fr": "C'est voulu : effacer", "en": "It is meant so: delete"},
+    "share_wrong": {"fr": "Garder, redemander", "en": "Keep, ask again"},
     "yes": {"fr": "Oui, effacer définitivement", "en": "Yes, delete for good"},
     "not_yet": {"fr": "Pas encore : garder, redemander", "en": "Not yet: keep, ask again"},
     "mail_refused": {"fr": "Ripeur : l'effacement est suspendu", "en": "Ripeur: deletion is held back"},

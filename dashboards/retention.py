@@ -63,7 +63,12 @@ def _form(frame: Frame, one: Mapping[str, Any], is_run: bool) -> str:
         f"<label>{word('why', lang)}<br><small>{word('decision_hint', lang)}</small>"
         '<input name="why" minlength="5" maxlength="300" autocomplete="off" required></label>'
     )
-    buttons = (("wrong", "clock_wrong"), ("right", "clock_right")) if is_run else (("wrong", "not_yet"), ("yes", "yes"))
+    if not is_run:
+        buttons = (("wrong", "not_yet"), ("yes", "yes"))
+    elif all(doubt["code"] == "share" for doubt in one["why"]):
+        buttons = (("wrong", "share_wrong"), ("right", "share_right"))
+    else:
+        buttons = (("wrong", "clock_wrong"), ("right", "clock_right"))
     asked = "".join(
         f'<button name="how" value="{how}"{" class=grave" if how != "wrong" else ""}>{word(key, lang)}</button> '
         for how, key in buttons

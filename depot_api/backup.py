@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
 
 from depot_api.databases import StoreDown, database_url, opened, revision_of
+from depot_api.depot_files import synced
 from depot_api.tables import facts, metadata
 
 #: Rows copied at a time.
@@ -84,20 +85,12 @@ def _beside(place: Path) -> Iterator[Path]:
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds where people were
         yield new
-        _synced(new)
+        synced(new)
         new.replace(place)
-        _synced(place.parent)
+        synced(place.parent)
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             new.with_name(new.name + suffix).unlink(missing_ok=True)
-
-
-def _synced(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _copied_online(source: Path, new: Path) -> None:

@@ -55,7 +55,7 @@ def _make(place: Path, fill: Callable[[Path], None]) -> None:
         new = Path(folder) / place.name
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         fill(new)
-        _synced(new)
+        synced(new)
         try:
             os.link(new, place)
         except FileExistsError:  # somebody else has made it meanwhile: that one it is
@@ -63,7 +63,7 @@ def _make(place: Path, fill: Callable[[Path], None]) -> None:
         except OSError:  # a disk without hard links
             if not place.exists():
                 new.rename(place)
-    _synced(place.parent)
+    synced(place.parent)
 
 
 def no_depot(shown: str) -> ValueError:
@@ -85,7 +85,8 @@ def _keep_private(place: Path) -> None:
                 log.warning("%s was open to others (%o), is its owner's alone now", file, mode)
 
 
-def _synced(path: Path) -> None:
+def synced(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

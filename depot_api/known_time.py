@@ -60,6 +60,8 @@ FAR = timedelta(days=3)
 QUIET = timedelta(days=45)
 #: Before that no box of ours had a true clock.
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+#: From look to look the monotonic clock proves no more: it leaps where a machine is moved or comes from a snapshot.
+LONGEST_LOOK_S = 86_400.0
 #: The known time is written down when it has grown by this much.
 SAVE_EVERY = timedelta(minutes=10)
 #: Facts looked through for those that came with a wrong clock, where nothing is known of before.
@@ -133,7 +135,7 @@ def note_doubt(store: Store, now: datetime, doubts: Sequence[Doubt]) -> None:
 
 
 def no_earlier(store: Store, now: datetime) -> datetime:
-    """The clock's time, or the last known where it is behind that: for what is stamped by the depot alone."""
+    """The clock's time, or the last known where it is behind that: for what has its time from the depot alone."""
     known = kept(store).at
     return now if known is None else max(now, known)
 
@@ -249,7 +251,7 @@ class Watch:
         """The time that is sure by now; None where nothing tells of it."""
         row, now_s = kept(self._store), self._clock.monotonic_s()
         if self._at is not None:
-            self._at += timedelta(seconds=now_s - self._looked_s)
+            self._at += timedelta(seconds=min(now_s - self._looked_s, LONGEST_LOOK_S))
         self._looked_s = now_s
         if self._row is None or row.said != self._row.said or self._at is None:
             self._at = row.at
@@ -293,7 +295,8 @@ def settle(store: Store, now: datetime, row: Known, seq: int, pause: Callable[[f
     """Stamp anew what was received since ``seq`` by a wrong clock; ``now`` is right.
 
     In the future: received now. Before the time that was known when it came, or in a doubted time and before it was
-    observed: received when it was observed, now at the latest.
+    observed: received when it was observed, now at the latest. So, too, what a new depot got before anybody agreed with
+    its clock.
     """
     after = seq if row.at is not None or row.doubted is not None else max(seq, store.last_seq() - TAIL)
     at, received, now_us, near_us = facts.c.at_us, facts.c.received_us, microseconds(now), NEAR // _MICROSECOND
@@ -303,17 +306,29 @@ def settle(store: Store, now: datetime, row: Known, seq: int, pause: Callable[[f
         _stamp_anew(store, after, (at > received + near_us) | (at < microseconds(FIRST)), in_time, pause)
         _settle_tables(store, now, row)
         return
-    floor = 0 if row.at is None else microseconds(row.at)
     tail = select(facts.c.seq, at, received, func.max(received).over(order_by=facts.c.seq).label("known_us")).where(
         facts.c.seq > after
     )
     of = tail.subquery()
     back = select(of.c.seq).where(of.c.received_us < of.c.known_us - near_us, of.c.at_us > of.c.received_us + near_us)
-    before = and_(received < floor - near_us, at > received + near_us)
+    if row.at is None:
+        early = and_(facts.c.seq < _agreed_first(store, after), at < now_us)
+    else:
+        early = received < microseconds(row.at) - near_us
+    before = and_(early, at > received + near_us)
     _stamp_anew(store, after, before | facts.c.seq.in_(back), in_time, pause)
 
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def _agreed_first(store: Store, after: int) -> int:
+    """The number of the first fact since then whose sender agreed with our clock; behind the last where none did."""
+    apart_us, near_us = facts.c.at_us - facts.c.received_us, NEAR // _MICROSECOND
+    query = select(func.min(facts.c.seq)).where(facts.c.seq > after, apart_us.between(-near_us, near_us))
+    with store.read() as connection:
+        found = connection.execute(query).scalar()
+    return store.last_seq() + 1 if found is None else int(found)
 
 
 def _stamp_anew(

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import depot_of
+from depot_api.known_time import no_earlier
 from depot_api.roles import Caller
 from depot_api.store import new_fact
 from fleet import Message, instant, new_id
@@ -37,7 +38,7 @@ def post_message(
 ) -> dict[str, Any]:
     """Write to a truck's crew; answers the message as the truck will get it, with its id."""
     depot = depot_of(request)
-    now = depot.clock.now()
+    now = no_earlier(depot.store, depot.clock.now())
     try:
         fact = Message(
             id=new_id(now), at=now, truck=message.truck, sender="planner", text=message.text, answers=message.answers

@@ -32,6 +32,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from depot_api.access import Allow, admit, caller_of_token
 from depot_api.depot import Depot, depot_of, zone_of
 from depot_api.intake import PATIENCE_S, read_body
+from depot_api.known_time import no_earlier
 from depot_api.roles import Caller
 from depot_api.roster import DAY, FORTNIGHT, Roster
 from depot_api.store import NewFact, StoreDown, new_fact
@@ -288,7 +289,7 @@ def _judged(
     depot: Depot, read: Callable[[str, Any, datetime], Position], sent: list[Any], who: Caller
 ) -> tuple[list[tuple[str, NewFact]], list[str]]:
     """Each fix judged alone: those to be stored with their ids, and why the others are not."""
-    now, rows, refused = depot.clock.now(), [], []
+    now, rows, refused = no_earlier(depot.store, depot.clock.now()), [], []
     roster = Roster(depot.store, DAY if len(sent) == 1 else FORTNIGHT, zone_of(depot))
     for one in sent:
         try:

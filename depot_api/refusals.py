@@ -57,9 +57,9 @@ class Refusal:
         return when
 
     @property
-    def is_of_the_clock(self) -> bool:
-        """Whether it ends by itself once the clock is right."""
-        return all(doubt.code != "share" for doubt in self.why)
+    def shares(self) -> list[Doubt]:
+        """What a person must look at whatever the clock shows; the rest ends by itself once the clock is right."""
+        return [doubt for doubt in self.why if doubt.code == "share"]
 
 
 def standing(store: Store) -> list[Refusal]:

@@ -131,7 +131,8 @@ def run(
     proven, doubts = _judged(store, now, known)
     if doubts and not sure:
         note_doubt(store, now, doubts)
-        refuse(store, doubts, now)
+        standing = refused(store)
+        refuse(store, doubts if standing is None else doubts + standing.shares, now)
         return {}
     row = kept(store)
     seq = store.last_seq()
@@ -247,8 +248,11 @@ def agreed(
 
 def unusual_shares(store: Store, terms: Mapping[str, int], now: datetime) -> list[Doubt]:
     """Purposes of which more would go than a night's: more than ``MOST`` in any case, or more than ``MOST_LATE`` of
-    what should have gone with an earlier run. Few records, and terms of some days, are no share of anything."""
-    last = _last_at(store)
+    what should have gone with an earlier run. Few records, and terms of some days, are no share of anything. What was
+    refused before is so until a person decides or less would go: time alone, and what comes in, make it no more usual.
+    """
+    last, standing = _last_at(store), refused(store)
+    asked = {} if standing is None else {doubt.purpose: doubt.records for doubt in standing.shares}
     since_last = None if last is None or last > now else now - last
     doubts, gone, held_all = [], 0, 0
     for purpose in PURPOSES:
@@ -262,9 +266,10 @@ def unusual_shares(store: Store, terms: Mapping[str, int], now: datetime) -> lis
             before = now - since_last - timedelta(days=1)
             regular = past <= FEW or since_last > FAR
             late = 0 if regular else _count_parts(store, _parts(store, purpose, terms, before))
-        if (past > FEW and past > MOST * held) or (late > FEW and late > MOST_LATE * held):
+        unusual = (past > FEW and past > MOST * held) or (late > FEW and late > MOST_LATE * held)
+        if unusual or past >= asked.get(purpose.key, past + 1):
             doubts.append(Doubt("share", None, purpose.key, past, held))
-    if not doubts and gone > FEW and gone > MOST * held_all:
+    if not doubts and ((gone > FEW and gone > MOST * held_all) or gone >= asked.get("all", gone + 1)):
         doubts.append(Doubt("share", None, "all", gone, held_all))
     return doubts
 
@@ -392,13 +397,16 @@ def look(depot: Depot, watch: Watch, mail: Callable[[Refusal], None] | None = No
     if ahead is not None:
         doubts.append(Doubt("senders_ahead", ahead))
     standing = refused(store)
+    shares = [] if standing is None else standing.shares
     if doubts:
         note_doubt(store, now, doubts)
-        refuse(store, doubts, now)
+        refuse(store, doubts + shares, now)
     else:
-        if standing is not None and standing.is_of_the_clock:
+        if standing is not None and not shares:
             end(store, RUN, "lifted", now)
             standing = None
+        elif standing is not None and len(shares) < len(standing.why):
+            refuse(store, shares, now)
         watch.trust(now)
         sure = now if known is None else min(now, known)
         if is_due(last_at if standing is None else max(standing.tried, last_at or standing.tried), sure):

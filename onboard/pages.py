@@ -233,11 +233,15 @@ def _log_of(path: Path, pages: Pages | None = None) -> _Log:
     if magic not in _MAGIC or page_size != PAGE or _sum(data[:24], (0, 0), order) != (sum1, sum2):
         log.whole = False
         salts = list(struct.unpack(">2I", data[_LOG_HEADER + 8 : _LOG_HEADER + 16]))
-    frames, before = [], (sum1, sum2)
+    frames, before, ours = [], (sum1, sum2), True
     for at in range(_LOG_HEADER, len(data), _FRAME):
         number, size, salt1, salt2, *said = struct.unpack(">6I", data[at : at + 24])
-        ours = salt1 == salts[0] or salt2 == salts[1]  # else it is left from before the log began anew
-        good = ours and _sum(data[at : at + 8] + data[at + 24 : at + _FRAME], before, order) == tuple(said)
+        named = salt1 == salts[0] or salt2 == salts[1]  # else it is left from before the log began anew
+        follows = _sum(data[at : at + 8] + data[at + 24 : at + _FRAME], before, order) == tuple(said)
+        good = follows and (named or ours)  # what is left from before follows upon itself, not upon ours
+        ours = good or named
+        if ours and [salt1, salt2] != salts:  # the sum says nothing of it, and SQLite stops here
+            log.whole = False
         before = (said[0], said[1])
         frames.append((at + 24, number, size, ours, good))
     while frames and not frames[-1][3]:

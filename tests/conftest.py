@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .services import db_url, postgres_cluster, postgres_url
 from .towns import boeblingen, heidelberg, monaco
@@ -12,6 +13,10 @@ from .towns import boeblingen, heidelberg, monaco
 __all__ = ["boeblingen", "db_url", "heidelberg", "monaco", "postgres_cluster", "postgres_url"]
 
 ROOT = Path(__file__).parent.parent
+
+# a machine that is busy with eight other things finds no fault
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

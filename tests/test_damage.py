@@ -341,6 +341,27 @@ def test_a_picture_whose_bytes_or_name_are_damaged_is_set_aside_and_the_others_g
         assert len(outbox.refused()) == 4
 
 
+@pytest.mark.parametrize("frame", [0, 7, -1])
+def test_no_bit_of_a_log_frame_s_head_costs_a_fact(
+    frame: int, filled: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """SQLite stops reading at a frame that it does not take for one of its own, and drops what is behind it unsaid."""
+    source, waiting = filled
+    whole = source.with_name("outbox.db-wal").read_bytes()
+    frame %= (len(whole) - 32) // (24 + PAGE)
+    for at in range(24):
+        path = tmp_path / str(at) / "outbox.db"
+        path.parent.mkdir()
+        shutil.copy(source, path)
+        log, head = bytearray(whole), 32 + frame * (24 + PAGE)
+        for each in range(8, 16) if at == 8 else (at,):  # both of its salts at once
+            log[head + each] ^= 1
+        path.with_name("outbox.db-wal").write_bytes(log)
+        with closing(Outbox(path)) as outbox:
+            left = {one["id"] for one in outbox.peek(1_000)}
+        assert set(waiting) <= left, at
+
+
 # --- a file that is none, and one that goes bad in use ----------------------------------------------------------------
 
 

@@ -78,6 +78,17 @@ def test_after_seven_days_the_page_says_that_a_person_must_decide(scene: Scene) 
     assert "À DÉCIDER" in chief.get("/people").text
 
 
+def test_who_is_asked_about_a_share_is_not_asked_about_the_clock(scene: Scene) -> None:
+    share = Doubt("share", None, "positions", 6_000, 8_928)
+    refuse(scene.store, [share], NOW)
+    page = html.unescape(scene.person("administrator").get("/privacy?lang=en").text)
+    assert "Keep, ask again" in page
+    assert "It is meant so: delete" in page
+    assert "The clock is right: delete" not in page
+    refuse(scene.store, [Doubt("known_ahead", NOW), share], NOW)
+    assert "The clock is right: delete" in scene.person("administrator").get("/privacy?lang=en").text
+
+
 def given(scene: Scene, page: str, how: str, why: str = "looked at the wall") -> dict[str, str]:
     """The form of the first refusal on a page, filled in."""
     part = page.split('action="/privacy/decisions"')[1]
@@ -326,7 +337,7 @@ def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> Non
     assert one is not None
     assert list(one.why) == why
     assert json.dumps([d.code for d in one.why])
-    assert not one.is_of_the_clock
+    assert one.shares == [one.why[0]]
 
 
 def test_a_refusal_that_began_in_the_future_begins_when_the_clock_came_back(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from depot_api import looks, people, photos, retention, sessions, throttle
+from depot_api import looks, messages, people, phones, photos, retention, sessions, throttle
 from depot_api.backup import back_up, restore
 from depot_api.depot import Depot
 from depot_api.distilling import distil_due
@@ -31,7 +31,7 @@ from depot_api.tables import sessions as logins
 from fleet import instant_text, new_id
 
 from .clocks import ToldClock
-from .people_depot import NOW, PASSWORD
+from .people_depot import NOW, PASSWORD, Scene, people_app
 from .services import db_url, postgres_cluster, postgres_url
 
 __all__ = ["db_url", "postgres_cluster", "postgres_url"]
@@ -189,6 +189,44 @@ def test_what_came_while_the_clock_was_behind_stays_once_it_is_right(store: Stor
     assert early == 0
 
 
+@pytest.mark.parametrize("n", [10, 25, 300])
+@pytest.mark.parametrize("kind", ["position", "outcome"])
+def test_what_came_to_a_new_depot_whose_clock_was_behind_stays_though_it_was_killed_at_once(
+    store: Store, kind: str, n: int
+) -> None:
+    world = World(store)
+    world.jump(-400 * DAY)
+    look(world.depot, world.watch)
+    store.add([fact(kind, world.true - timedelta(seconds=k), world.clock.now()) for k in range(n)])
+    world.restart()  # no look since they came
+    world.right()
+    world.go_on(8 * HOUR, 12)
+    assert store.count() == n + 24
+    assert refused(store) is None
+
+
+@pytest.mark.parametrize("at", [None, NOW + timedelta(minutes=1)])
+def test_what_the_depot_gives_its_own_time_while_its_clock_is_behind_stays_once_it_is_right(
+    store: Store, at: datetime | None
+) -> None:
+    world = World(store).filled()
+    world.jump(-100 * DAY)
+    world.go_on(timedelta(minutes=1), 2)
+    scene = Scene(store, people_app(store, world.clock), world.clock)
+    scene.app.include_router(messages.router)
+    said = scene.machine("planner").post("/messages", json={"truck": "T1", "text": "the bridge is closed"})
+    assert said.status_code == 201
+    fix = {"_type": "location", "lat": 43.7384, "lon": 7.4246} | ({} if at is None else {"tst": int(at.timestamp())})
+    taken, why = phones._judged(world.depot, phones.owntracks_position, [fix], Caller("contractor", "acme", ("T8",)))
+    assert why == []
+    store.add([row for _, row in taken])
+    world.right()
+    world.go_on(8 * HOUR, 9)
+    assert refused(store) is None
+    assert len(list(store.facts("message"))) == 1
+    assert [abs(one.at - NOW) < 2 * DAY for one in store.facts("position", "T8")] == [True]
+
+
 def test_a_depot_that_was_off_and_wakes_behind_its_time_but_ahead_of_its_marks_loses_nothing(store: Store) -> None:
     world = World(store).filled()
     world.restart(70 * DAY)
@@ -240,6 +278,15 @@ def test_small_jumps_from_restart_to_restart_do_not_add_up(store: Store) -> None
         world.go_on(HOUR, 2, sending=False)
     assert not world.lost()
     assert refused(store) is not None
+
+
+def test_a_monotonic_clock_that_leaps_proves_no_more_than_a_day(store: Store) -> None:
+    world = World(store).filled(60)
+    before = store.count()
+    world.clock.gone_s += 30 * 86_400  # a machine restored from a snapshot; a library that fakes both clocks
+    look(world.depot, world.watch)
+    assert store.count() == before
+    assert [doubt.code for doubt in refused(store).why][:1] == ["far_from_known"]  # type: ignore[union-attr]
 
 
 def test_a_last_run_in_the_future_is_due_refused_and_told_and_a_person_ends_it(store: Store) -> None:
@@ -311,6 +358,31 @@ def test_an_unusual_share_waits_for_a_person(store: Store, n: int) -> None:
     decide(Depot(store, None, ToldClock(NOW)), "right")
     assert store.count() == n
     assert refused(store) is None
+
+
+def test_an_unusual_share_waits_for_a_person_however_long_and_whatever_comes_in_meanwhile(store: Store) -> None:
+    world = World(store).filled(60)
+    late = [fact("position", world.true - 90 * DAY + timedelta(seconds=k)) for k in range(40)]
+    store.add(late)
+    world.go_on(8 * HOUR, 6)
+    standing = refused(store)
+    assert standing is not None
+    assert [doubt.code for doubt in standing.why] == ["share"]
+    for n in range(30):
+        world.go_on(8 * HOUR)
+        if n == 10:
+            world.restart(5 * DAY)  # a doubt of the clock comes and goes
+            world.go_on(timedelta(minutes=1), 1, sending=False)
+    assert {one.id for one in late} <= world.there()
+    still = refused(store)
+    assert still is not None
+    assert still.is_overdue(world.true)
+    assert [(doubt.code, doubt.purpose) for doubt in still.why] == [("share", "positions")]
+    decide(world.depot, "right")
+    world.go_on(8 * HOUR, 6)
+    assert refused(store) is None
+    assert not world.overdue(DAY)
+    assert not {one.id for one in late} & world.there()
 
 
 def test_a_shorter_term_in_the_settings_asks_once(store: Store) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from depot_api.app import depot_app
+from depot_api.live import Live
 from depot_api.store import Store, StoreDown, new_fact
 from depot_api.workers import Keeper, workers_of
 from fleet import Position, instant
@@ -412,3 +413,16 @@ def _ignored(port: int, token: str, body: bytes) -> None:
 
     with contextlib.suppress(OSError, HTTPException):
         asked(port, "POST", "/facts", token, body)
+
+
+def test_a_live_state_whose_every_step_fails_is_in_trouble(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.http.get("/health").status_code == 200
+
+    def fails(_: object) -> bool:
+        raise ValueError("every time")
+
+    monkeypatch.setattr(Live, "renew", fails)
+    wait_until(lambda: client.http.get("/health").status_code == 503, "the trouble", 60)
+    assert client.http.get("/health").json()["why"].startswith("live-tail: died")
+    monkeypatch.undo()
+    wait_until(lambda: client.http.get("/health").status_code == 200, "its end", 120)

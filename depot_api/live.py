@@ -92,7 +92,7 @@ class Live:
         self._run(self.work, 0.1)
 
     def _run(self, step: Callable[[], bool], wait_s: float) -> None:
-        """A thread's main loop: what fails is written down, and tried again; where nothing works, ``/health`` is told."""
+        """A thread's main loop: what fails is written down and tried again; where all fails, ``/health`` is told."""
         failed = 0
         while not self._stop.is_set():
             began_s = time.monotonic()

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from depot_api import fair_share, people, sessions
-from depot_api.contractor import MOST_CELLS, MOST_ROWS, rows_of
+from depot_api.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
+from depot_api.day_report import day_report
 from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.fair_share import Share
 from depot_api.http_limits import MOST_HEAD_BYTES
@@ -29,11 +30,14 @@ from depot_api.publishing import read_publication
 from depot_api.roles import Caller
 from depot_api.store import Store
 from fleet import Incident, Position, new_id
+from optimizer.evidence import TourEvidence
+from optimizer.follow import FollowedTour
 
 from .depot_clients import Client, depot, position
 from .forgeries import NOW
-from .live_day import START, live_at, published, put
+from .live_day import START, duty, live_at, matcher, published, put
 from .services import wait_until
+from .small_plan import small_plan
 
 MIB = 1 << 20
 T1 = Caller("box", "T1", ("T1",))
@@ -321,3 +325,58 @@ def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
         live = live_at(store, at)
         assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_HUNG, "T2": 1}
         assert sum(1 for _ in store.facts("incident")) == MOST_HUNG + 51, "all of them are kept"
+
+
+# --- what looked cheap -----------------------------------------------------------------------------------------------
+
+
+def test_trucks_fortnights_of_a_table_are_counted_before_they_are_looked_up(client: Client) -> None:
+    days = [datetime(1980, 1, 10, tzinfo=UTC) + timedelta(days=14 * k) for k in range(MOST_STRETCHES + 1)]
+    rows = [f"{day:%Y-%m-%dT%H:%M:%SZ},43.7,7.4" for day in days]
+    answer = client.ask("POST", "/contractor/positions", "box T1", content=HEAD + "\n".join(rows[:-1]))
+    assert answer.status_code == 200
+    answer = client.ask("POST", "/contractor/positions", "box T1", content=HEAD + "\n".join(rows))
+    assert (answer.status_code, "fortnights" in answer.json()["detail"]) == (413, True)
+
+
+def test_a_refusal_does_not_name_every_truck_of_an_account() -> None:
+    big = Caller("contractor", "big", tuple(f"{k:040d}" for k in range(200)))
+    why = big.why_not("position", "T1")
+    assert why is not None
+    assert len(why) < 250
+
+
+def test_words_of_duty_that_come_together_are_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(TourEvidence, "add_end", lambda _, at: looked.append(at))
+    tour = small_plan().tours[0]
+    followed = FollowedTour(matcher(), tour, small_plan().tasks_by_id)
+    followed.add_all(duty(START + timedelta(seconds=k), ("start", "end")[k % 2], tour.truck) for k in range(100))
+    assert looked == [START + timedelta(seconds=99)]
+
+
+def test_tickets_are_read_once_for_all_tours_of_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[object] = []
+    facts = Store.facts
+    monkeypatch.setattr(Store, "facts", lambda self, *a, **k: (asked_for.append(a[:1]), facts(self, *a, **k))[1])
+    with Store(str(tmp_path / "depot.db")) as store:
+        published(store)
+        assert len(day_report(store, None, START.date(), START).tours) == 2
+    assert asked_for.count(("ticket",)) == 1
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: str) -> None:
+    people.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
+    answer = client.http.post("/login", data={"name": "C", "password": "a password of ours"})
+    assert answer.status_code == 303
+    form = b'--a\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xff-\xff\r\n--a--\r\n'
+    answer = client.http.post(
+        "/contractor/notes",
+        content=form,
+        headers={
+            "Content-Type": f"multipart/form-data; boundary=a; charset={charset}",
+            "X-CSRF-Token": client.http.get("/me").json()["csrf"],
+        },
+    )
+    assert answer.status_code == 422

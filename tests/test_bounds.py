@@ -26,10 +26,11 @@ from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.fair_share import Share
 from depot_api.http_limits import MOST_HEAD_BYTES
 from depot_api.live_day import MOST_HUNG
+from depot_api.messages import MOST_MESSAGES
 from depot_api.publishing import read_publication
 from depot_api.roles import Caller
 from depot_api.store import Store
-from fleet import Incident, Position, new_id
+from fleet import Incident, Message, Position, new_id
 from optimizer.evidence import TourEvidence
 from optimizer.follow import FollowedTour
 
@@ -380,3 +381,29 @@ def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: s
         },
     )
     assert answer.status_code == 422
+
+
+def test_small_values_count_in_an_account_s_share_by_what_they_cost(client: Client) -> None:
+    shares = client.app.state.depot.shares.bodies
+    body = b"[" + b",".join([b'{"a":[{},{},{},{},{},{},{},{}]}'] * 30_000) + b"]"  # 0.9 MB, 14 MB as values
+    shares.take(T1, fair_share.BODY_BYTES - 10 * MIB)
+    try:
+        assert client.ask("POST", "/facts", "box T1", content=body).status_code == 429
+        assert client.post_facts([position()] * 100).status_code == 200
+    finally:
+        shares.give(T1, fair_share.BODY_BYTES - 10 * MIB)
+    assert client.ask("POST", "/facts", "box T1", content=body).status_code == 200
+
+
+def test_messages_are_asked_of_the_database_no_more_than_are_told(client: Client) -> None:
+    told = [
+        Message(id=new_id(NOW), at=NOW + timedelta(seconds=k % 400), truck=f"T{k % 2 + 1}", sender="crew", text=str(k))
+        for k in range(1_500)
+    ]
+    put(client.store, told, NOW)
+    for who, own in (("box T1", told[::2]), ("planner P", told)):
+        newest = sorted(own, key=lambda fact: fact.at)[-MOST_MESSAGES:]
+        assert [fact["id"] for fact in client.ask("GET", "/messages", who).json()] == [fact.id for fact in newest]
+    read = client.store.newest("message", ["T2"], 3)
+    assert [row.fact() for row in read] == sorted(told[1::2], key=lambda fact: fact.at)[-3:]
+    assert client.store.newest("message", None, 3, NOW + timedelta(days=1)) == []

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds between two looks at the tail, and at the versions of the plans.
 TAIL_S, PLANS_S = 0.2, 3.0
+#: Spans on duty that are looked into for a truck's newest place, newest first: no crew stops and begins so often.
+MOST_SPANS = 100
 #: Steps that fail one after the other from which on a thread says so (it dies, and begins again).
 MOST_FAILED = 3
 #: How long each thread is waited for when the depot ends.
@@ -187,7 +190,7 @@ class Live:
         """A truck's newest positions of the day while it was on duty: one look into an index per span, newest first."""
         low, high = day.since_us, microseconds(self.clock.now() + timedelta(minutes=2))
         with self.store.read() as connection:
-            for begin, end in reversed(day.duty_of(who).spans):
+            for begin, end in islice(reversed(day.duty_of(who).spans), MOST_SPANS):
                 query = (
                     select(facts)
                     .where(facts.c.who == who, facts.c.kind == "position")

@@ -407,3 +407,19 @@ def test_messages_are_asked_of_the_database_no_more_than_are_told(client: Client
     read = client.store.newest("message", ["T2"], 3)
     assert [row.fact() for row in read] == sorted(told[1::2], key=lambda fact: fact.at)[-3:]
     assert client.store.newest("message", None, 3, NOW + timedelta(days=1)) == []
+
+
+def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(str(tmp_path / "depot.db")) as store:
+        published(store)
+        live = live_at(store, START + timedelta(hours=2))
+        words = [duty(START + timedelta(seconds=k), ("start", "end")[k % 2]) for k in range(1_000)]
+        put(store, [Position(id=new_id(NOW), at=START, truck="T1", lat_deg=43.7, lon_deg=7.4), *words])
+        live.follow()
+        assert live.day is not None
+        monkeypatch.setattr("depot_api.live.MOST_SPANS", 499)
+        assert live._last_places("T1", live.day) == []
+        monkeypatch.setattr("depot_api.live.MOST_SPANS", 500)
+        assert len(live._last_places("T1", live.day)) == 1

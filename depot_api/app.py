@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -54,6 +54,9 @@ PARTS = (
     intake, photos, publishing, messages, phones, live_api, console, replay, contractor, login, oidc, accounts, looks,
     retention_desk, metrics,
 )  # fmt: skip
+
+#: Threads that ``/health`` looks from, whatever holds all the others.
+_DOCTORS = CapacityLimiter(2)
 
 _WHY = {"application/json": {"schema": {"type": "object", "required": ["detail"]}}}
 #: What any endpoint may answer where it does not do what it was asked: ``{"detail": why}``.
@@ -105,7 +108,7 @@ def depot_app(
         _add_plan(app, depot.settings.plan_folder)
     app.add_exception_handler(StoreDown, _store_down)
     app.add_exception_handler(DBAPIError, _store_down)
-    app.add_exception_handler(UnicodeEncodeError, _no_text)
+    app.add_exception_handler(UnicodeError, _no_text)
     app.add_exception_handler(RequestValidationError, _breaks_a_rule)
     return app
 
@@ -131,7 +134,7 @@ async def health(request: Request) -> JSONResponse:
     ``died``: what has died since the start and runs again, with how often (the log says of what).
     """
     depot, workers = depot_of(request), workers_of(request.app)
-    trouble = await to_thread.run_sync(depot.store.trouble)
+    trouble = await to_thread.run_sync(depot.store.trouble, limiter=_DOCTORS)
     trouble = trouble or next(filter(None, (worker.trouble() for worker in workers)), None)
     died = {worker.name: worker.deaths for worker in workers if worker.deaths}
     told: dict[str, Any] = {"died": died} if died else {}
@@ -183,6 +186,7 @@ async def _store_down(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _no_text(_: Request, error: Exception) -> JSONResponse:
-    """Half a surrogate pair, which JSON can spell and no UTF-8 can hold."""
-    assert isinstance(error, UnicodeEncodeError)
-    return JSONResponse({"detail": "half a surrogate pair, must be text"}, 422)
+    """Half a surrogate pair, which JSON can spell and no UTF-8 can hold; a form in a character set of no text."""
+    if isinstance(error, UnicodeEncodeError):
+        return JSONResponse({"detail": "half a surrogate pair, must be text"}, 422)
+    return JSONResponse({"detail": "in characters that cannot be read, must be text"}, 422)

@@ -55,6 +55,8 @@ Whose = Annotated[str | None, Query(max_length=80, description="a contractor's a
 COLUMNS = ("truck", "at", "lat_deg", "lon_deg", "speed_mps", "speed_kmh", "heading_deg", "eph_m")
 #: Rows and cells in one file, counted before it is read: some second of work. The page sends larger files in parts.
 MOST_ROWS, MOST_CELLS = 50_000, 600_000
+#: Trucks' fortnights in one file: for each it is looked up when the truck was on duty (some second for all).
+MOST_STRETCHES = 1_000
 #: Rows stored in one go, and refused rows named in one answer.
 BATCH, MOST_REFUSED = 5_000, 1_000
 
@@ -173,7 +175,13 @@ def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
         text = body.decode("cp1252", "replace")  # what spreadsheets still write
     stored, batch, refused = 0, [], []
     roster = Roster(depot.store, zone=zone_of(depot))
-    for row in rows_of(text, who, depot.clock.now(), roster.why_not_stored):
+
+    def why_not(truck: str, at: datetime) -> str | None:
+        if roster.stretches >= MOST_STRETCHES:
+            raise HTTPException(413, f"more than {MOST_STRETCHES} trucks' fortnights, send fewer at once")
+        return roster.why_not_stored(truck, at)
+
+    for row in rows_of(text, who, depot.clock.now(), why_not):
         if isinstance(row, Refused):
             refused.append(row)
             continue

@@ -81,11 +81,12 @@ def day_report(
     def followed(turn: Turn) -> LiveTour:
         return held.get(turn.tour.id) or read_tour(store, turn, matcher, min(until, turn.until), carried)
 
-    tours = tuple(_reported(store, followed(turns[tour.id])) for tour in day.plan.tours if tour.id in turns)
     span = (
         min((t.since for t in turns.values()), default=until),
         max((t.until for t in turns.values()), default=until),
     )
+    tickets = Tickets(store, *span)
+    tours = tuple(_reported(store, followed(turns[tour.id]), tickets) for tour in day.plan.tours if tour.id in turns)
     incidents = Counter(row.json()["category"] for row in store.facts("incident", None, *span))
     return DayReport(date, day.plan.timezone, day.version, tours, dict(sorted(incidents.items())), flux)
 
@@ -101,10 +102,10 @@ def read_tour(
     return tour
 
 
-def _reported(store: Store, live: LiveTour) -> TourReport:
+def _reported(store: Store, live: LiveTour, all_tickets: Tickets) -> TourReport:
     turn, tour = live.turn, live.tour
     count = Counter(state.status for state in live.states.values())
-    tickets = tickets_of(store, turn)
+    tickets = all_tickets.of(turn)
     weighed: dict[str, float] = {}
     for j in tickets:
         weighed[j.get("flux") or ""] = weighed.get(j.get("flux") or "", 0.0) + j["net_kg"]
@@ -122,11 +123,27 @@ def _reported(store: Store, live: LiveTour) -> TourReport:
     )  # fmt: skip
 
 
-def tickets_of(store: Store, turn: Turn) -> list[dict[str, Any]]:
-    """The tickets of a tour's loads that no other ticket of the same site corrects."""
-    found = [row.json() for row in store.facts("ticket", None, turn.since, turn.until)]
-    replaced = {(j["site"], j["corrects"].lower()) for j in found if j.get("corrects")}
-    return [j for j in found if j.get("truck") == turn.tour.truck and (j["site"], j["id"].lower()) not in replaced]
+class Tickets:
+    """The tickets of some time, read once for all of its tours: a bridge may send fifty thousand in a day."""
+
+    def __init__(self, store: Store, since: datetime, until: datetime) -> None:
+        self._of: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
+        self._corrected: dict[tuple[str, str], list[datetime]] = {}
+        for row in store.facts("ticket", None, since, until):
+            j = row.json()
+            if j.get("corrects"):
+                self._corrected.setdefault((j["site"], j["corrects"].lower()), []).append(row.at)
+            if j.get("truck"):
+                self._of.setdefault(j["truck"], []).append((row.at, j))
+
+    def of(self, turn: Turn) -> list[dict[str, Any]]:
+        """Those of a tour's loads that no other ticket of the same site corrects."""
+        since, until = turn.since, turn.until
+        return [
+            j for at, j in self._of.get(turn.tour.truck, ())
+            if since <= at < until
+            and not any(since <= other < until for other in self._corrected.get((j["site"], j["id"].lower()), ()))
+        ]  # fmt: skip
 
 
 def _driven_m(store: Store, live: LiveTour) -> float:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from depot_api.access import allow
 from depot_api.databases import is_down, said
 from depot_api.depot import Depot, depot_of
-from depot_api.fact_array import Unreadable, read_array
+from depot_api.fact_array import Unreadable, read_array, values_of
 from depot_api.fact_schema import facts_body
 from depot_api.roles import REPORTS, Caller
 from depot_api.store import NewFact, StoreDown, StoreFull, microseconds
@@ -35,6 +35,8 @@ TURN = 300
 PATIENCE_S = 30.0
 #: A body is read between two other requests where it is so small, beside them where it is not.
 SMALL_BYTES = 256 * 1024
+#: What a value counts in its account's share, at least: small ones cost more than they weigh.
+VALUE_BYTES = 25
 #: What may have been meant as an id is told back up to this length.
 LONGEST_ID = 100
 
@@ -76,6 +78,7 @@ async def post_facts(request: Request, who: Annotated[Caller, Depends(allow(*REP
     depot = depot_of(request)
     with depot.shares.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_facts_bytes, more)
+        more(max(0, min(VALUE_BYTES * values_of(body), depot.settings.most_facts_bytes) - len(body)))
         given = read_array(body) if len(body) < SMALL_BYTES else await run_in_threadpool(read_array, body)
         return await _taken_in(depot, given, who)
 

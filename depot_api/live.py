@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds between two looks at the tail, and at the versions of the plans.
 TAIL_S, PLANS_S = 0.2, 3.0
+#: Spans on duty that are looked into for a truck's newest place, newest first: no crew stops and begins so often.
+MOST_SPANS = 100
+#: Steps that fail one after the other from which on a thread says so (it dies, and begins again).
+MOST_FAILED = 3
 #: How long each thread is waited for when the depot ends.
 STOP_S = 2.0
 #: Kinds that are read whole when a day begins; positions are read by the tours themselves.
@@ -90,11 +95,13 @@ class Live:
         self._run(self.work, 0.1)
 
     def _run(self, step: Callable[[], bool], wait_s: float) -> None:
-        """A thread's main loop: what fails is written down, and tried again."""
+        """A thread's main loop: what fails is written down and tried again; where all fails, ``/health`` is told."""
+        failed = 0
         while not self._stop.is_set():
             began_s = time.monotonic()
             try:
                 busy = step()
+                failed = 0
             except StoreDown as error:
                 LOG.warning("live state: %s", error)
                 busy = False
@@ -102,6 +109,9 @@ class Live:
             except Exception:
                 if self._stop.is_set():
                     return
+                failed += 1
+                if failed >= MOST_FAILED:
+                    raise
                 LOG.exception("live state: a step failed")
                 busy = False
                 self._stop.wait(1.0)
@@ -116,16 +126,15 @@ class Live:
 
     def follow(self) -> bool:
         """One look at the tail. True where more may be waiting."""
-        if time.monotonic() - self._plans_s >= PLANS_S:
-            self._plans_s = time.monotonic()
-            self.renew()
-            assert self.day is not None
-            self.day.at(self.clock.now())
         assert self.day is not None
         rows = self.store.after(self.seq, 5_000)
         if rows:
             self.seq = rows[-1].seq  # before: whatever cannot be taken in blocks nobody
             self.day.take(rows, self.clock.now())
+        if time.monotonic() - self._plans_s >= PLANS_S:  # behind the tail, which goes on where this fails each time
+            self.renew()
+            self._plans_s = time.monotonic()
+            self.day.at(self.clock.now())
         for who in self.day.to_place():
             self.day.place_anew(who, self._last_places(who, self.day))
         return len(rows) == 5_000
@@ -141,7 +150,7 @@ class Live:
         if not new_day and versions == self.versions and self.without_plans == (not recent):
             return
         self.without_plans = not recent
-        found = {day: plan_versions(self.store, day) for day in versions}
+        found = {day: readable for day in versions if (readable := plan_versions(self.store, day))}
         if self.town is None and found:
             self.timezone = next(iter(found.values()))[-1].plan.timezone
         days = [running(all_versions[-1], today, now) for all_versions in found.values()]
@@ -181,7 +190,7 @@ class Live:
         """A truck's newest positions of the day while it was on duty: one look into an index per span, newest first."""
         low, high = day.since_us, microseconds(self.clock.now() + timedelta(minutes=2))
         with self.store.read() as connection:
-            for begin, end in reversed(day.duty_of(who).spans):
+            for begin, end in islice(reversed(day.duty_of(who).spans), MOST_SPANS):
                 query = (
                     select(facts)
                     .where(facts.c.who == who, facts.c.kind == "position")

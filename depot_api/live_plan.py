@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,12 @@ from depot_api.on_duty import AFTER, BEFORE
 from depot_api.store import Store, instant_of
 from depot_api.tables import plans
 from fleet import Plan, Task, Tour
+
+LOG = logging.getLogger("ripeur.live")
+#: A day's tours lie within these around its midnight in UTC: a shift begins within 48 hours of the local one.
+EARLIEST, LATEST = timedelta(days=-1), timedelta(days=4)
+#: Days that a plan may be of: what is reckoned from them must still be a date.
+FIRST_YEAR, LAST_YEAR = 1980, 2099
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ def newest_versions(store: Store, days: Sequence[date]) -> dict[date, int]:
 def plan_versions(store: Store, day: date) -> list[DayPlan]:
     """Every version of a day's plan, oldest first."""
     with store.read() as connection:
-        return [_day_plan(row) for row in connection.execute(_versions(day).order_by(plans.c.version))]
+        rows = connection.execute(_versions(day).order_by(plans.c.version))
+        return [found for row in rows if (found := _day_plan(row)) is not None]
 
 
 def plan_in_force(store: Store, day: date) -> DayPlan | None:
@@ -68,11 +76,38 @@ def _versions(day: date) -> Select[Any]:
     return select(plans).where(plans.c.date == day.isoformat())
 
 
-def _day_plan(row: Row[Any]) -> DayPlan:
-    return DayPlan(
-        row.version, instant_of(row.published_us), Plan.from_json(orjson.loads(row.body)),
-        {int(node): (at[0], at[1]) for node, at in orjson.loads(row.nodes).items()},
-    )  # fmt: skip
+def _day_plan(row: Row[Any]) -> DayPlan | None:
+    """A version; None (logged) for one that earlier versions of Ripeur took, and nobody can follow."""
+    plan = read_plan(row.body)
+    try:
+        nodes = {int(node): (at[0], at[1]) for node, at in orjson.loads(row.nodes).items()}
+    except ValueError:
+        plan = None
+    if plan is None:
+        LOG.error("plan of %s, version %d: cannot be followed, passed over", row.date, row.version)
+        return None
+    return DayPlan(row.version, instant_of(row.published_us), plan, nodes)
+
+
+def read_plan(body: str) -> Plan | None:
+    """A stored plan; None for one that nobody can follow, as its legs are of no time near its day."""
+    try:
+        plan = Plan.from_json(orjson.loads(body))
+    except (LookupError, TypeError, ValueError):
+        return None
+    return None if any(True for tour in plan.tours for _ in astray(plan.date, tour)) else plan
+
+
+def astray(day: date, tour: Tour) -> Iterator[tuple[int, str]]:
+    """The legs of a day's tour that are of no time near the day, by number, with what they must be."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        yield 0, f"is of {day}, must be of {FIRST_YEAR} to {LAST_YEAR}"
+        return
+    midnight = datetime.combine(day, datetime.min.time(), UTC)
+    low, high = midnight + EARLIEST, midnight + LATEST
+    for n, leg in enumerate(tour.legs):
+        if not (low <= leg.start_at < high and low <= leg.end_at < high):
+            yield n, f"is from {leg.start_at} to {leg.end_at}, must be within {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ router = APIRouter(tags=["people"])
 
 #: Passwords judged at once: each takes a core for some 20 ms and 19 MiB.
 _JUDGES = CapacityLimiter(2)
+#: Tries written down at once: where the database is locked, whoever logs in waits, and keeps nobody else waiting.
+_COUNTERS = CapacityLimiter(4)
 MOST_FORM_BYTES = 16_384
 
 
@@ -59,7 +61,7 @@ async def log_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     now = depot.clock.now()
     lang_frame = partial(_form, request, own_page(next_page), name)
-    if not await to_thread.run_sync(throttle.may_try, depot.store, name, address, now):
+    if not await to_thread.run_sync(throttle.may_try, depot.store, name, address, now, limiter=_COUNTERS):
         minutes = int(throttle.WINDOW.total_seconds() // 60)
         page = html(request, lang_frame("too_often", minutes=minutes), 429)
         page.headers["Retry-After"] = str(minutes * 60)
@@ -119,7 +121,7 @@ async def change_password(request: Request, who: Annotated[Caller, Depends(allow
     if not passwords.SHORTEST <= len(new) <= passwords.LONGEST:
         return await _account(request, who, "too_short", 400)
     now = depot.clock.now()
-    if not await to_thread.run_sync(throttle.may_try, depot.store, who.name, address, now):
+    if not await to_thread.run_sync(throttle.may_try, depot.store, who.name, address, now, limiter=_COUNTERS):
         minutes = int(throttle.WINDOW.total_seconds() // 60)
         return await _account(request, who, "too_often", 429, minutes=minutes)
     if not await to_thread.run_sync(people.password_opens, depot.store, who.name, old, limiter=_JUDGES):

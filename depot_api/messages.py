@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from depot_api import looks
 from depot_api.access import allow
 from depot_api.depot import depot_of
 from depot_api.known_time import no_earlier
-from depot_api.roles import Caller
+from depot_api.roles import BOUND, Caller
 from depot_api.store import new_fact
 from fleet import Message, instant, new_id
 
@@ -64,8 +63,8 @@ def get_messages(
     depot = depot_of(request)
     if truck is not None and not who.is_for(truck):
         raise HTTPException(403, f"{truck[:40]} is not what this token is bound to")
-    found = depot.store.facts("message", truck, received_since=_instant(since))
-    own = deque((fact for fact in found if who.is_for(fact.who)), MOST_MESSAGES)
+    of = [truck] if truck is not None else list(who.bound_to) if who.role in BOUND else None
+    own = depot.store.newest("message", of, MOST_MESSAGES, _instant(since))
     today = looks.today_of(depot)
     past = sorted({day for fact in own if (day := looks.day_of(depot, fact.at)) < today})
     if past:

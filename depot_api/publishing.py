@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +24,7 @@ from depot_api.access import allow
 from depot_api.changes import changed
 from depot_api.depot import Depot, depot_of
 from depot_api.intake import read_body
+from depot_api.live_plan import astray, read_plan
 from depot_api.nameless import without_names
 from depot_api.roles import Caller
 from depot_api.store import Store, instant_of, microseconds
@@ -31,11 +33,14 @@ from fleet import Plan, Tour, instant_text
 
 router = APIRouter(tags=["plans"])
 
-#: Faults of a plan that are told at once.
 #: A plan's values (its commas and brackets) have some 13 bytes each; shorter ones would cost far more than they weigh.
 FREE_VALUES, LEAST_VALUE_BYTES = 600_000, 12
+#: Faults of a plan that are told at once.
 MOST_FAULTS = 20
 LONGEST_WHY = 500
+
+#: An OSM node as the name of a place.
+_NODE = re.compile(r"-?[0-9]{1,18}")
 
 Nodes = Mapping[str, tuple[float, float]]
 
@@ -100,7 +105,7 @@ def publish(store: Store, plan: Plan, nodes: Nodes, why: str, by: str, now_us: i
         before = connection.execute(select(plans.c.sha256, plans.c.body).where(newest)).one_or_none()
         if before is not None and before.sha256 == digest:
             return version
-        earlier = None if before is None else Plan.from_json(orjson.loads(before.body))
+        earlier = None if before is None else read_plan(before.body)
         version += 1
         connection.execute(
             insert(plans).values(
@@ -191,6 +196,7 @@ def _references(plan: Plan) -> list[tuple[str, str]]:
         for name, value in (("id", tour.id), ("truck", tour.truck)):
             if not 0 < len(value) <= 80 or "\0" in value:
                 faults.append((f"$.plan.tours[{k}].{name}", "must be text of 1 to 80 characters"))
+        faults += [(f"$.plan.tours[{k}].legs[{n}]", why) for n, why in astray(plan.date, tour)]
         for n, leg in enumerate(tour.legs):
             if leg.task is not None and leg.task not in tasks:
                 faults.append((f"$.plan.tours[{k}].legs[{n}].task", f"{leg.task[:60]!r} is no task of the plan"))
@@ -203,6 +209,7 @@ def _node_faults(plan: Plan, nodes: Any) -> list[tuple[str, str]]:
     faults = [
         (f"$.nodes.{node[:40]}", "must be [lon, lat] in degrees") for node, at in nodes.items() if not _is_place(at)
     ]
+    faults += [(f"$.nodes.{node[:40]}", "must be named by an OSM node") for node in nodes if not _NODE.fullmatch(node)]
     for k, tour in enumerate(plan.tours):
         for n, leg in enumerate(tour.legs):
             missing = [node for node in leg.osm_nodes if str(node) not in nodes]

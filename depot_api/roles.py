@@ -35,6 +35,8 @@ REPORTS: Mapping[str, frozenset[str]] = {
 }
 #: Roles that see and speak for nobody but those they are bound to.
 BOUND = frozenset({"box", "bridge", "plant", "town", "contractor"})
+#: Of whom a refusal names as many.
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +56,6 @@ class Caller:
         if kind not in REPORTS.get(self.role, frozenset()):
             return f"{kind}: not reported by a {self.role}"
         if who is None or not self.is_for(who):
-            return f"{kind}: {who} is not what this token is bound to ({', '.join(self.bound_to)})"
+            more = ", …" if len(self.bound_to) > MOST_TOLD else ""  # of 200 trucks, 50,000 times
+            return f"{kind}: {who} is not what this token is bound to ({', '.join(self.bound_to[:MOST_TOLD])}{more})"
         return None

@@ -146,6 +146,11 @@ class Roster:
         self._store, self._stretch, self._zone = store, stretch, zone
         self._known: dict[tuple[str, int], Known] = {}
 
+    @property
+    def stretches(self) -> int:
+        """How many trucks' stretches have been looked up."""
+        return len(self._known)
+
     def known(self, truck: str, at: datetime) -> Known:
         """What is known of a truck around an instant."""
         number = (at - EVER) // self._stretch

@@ -344,6 +344,21 @@ class Store:
             for row in found:
                 yield StoredFact._make(row)
 
+    def newest(
+        self, kind: str, who: Sequence[str] | None, limit: int, received_since: datetime | None = None
+    ) -> list[StoredFact]:
+        """The newest facts of a kind by their own time, oldest first, ``limit`` at most; ``who``: of these only."""
+        query = select(facts).where(facts.c.kind == kind).order_by(facts.c.at_us.desc(), facts.c.seq.desc())
+        if who is not None:
+            query = query.where(facts.c.who.in_(who))
+        else:  # by names that there are: see ``facts``
+            query = query.where(facts.c.who.in_(select(sources.c.who).where(sources.c.kind == kind)))
+        if received_since is not None:
+            query = query.where(facts.c.received_us >= microseconds(received_since))
+        with self.read() as connection:
+            found = [StoredFact._make(row) for row in connection.execute(query.limit(limit))]
+        return found[::-1]
+
     def count(self) -> int:
         """How many facts there are (reads an index whole: for tests and reports)."""
         with self.read() as connection:

@@ -82,6 +82,7 @@ class FollowedTour:
 
     def add_all(self, facts: Iterable[Fact]) -> None:
         """Take facts in. Another truck's, those outside the tour's time and ids already known change nothing."""
+        words = len(self._duties)
         for fact in facts:
             if fact.id in self._known or not self._since <= fact.at < self._until:
                 continue
@@ -94,10 +95,11 @@ class FollowedTour:
                 if fact.tour in (None, self.tour.id):
                     bisect.insort(self._duties, fact, key=lambda duty: duty.at)
                     self._late |= fact.state in UNSEEN and self._fed > 0 and fact.at <= self._fixes[self._fed - 1].at
-                    self._evidence.add_end(self.ended_at)
             else:
                 self._others.append(fact)
                 self._tell(fact)
+        if len(self._duties) > words:  # once: it looks at every word
+            self._evidence.add_end(self.ended_at)
 
     def _add_position(self, position: Position) -> None:
         fix = Fix.of(position)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from depot_api import fair_share, people, sessions
-from depot_api.contractor import MOST_CELLS, MOST_ROWS, rows_of
+from depot_api.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
 from depot_api.day_report import day_report
 from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.fair_share import Share
 from depot_api.http_limits import MOST_HEAD_BYTES
 from depot_api.live_day import MOST_HUNG
+from depot_api.messages import MOST_MESSAGES
 from depot_api.publishing import read_publication
 from depot_api.roles import Caller
 from depot_api.store import Store
-from fleet import Incident, Position, new_id
+from fleet import Incident, Message, Position, new_id
+from optimizer.evidence import TourEvidence
+from optimizer.follow import FollowedTour
 
 from .depot_clients import Client, depot, position
 from .forgeries import NOW
-from .live_day import START, driven, live_at, matcher, published, put
+from .live_day import START, driven, duty, live_at, matcher, published, put
 from .services import wait_until
 from .small_plan import small_plan
 
@@ -347,3 +350,100 @@ def test_a_contractor_s_report_of_a_past_day_reads_no_other_s_tours(
         )
         assert [tour.truck for tour in report.tours] == ["T1"]
         assert "T2" not in read
+
+
+# --- what looked cheap -----------------------------------------------------------------------------------------------
+
+
+def test_trucks_fortnights_of_a_table_are_counted_before_they_are_looked_up(client: Client) -> None:
+    days = [datetime(1980, 1, 10, tzinfo=UTC) + timedelta(days=14 * k) for k in range(MOST_STRETCHES + 1)]
+    rows = [f"{day:%Y-%m-%dT%H:%M:%SZ},43.7,7.4" for day in days]
+    answer = client.ask("POST", "/contractor/positions", "box T1", content=HEAD + "\n".join(rows[:-1]))
+    assert answer.status_code == 200
+    answer = client.ask("POST", "/contractor/positions", "box T1", content=HEAD + "\n".join(rows))
+    assert (answer.status_code, "fortnights" in answer.json()["detail"]) == (413, True)
+
+
+def test_a_refusal_does_not_name_every_truck_of_an_account() -> None:
+    big = Caller("contractor", "big", tuple(f"{k:040d}" for k in range(200)))
+    why = big.why_not("position", "T1")
+    assert why is not None
+    assert len(why) < 250
+
+
+def test_words_of_duty_that_come_together_are_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(TourEvidence, "add_end", lambda _, at: looked.append(at))
+    tour = small_plan().tours[0]
+    followed = FollowedTour(matcher(), tour, small_plan().tasks_by_id)
+    followed.add_all(duty(START + timedelta(seconds=k), ("start", "end")[k % 2], tour.truck) for k in range(100))
+    assert looked == [START + timedelta(seconds=99)]
+
+
+def test_tickets_are_read_once_for_all_tours_of_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[object] = []
+    facts = Store.facts
+    monkeypatch.setattr(Store, "facts", lambda self, *a, **k: (asked_for.append(a[:1]), facts(self, *a, **k))[1])
+    with Store(str(tmp_path / "depot.db")) as store:
+        published(store)
+        assert len(day_report(store, None, START.date(), START).tours) == 2
+    assert asked_for.count(("ticket",)) == 1
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: str) -> None:
+    people.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
+    answer = client.http.post("/login", data={"name": "C", "password": "a password of ours"})
+    assert answer.status_code == 303
+    form = b'--a\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xff-\xff\r\n--a--\r\n'
+    answer = client.http.post(
+        "/contractor/notes",
+        content=form,
+        headers={
+            "Content-Type": f"multipart/form-data; boundary=a; charset={charset}",
+            "X-CSRF-Token": client.http.get("/me").json()["csrf"],
+        },
+    )
+    assert answer.status_code == 422
+
+
+def test_small_values_count_in_an_account_s_share_by_what_they_cost(client: Client) -> None:
+    shares = client.app.state.depot.shares.bodies
+    body = b"[" + b",".join([b'{"a":[{},{},{},{},{},{},{},{}]}'] * 30_000) + b"]"  # 0.9 MB, 14 MB as values
+    shares.take(T1, fair_share.BODY_BYTES - 10 * MIB)
+    try:
+        assert client.ask("POST", "/facts", "box T1", content=body).status_code == 429
+        assert client.post_facts([position()] * 100).status_code == 200
+    finally:
+        shares.give(T1, fair_share.BODY_BYTES - 10 * MIB)
+    assert client.ask("POST", "/facts", "box T1", content=body).status_code == 200
+
+
+def test_messages_are_asked_of_the_database_no_more_than_are_told(client: Client) -> None:
+    told = [
+        Message(id=new_id(NOW), at=NOW + timedelta(seconds=k % 400), truck=f"T{k % 2 + 1}", sender="crew", text=str(k))
+        for k in range(1_500)
+    ]
+    put(client.store, told, NOW)
+    for who, own in (("box T1", told[::2]), ("planner P", told)):
+        newest = sorted(own, key=lambda fact: fact.at)[-MOST_MESSAGES:]
+        assert [fact["id"] for fact in client.ask("GET", "/messages", who).json()] == [fact.id for fact in newest]
+    read = client.store.newest("message", ["T2"], 3)
+    assert [row.fact() for row in read] == sorted(told[1::2], key=lambda fact: fact.at)[-3:]
+    assert client.store.newest("message", None, 3, NOW + timedelta(days=1)) == []
+
+
+def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(str(tmp_path / "depot.db")) as store:
+        published(store)
+        live = live_at(store, START + timedelta(hours=2))
+        words = [duty(START + timedelta(seconds=k), ("start", "end")[k % 2]) for k in range(1_000)]
+        put(store, [Position(id=new_id(NOW), at=START, truck="T1", lat_deg=43.7, lon_deg=7.4), *words])
+        live.follow()
+        assert live.day is not None
+        monkeypatch.setattr("depot_api.live.MOST_SPANS", 499)
+        assert live._last_places("T1", live.day) == []
+        monkeypatch.setattr("depot_api.live.MOST_SPANS", 500)
+        assert len(live._last_places("T1", live.day)) == 1

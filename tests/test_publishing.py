@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from depot_api.depot import Settings
 from depot_api.publishing import same_etag
@@ -21,6 +21,7 @@ from fleet import Plan, Unserved
 from onboard.clock import DrillClock
 
 from .depot_clients import Client, depot
+from .services import wait_until
 from .small_plan import small_basemap, small_plan
 
 DAY = small_plan().date.isoformat()
@@ -258,3 +259,57 @@ def test_settings_tell_a_box_whether_it_may_keep_tags(tmp_path: Path) -> None:
         with depot(tmp_path / f"{purpose}.db", settings=Settings(bin_tags=purpose)) as client:
             assert client.ask("GET", "/settings/T1", "box T1").json()["bin_tags"] == purpose
             assert client.ask("GET", "/settings/T2", "box T1").status_code == 403
+
+
+def _at(day: str) -> Any:
+    """The small plan with all of its legs at one time of a day."""
+    plan = body_of(small_plan())
+    for tour in plan["plan"]["tours"]:
+        for leg in tour["legs"]:
+            leg["start_at"] = leg["end_at"] = f"{day}T05:00:00Z"
+    return plan
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-11-21", "2026-12-01"])
+def test_a_plan_of_no_time_near_its_day_is_told_and_not_kept(client: Client, day: str) -> None:
+    answer = client.ask("POST", "/plans", "planner P", json=_at(day))
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["path"] == "$.plan.tours[0].legs[0]"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1979-12-31", "2100-01-01", "9999-12-31"])
+def test_a_plan_of_no_day_of_ours_is_told_and_not_kept(client: Client, day: str) -> None:
+    body = _at(day)
+    body["plan"]["date"] = day
+    assert client.ask("POST", "/plans", "planner P", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("node", ["abc", "", "1.0", "1e3", "9" * 5_000, "\u0661", " 1", "1_0"])
+def test_a_place_of_no_node_is_told_and_not_kept(client: Client, node: str) -> None:
+    body = body_of(small_plan())
+    body["nodes"][node] = [7.42, 43.74]
+    answer = client.ask("POST", "/plans", "planner P", json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"] == [{"path": f"$.nodes.{node[:40]}", "why": "must be named by an OSM node"}]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [{"nodes": '{"abc": [1, 2]}'}, {"body": "{}"}, {"body": "0001-01-01"}, {"body": "9999-12-31"}],
+    ids=["a node that is none", "no plan", "year 1", "year 9999"],
+)
+def test_a_plan_that_an_earlier_ripeur_took_and_nobody_can_follow_stops_neither_the_depot_nor_the_next(
+    tmp_path: Path, spoil: dict[str, str]
+) -> None:
+    start = small_plan().tours[0].start_at
+    with depot(tmp_path / "depot.db", clock=DrillClock(start)) as client:
+        publish(client, small_plan())
+        values = {"sha256": "0" * 64, **spoil}
+        if len(values.get("body", "")) == 10:
+            values["body"] = json.dumps(_at(values["body"])["plan"])
+        client.store.write(lambda connection: connection.execute(update(plans).values(**values)))
+    with depot(tmp_path / "depot.db", clock=DrillClock(start)) as client:  # it starts
+        assert client.ask("GET", f"/days/{DAY}/report", "planner P").status_code == 200
+        assert client.ask("GET", "/live", "planner P").json()["tours"] == []
+        assert publish(client, small_plan()) == {"date": DAY, "version": 2}
+        wait_until(lambda: client.ask("GET", "/live", "planner P").json()["plans"], "the next plan")

@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -24,6 +25,7 @@ from typing import Any
 import pytest
 
 from depot_api.app import depot_app
+from depot_api.live import Live
 from depot_api.store import Store, StoreDown, new_fact
 from depot_api.workers import Keeper, workers_of
 from fleet import Position, instant
@@ -440,3 +442,35 @@ def _ignored(port: int, token: str, body: bytes) -> None:
 
     with contextlib.suppress(OSError, HTTPException):
         asked(port, "POST", "/facts", token, body)
+
+
+def test_a_live_state_whose_every_step_fails_is_in_trouble(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.http.get("/health").status_code == 200
+
+    def fails(_: object) -> bool:
+        raise ValueError("every time")
+
+    monkeypatch.setattr(Live, "renew", fails)
+    wait_until(lambda: client.http.get("/health").status_code == 503, "the trouble", 60)
+    assert client.http.get("/health").json()["why"].startswith("live-tail: died")
+    monkeypatch.undo()
+    wait_until(lambda: client.http.get("/health").status_code == 200, "its end", 120)
+
+
+def test_logins_at_a_locked_database_keep_neither_health_nor_pages_waiting(tmp_path: Path) -> None:
+    form = {"name": "nobody", "password": "a password"}
+    with depot(tmp_path / "depot.db") as client:
+        assert client.ask("GET", "/live", "planner P").status_code == 200
+        lock = sqlite3.connect(tmp_path / "depot.db", isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        tries = [threading.Thread(target=client.http.post, args=("/login",), kwargs={"data": form}) for _ in range(60)]
+        for one in tries:
+            one.start()
+        wait_until(lambda: client.store._live, "tries that wait")
+        answered = [client.ask("GET", path, "planner P").status_code for path in ("/live", "/console", "/health")]
+        waiting = any(one.is_alive() for one in tries)
+        lock.close()
+        for one in tries:
+            one.join()
+        assert answered[:2] == [200, 200]
+        assert waiting  # they were answered meanwhile

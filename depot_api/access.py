@@ -44,14 +44,23 @@ async def caller(request: Request) -> Caller | None:
         if not hmac.compare_digest((await _csrf_given(request)).encode(), session.csrf.encode()):
             raise HTTPException(403, "the page is out of date: load it again (CSRF token missing or wrong)")
     request.state.session = session
-    return session.caller
+    return await _in_turn(request, session.caller)
 
 
 async def caller_of_token(request: Request, token: str) -> Caller | None:
     """Who holds this token: for protocols that carry it elsewhere than in a Bearer header."""
     known = tokens.book_of(request.app)
     digest = tokens.digest(token)
-    return known.cached(digest) or await to_thread.run_sync(known.find, digest, limiter=_PORTERS)
+    found = known.cached(digest) or await to_thread.run_sync(known.find, digest, limiter=_PORTERS)
+    return None if found is None else await _in_turn(request, found)
+
+
+async def _in_turn(request: Request, who: Caller) -> Caller:
+    """Wait until the account has a turn; the door gives it back when the request is answered."""
+    state = request.scope.get("state", {})
+    if "turns" in state and "turn" not in state:
+        state["turn"] = await state["turns"].take(who)
+    return who
 
 
 class Allow:

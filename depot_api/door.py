@@ -1,4 +1,4 @@
-"""The door before every route: no body without an end, no zero character in what is asked for.
+"""The door before every route: no body without an end, no zero character in what is asked for, accounts in turns.
 
 A route with a typed body has it read before anybody asks who sends it: without a limit here, whoever reaches the port
 could fill the memory. The routes in ``OWN_LIMITS`` read their bodies themselves, after the token, and stop at limits of
@@ -23,7 +23,10 @@ OWN_LIMITS = ("/facts", "/photos/", "/plans", "/contractor/positions")
 
 
 class Door:
-    """The middleware: 400 for a zero character in path or query, 413 for a body over ``MOST_BYTES``."""
+    """The middleware: 400 for a zero character in path or query, 413 for a body over ``MOST_BYTES``.
+
+    It gives back the turn that ``access`` took for whoever asks.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,7 +38,20 @@ class Door:
                 return
             if not scope["path"].startswith(OWN_LIMITS):
                 receive = _limited(receive)
+            if scope["path"] != "/live/stream":  # open for hours: it has a share of its own
+                await self._in_turns(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    async def _in_turns(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turns = scope["app"].state.depot.shares.turns
+        state = scope.setdefault("state", {})
+        state["turns"] = turns
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if "turn" in state:
+                turns.give(state["turn"])
 
 
 def _limited(receive: Receive) -> Receive:

@@ -6,7 +6,9 @@ An account is a role and a name: all of its connections count together. What is 
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +21,8 @@ MIB = 1 << 20
 BODY_BYTES = 32 * MIB
 #: Answers that take a core for seconds (a day read again from its facts) for one account.
 HEAVY = 2
+#: Requests of one account that are answered at once (streams excepted); more wait.
+REQUESTS = 8
 #: Live streams of one account; of all accounts that see their own trucks only; of everybody.
 STREAMS, STREAMS_BOUND, STREAMS_ALL = 10, 100, 200
 
@@ -82,10 +86,43 @@ class Share:
                 self.give(who, total)
 
 
+class Turns:
+    """Requests of one account that are answered at once; more of them wait until one of these is done.
+
+    For the event loop's own thread. ``door.Door`` gives back what ``access`` has taken.
+    """
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._places: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    async def take(self, who: Caller) -> tuple[str, str]:
+        """Wait for a turn; what to ``give`` back."""
+        key = (who.role, who.name)
+        self._asked[key] += 1
+        try:
+            await self._places.setdefault(key, asyncio.Semaphore(self._each)).acquire()
+        except asyncio.CancelledError:  # hung up while waiting
+            self._forget(key)
+            raise
+        return key
+
+    def give(self, key: tuple[str, str]) -> None:
+        self._places[key].release()
+        self._forget(key)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._asked[key] -= 1
+        if not self._asked[key]:
+            del self._asked[key], self._places[key]
+
+
 class FairShares:
     """A depot's shares, one of each kind."""
 
     def __init__(self) -> None:
         self.bodies = Share("bytes sent", BODY_BYTES)
+        self.turns = Turns(REQUESTS)
         self.heavy = Share("reports of past days", HEAVY)
         self.streams = Share("live streams", STREAMS, STREAMS_BOUND, STREAMS_ALL)

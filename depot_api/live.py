@@ -174,7 +174,7 @@ class Live:
         with self.store.read() as connection:
             for who in self._sending("duty"):
                 day.hear(who, words_of(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
-        day.take(self.store.facts(kind=_READ_WHOLE, since=since), now)
+        day.take(self.store.facts(kind=_READ_WHOLE, since=since, until=now + timedelta(minutes=2)), now)
         for who in self._sending("position"):
             day.place_anew(who, self._last_places(who, day))
         for slot in day.slots.values():

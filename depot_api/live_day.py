@@ -385,7 +385,9 @@ class LiveDay:
         behind = [s for s in slots if s.behind_s is not None and (
             s.reading is not None or clock_s - s.poured_s >= QUIET_S or clock_s - s.behind_s >= LATEST_S)]  # fmt: skip
         if behind:
-            self._read_on(min(behind, key=lambda s: (s.reading is None, s.behind_s)), store, now)
+            self._read_on(
+                min(behind, key=lambda s: (s.reading is None, max(s.behind_s or 0.0, s.poured_s))), store, now
+            )
             return True
         stale = [s for s in slots if s.whole and clock_s - s.judged_s >= max(STALE_S, SHARE * s.cost_s)]
         if stale:

@@ -447,3 +447,33 @@ def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
         assert live._last_places("T1", live.day) == []
         monkeypatch.setattr("depot_api.live.MOST_SPANS", 500)
         assert len(live._last_places("T1", live.day)) == 1
+
+
+def test_requests_of_one_account_wait_for_each_other_and_keep_nobody_else_waiting(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        entered.release()
+        go.wait(60)
+        return []
+
+    monkeypatch.setattr(client.store, "newest", slow)
+    client.ask("GET", "/me", "box T1")
+    client.ask("GET", "/me", "box T2")
+    asked = [threading.Thread(target=client.ask, args=("GET", "/messages", "box T1")) for _ in range(60)]
+    for thread in asked:
+        thread.start()
+    try:
+        for _ in range(fair_share.REQUESTS):
+            assert entered.acquire(timeout=60)
+        assert not entered.acquire(timeout=0.5), "the others wait"
+        assert client.post_facts([position("T2")], "box T2").status_code == 200
+        assert client.ask("GET", "/live", "planner P").status_code == 200
+    finally:
+        go.set()
+        for thread in asked:
+            thread.join(60)
+    turns = client.app.state.depot.shares.turns
+    wait_until(lambda: not turns._places, "every turn given back")

@@ -347,6 +347,17 @@ def test_in_a_browser_a_file_is_sent_and_each_refused_row_named(depot: Depot, tm
             said = page.run("uploaded.innerText")
             assert said.startswith("1 positions stored, 1 refused.")
             assert "Row 3: 'soon', must be written" in said
+            # longer than the depot takes at once: in parts, each row by its number in the file
+            head, row = json.dumps(GOOD.splitlines()[0] + "\n"), json.dumps(GOOD.splitlines()[1] + "\n")
+            page.run(
+                f"(() => {{ const long = {head} + {row}.repeat(10000) + 'T1,late,43.7,7.4,,,\\n' + {row}.repeat(15000);"
+                "const some = new DataTransfer(); some.items.add(new File([long], 'b.csv'));"
+                "uploaded.replaceChildren(); form.elements.file.files = some.files; form.requestSubmit(); })()"
+            )
+            page.wait("uploaded.innerText")
+            said = page.run("uploaded.innerText")
+            assert said.startswith("25000 positions stored, 1 refused."), said
+            assert "Row 10002: 'late', must be written" in said
             assert not [each for each in page.complaints if "favicon" not in each]
             assert {asked for asked in page.requests if not asked.startswith((url, "data:"))} == set()
     finally:

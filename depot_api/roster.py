@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, case, cast, func, select
+from sqlalchemy.dialects.postgresql import JSON
 
 from depot_api.live_plan import DayPlan, Turn
 from depot_api.on_duty import (
@@ -89,18 +90,33 @@ def words_of(connection: Connection, truck: str, since: datetime, until: datetim
     """
     low, high = microseconds(since), microseconds(until)
     at, came = facts.c.at_us, facts.c.received_us
-    words = select(at, came, facts.c.body).where(facts.c.who == truck, facts.c.kind == "duty")
+    is_true = and_(at >= microseconds(FIRST), at <= came + FUTURE_US)  # as ``said_at`` judges, where the rows are
+    words = (
+        select(case((is_true, at), else_=came), _state(connection))
+        .where(facts.c.who == truck, facts.c.kind == "duty")
+        .distinct()
+        .limit(MOST_WORDS + 1)  # said a thousand times it is one word
+    )
     found: set[Said] = set()
     for query in (
         words.where(at >= low, at < high),
         words.where(at > came, came >= low, came < high),
         words.where(at < microseconds(FIRST), came >= low, came < high),
     ):
-        for row in connection.execute(query):
-            found.add(word_of(row.at_us, row.received_us, row.body))
-            if len(found) > MOST_WORDS:
-                return found
+        found |= {Said(instant_of(said_us), state) for said_us, state in connection.execute(query)}
+        if len(found) > MOST_WORDS:
+            break
     return found
+
+
+def _state(connection: Connection) -> ColumnElement[str]:
+    """The word itself, read by the database."""
+    state: ColumnElement[str] = (
+        cast(facts.c.body, JSON)["state"].astext
+        if connection.dialect.name == "postgresql"
+        else func.json_extract(facts.c.body, "$.state")
+    )
+    return state
 
 
 def word_of(at_us: int, received_us: int, body: str) -> Said:

@@ -30,7 +30,7 @@ from .receiver import GpsdReceiver, Receiver
 from .recorder import Recorder
 from .sender import Depot, Sender
 from .settings import Settings
-from .worker import Worker, end_within, revive_all
+from .worker import Worker, revive_all, told_to_end
 
 _AGAIN_S, _TICK_S, _SETTLE_S = 5.0, 1.0, 6.0
 #: After SIGTERM the process is gone at the latest, whatever hangs.
@@ -213,15 +213,8 @@ def run(settings: Settings, clock: Clock) -> int:
     """Run a box until it is told to stop (SIGTERM, SIGINT). Raises ``OSError`` where another one runs on its data."""
     with _alone(settings.data):
         agent = Agent(settings, clock, equipment_of(settings, clock))
-
-        def end(*_: object) -> None:
-            if not agent.stop.is_set():
-                end_within(_END_S)
-                agent.stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
-        agent.run()
+        with told_to_end(agent.stop, _END_S, signal.SIGTERM, signal.SIGINT):
+            agent.run()
     return 0
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 #: Between two beginnings: the first, doubled each time it dies again at once, up to the longest.
 AGAIN_S, LONGEST_AGAIN_S = 0.1, 5.0
@@ -93,6 +95,36 @@ def revive_all(workers: Iterable[Worker]) -> None:
     """Look after them all."""
     for worker in workers:
         worker.revive()
+
+
+@contextmanager
+def told_to_end(stop: threading.Event, s: float, *signals: signal.Signals) -> Iterator[None]:
+    """While it lasts, these signals set ``stop``, and the process ends within ``s`` seconds whatever hangs.
+
+    They are heard by a thread of its own: the main one, where Python would hear them, may be what hangs, in the disk or
+    on the lock of ``stop`` itself. For the main thread.
+    """
+    hears, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+
+    def listen() -> None:
+        while told := os.read(hears, 1):
+            if told[0] in signals:
+                end_within(s)
+                stop.set()
+                break
+        os.close(hears)
+
+    before = {number: signal.signal(number, lambda *_: None) for number in signals}
+    woken = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    Worker("signals", listen, threading.Event()).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(wakes)  # the thread's end; it reads to there
 
 
 def end_within(s: float) -> threading.Timer:

@@ -391,6 +391,36 @@ def test_every_thread_of_the_bridge_begins_again(tmp_path: Path) -> None:
         assert "sender: died, begins again" in err
 
 
+#: Hears no signal in its main thread, as one that waits for a disk does not, and says so when it is ready.
+DEAF = """
+import ctypes, signal, sys, threading
+from onboard.worker import told_to_end
+stop = threading.Event()
+with told_to_end(stop, 1.0, signal.SIGTERM):
+    print("ready", flush=True)
+    libc = ctypes.CDLL(None)
+    while True:
+        libc.poll(None, 0, 1000)  # begun again in C whenever a signal ends it
+        if sys.argv[1] == "hears" and stop.is_set():
+            break
+print("ended")
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("hears", 0), ("hangs", 1)])
+def test_who_is_told_to_end_ends_in_time_whether_he_hears_it_or_not(how: str, code: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", DEAF, how], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == code
+        assert ("ended" in out) == (how == "hears")
+        assert ("told to end 1 s ago and still here" in err) == (how == "hangs")
+
+
 # --- told to end -----------------------------------------------------------------------------------------------------
 
 #: `ripeur serve` whose writer hangs in the disk as soon as a fact comes.

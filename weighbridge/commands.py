@@ -61,7 +61,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
     from onboard.private import private_folder
     from onboard.sender import Depot, drain
     from onboard.serial_line import SerialSettings
-    from onboard.worker import Worker, end_within
+    from onboard.worker import Worker, told_to_end
 
     from .agent import Agent, Files
     from .bridge import Bridge
@@ -102,18 +102,11 @@ def _weighbridge(args: argparse.Namespace) -> int:
     if depot is not None:
         workers.append(Worker("sender", partial(drain, outbox, depot, clock, stop=agent.stop), agent.stop))
     agent.workers = workers
-
-    def end(*_: object) -> None:
-        if not agent.stop.is_set():
-            end_within(END_S)
-            agent.stop.set()
-
-    signal.signal(signal.SIGTERM, end)
     for worker in workers:
         worker.start()
     print(f"weighbridge {args.site}: {args.protocol} on {args.port}, kept in {files.folder}", flush=True)
     try:
-        with suppress(KeyboardInterrupt):
+        with told_to_end(agent.stop, END_S, signal.SIGTERM, signal.SIGINT):
             agent.run()
     finally:
         agent.stop.set()

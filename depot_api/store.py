@@ -109,6 +109,20 @@ class _Job:
     done: Future[Any] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why the last writing failed. ``of_facts``: facts, which are larger than what else is written: a disk that is full
+    for them may take that all the same, which is no sign that they can be stored again."""
+
+    why: str
+    of_facts: bool
+    at_s: float
+
+    def may_end(self, now_s: float) -> bool:
+        """Whether another piece of writing that worked ends it: whoever has facts comes again within a minute."""
+        return not self.of_facts or now_s - self.at_s > PATIENCE_S
+
+
 class _Group:
     """Batches of facts that share a commit."""
 
@@ -150,7 +164,7 @@ class Store:
         self._closing = False
         self._closed = threading.Event()
         self.known_sources: set[tuple[str, str]] = set()
-        self._trouble: str | None = None
+        self._trouble: _Trouble | None = None
         self.new_facts = 0  # since the store was opened
         self.known_facts = 0  # sent again
         self.writer = Worker("store-writer", self._write_on, self._closed)
@@ -260,6 +274,7 @@ class Store:
 
     def _settle(self, jobs: list[_Job]) -> None:
         """Write them in one transaction. What fails for what is in it fails alone: others are written without it."""
+        group: _Group | None = None
         try:
             group = None if jobs[0].task else _Group(self, jobs)
             with self.databases.writing() as connection:
@@ -271,11 +286,13 @@ class Store:
                     self._settle([job])
                 return
             if down is not None:
-                self._trouble = str(down)
+                of_facts = group is not None or (self._trouble is not None and self._trouble.of_facts)
+                self._trouble = _Trouble(str(down), of_facts, time.monotonic())
             for job in jobs:
                 job.done.set_exception(down or error)
         else:
-            self._trouble = None
+            if self._trouble is not None and (group is not None or self._trouble.may_end(time.monotonic())):
+                self._trouble = None
             if group is not None:
                 group.landed()
             for job in jobs:
@@ -377,7 +394,7 @@ class Store:
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
             return str(said(error))
-        return self._trouble
+        return None if self._trouble is None else self._trouble.why
 
     @property
     def waiting_rows(self) -> int:

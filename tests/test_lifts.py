@@ -129,7 +129,7 @@ def test_two_readers_and_an_input_box_are_heard_over_their_lines(tmp_path: Path,
     for _ in range(5):
         os.write(a, b"\0" + long_frame(BIN))
     os.write(b, b"L what\r\n" + contact_line("right", 9.25))
-    hearing.wait(lambda: hearing.told)
+    hearing.wait(lambda: hearing.told and hearing.lifts._case._seen_s)  # the tag too: each line has its own thread
     os.write(b, contact_line("left", 31.0))
     hearing.wait(lambda: len(hearing.told) == 2)
     hearing.close()

@@ -107,15 +107,21 @@ def told_to_end(stop: threading.Event, s: float, *signals: signal.Signals) -> It
     hears, wakes = os.pipe()
     os.set_blocking(wakes, False)
 
+    def end() -> None:
+        if not stop.is_set():
+            end_within(s)
+            stop.set()
+
     def listen() -> None:
         while told := os.read(hears, 1):
             if told[0] in signals:
-                end_within(s)
-                stop.set()
-                break
+                end()
         os.close(hears)
 
-    before = {number: signal.signal(number, lambda *_: None) for number in signals}
+    def hear(*_: object) -> None:  # where the main thread hears it as well: nothing that could wait for itself
+        threading.Thread(target=end, name="told to end", daemon=True).start()
+
+    before = {number: signal.signal(number, hear) for number in signals}
     woken = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     Worker("signals", listen, threading.Event()).start()
     try:

@@ -53,7 +53,7 @@ class Site:
     def end(self, how: signal.Signals = signal.SIGTERM) -> str:
         assert self.agent is not None
         self.agent.send_signal(how)
-        _, err = self.agent.communicate(timeout=20)
+        _, err = self.agent.communicate(timeout=60)
         assert how == signal.SIGKILL or self.agent.returncode == 0, err
         return err
 
@@ -63,7 +63,7 @@ class Site:
         except OSError:
             return {"kg": None, "open": [], "plate": None}
 
-    def wait(self, wanted: Any, seconds: float = 20) -> None:
+    def wait(self, wanted: Any, seconds: float = 60) -> None:
         ends = time.monotonic() + seconds
         while not wanted():
             assert self.agent is None or self.agent.poll() is None, self.agent.stderr and self.agent.stderr.read()

@@ -16,8 +16,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
 
 from depot_api.databases import StoreDown, database_url, opened, revision_of
-from depot_api.depot_files import synced
 from depot_api.tables import facts, metadata
+from onboard.private import synced
 
 #: Rows copied at a time.
 ROWS = 5_000

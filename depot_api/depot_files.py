@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from onboard.private import synced
+
 log = logging.getLogger("ripeur.store")
 
 #: What to do about a file that is no depot.
@@ -83,12 +85,3 @@ def _keep_private(place: Path) -> None:
             if mode & 0o077:
                 file.chmod(mode & 0o700)
                 log.warning("%s was open to others (%o), is its owner's alone now", file, mode)
-
-
-def synced(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

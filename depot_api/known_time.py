@@ -34,6 +34,7 @@ from sqlalchemy import (
     update,
 )
 
+from depot_api.on_duty import FIRST
 from depot_api.store import Store, instant_of, microseconds
 from depot_api.tables import (
     attempts,
@@ -58,8 +59,6 @@ APART = timedelta(hours=1)
 FAR = timedelta(days=3)
 #: Runs that follow one another carry the clock over a quiet time this long, without a fact or a person to confirm it.
 QUIET = timedelta(days=45)
-#: Before that no box of ours had a true clock.
-FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 #: From look to look the monotonic clock proves no more: it leaps where a machine is moved or comes from a snapshot.
 LONGEST_LOOK_S = 86_400.0
 #: The known time is written down when it has grown by this much.

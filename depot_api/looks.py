@@ -47,7 +47,7 @@ def note(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
         raise ValueError(f"why: {len(reason)} characters, must be from {SHORTEST_WHY} to {LONGEST_WHY}")
     if "\0" in reason:  # which PostgreSQL keeps in no text
         raise ValueError("why: holds a zero character, must be text")
-    _write(store, who, what, reason, now)
+    _write(store, who, what, reason, no_earlier(store, now))
 
 
 def note_past(store: Store, who: Caller, what: str, now: datetime) -> None:
@@ -67,9 +67,8 @@ def note_past(store: Store, who: Caller, what: str, now: datetime) -> None:
     _write(store, who, what, "", now)
 
 
-def _write(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
-    at_us = microseconds(no_earlier(store, now))
-    row = {"at_us": at_us, "user": who.name, "role": who.role, "what": what[:200], "why": why}
+def _write(store: Store, who: Caller, what: str, why: str, at: datetime) -> None:
+    row = {"at_us": microseconds(at), "user": who.name, "role": who.role, "what": what[:200], "why": why}
     store.write(lambda connection: connection.execute(insert(looks).values(row)))
 
 

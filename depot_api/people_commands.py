@@ -188,10 +188,11 @@ def _retention(args: argparse.Namespace) -> int:
 
             town = Town.prepare(args.area)
         depot = Depot(store, town, settings=Settings(terms=terms))
+        word = _word(args)
         if args.dry_run:
             gone = retention.run(store, terms, now, dry=True)
         else:
-            gone = _decided(args, depot, now) if _word(args) else retention.night(depot, now)
+            gone = retention.night(depot, now) if word is None else _decided(*word, depot, now)
         stands = refusals.standing(store)
         doubts = retention.doubts_of(store, terms, now) if args.dry_run else []
     for purpose in PURPOSES:
@@ -212,16 +213,13 @@ def _word(args: argparse.Namespace) -> tuple[str, str, str] | None:
     return None if args.yes is None else (args.yes[0], "yes", args.yes[1])
 
 
-def _decided(args: argparse.Namespace, depot: Depot, now: datetime) -> dict[str, int]:
+def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> dict[str, int]:
     """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
     from depot_api import refusals
     from depot_api.retention_desk import decided
     from depot_api.roles import Caller
     from fleet import instant_text
 
-    word = _word(args)
-    assert word is not None
-    subject, how, why = word
     one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)
     if one is None:
         raise ValueError(f"retention: {subject} is not refused and asks for nothing, so there is nothing to decide")

@@ -18,8 +18,6 @@ PLAN_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
 #: What `ripeur plan` writes, by its ending. Nothing else of the folder is shown: a database may lie in it.
 WRITTEN = frozenset({".html", ".json", ".geojson", ".gpx", ".csv", ".pdf"})
 

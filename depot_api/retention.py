@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
@@ -21,7 +21,6 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, ins
 from depot_api.depot import Depot
 from depot_api.known_time import (
     FAR,
-    FIRST,
     NEAR,
     Doubt,
     Watch,
@@ -33,6 +32,7 @@ from depot_api.known_time import (
     senders_ahead,
     settle,
 )
+from depot_api.on_duty import FIRST
 from depot_api.refusals import RUN, Refusal, end, refuse, refused, tell
 from depot_api.retention_terms import PURPOSES, Purpose
 from depot_api.store import Store, StoreDown, instant_of, microseconds
@@ -173,16 +173,17 @@ def doubts_of(store: Store, terms: Mapping[str, int], now: datetime) -> list[Dou
     return _judged(store, now, None)[1] or unusual_shares(store, terms, now)
 
 
-def counted(store: Store, terms: Mapping[str, int], now: datetime) -> dict[str, int]:
-    """What is past its term, by purpose."""
-    counts = {p.key: _count_parts(store, _parts(store, p, terms, now)) for p in PURPOSES}
+def counted(
+    store: Store, terms: Mapping[str, int], now: datetime, of: Iterable[Purpose] = PURPOSES, most: int | None = None
+) -> dict[str, int]:
+    """What is past its term, by purpose; counted no further than ``most``."""
+    counts = {purpose.key: _count_parts(store, _parts(store, purpose, terms, now), most) for purpose in of}
     return {key: count for key, count in counts.items() if count}
 
 
 def would_go(store: Store, terms: Mapping[str, int], now: datetime, most: int) -> dict[str, int]:
-    """What a run would delete now, by purpose, counted no further than ``most``: without what asks for a yes."""
-    counts = {p.key: _count_parts(store, _parts(store, p, terms, now), most) for p in PURPOSES if not p.asks}
-    return {key: count for key, count in counts.items() if count}
+    """What a run would delete now: without what asks for a yes."""
+    return counted(store, terms, now, (purpose for purpose in PURPOSES if not purpose.asks), most)
 
 
 def _count_parts(store: Store, parts: Sequence[tuple[Table, ColumnElement[bool]]], most: int | None = None) -> int:

@@ -59,7 +59,7 @@ def _in_force(published: list[datetime]) -> list[tuple[datetime, datetime]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownDuty:
     """What is known of a truck's service around some time. ``days``: local ones with a plan in force, or a word."""
 
     on_duty: OnDuty
@@ -72,7 +72,7 @@ class Known:
         return at.astimezone(self.zone).date() in self.days or at in self.tours
 
 
-def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: tzinfo = UTC) -> Known:
+def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: tzinfo = UTC) -> KnownDuty:
     """What the store knows of a truck between two instants, with what bears upon them. ``zone``: of its days."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
@@ -80,7 +80,7 @@ def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: t
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
     days = planned_days | {word.at.astimezone(zone).date() for word in said}
     tours = OnDuty((tour.start_at, tour.end_at) for tour in planned)
-    return Known(on_duty(said, planned), tours, days, zone)
+    return KnownDuty(on_duty(said, planned), tours, days, zone)
 
 
 def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> set[Said]:
@@ -160,14 +160,14 @@ class Roster:
 
     def __init__(self, store: Store, stretch: timedelta = FORTNIGHT, zone: tzinfo = UTC) -> None:
         self._store, self._stretch, self._zone = store, stretch, zone
-        self._known: dict[tuple[str, int], Known] = {}
+        self._known: dict[tuple[str, int], KnownDuty] = {}
 
     @property
     def stretches(self) -> int:
         """How many trucks' stretches have been looked up."""
         return len(self._known)
 
-    def known(self, truck: str, at: datetime) -> Known:
+    def known(self, truck: str, at: datetime) -> KnownDuty:
         """What is known of a truck around an instant."""
         number = (at - EVER) // self._stretch
         known = self._known.get((truck, number))

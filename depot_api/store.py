@@ -276,9 +276,11 @@ class Store:
         """Write them in one transaction. What fails for what is in it fails alone: others are written without it."""
         group: _Group | None = None
         try:
-            group = None if jobs[0].task else _Group(self, jobs)
+            task = jobs[0].task
+            if task is None:
+                task = group = _Group(self, jobs)
             with self.databases.writing() as connection:
-                result = (jobs[0].task or group)(connection)  # type: ignore[misc]  # one of them there is
+                result = task(connection)
         except Exception as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
             down = said(error) if isinstance(error, DBAPIError) and is_down(error) else None
             if down is None and len(jobs) > 1:

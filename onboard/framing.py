@@ -108,11 +108,6 @@ class Listeners:
             except queue.Empty:
                 yield 0, b""
 
-    @property
-    def deaths(self) -> int:
-        """How often the thread of a line has died and begun again."""
-        return sum(worker.deaths for worker in self._workers)
-
     def close(self) -> None:
         self._ended.set()
         for line in self.lines:

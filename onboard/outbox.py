@@ -18,7 +18,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,20 @@ from uuid import UUID
 
 from fleet import Fact
 
-from .pages import PAGE, Row, log_is_whole
-from .private import private_copy, private_database, private_folder
-from .salvage import clean, finish, finished, legible, made_beside, number_of, raw, taken_over
+from .pages import PAGE, Row
+from .private import private_copy, private_folder
+from .salvage import (
+    Damaged,
+    clean,
+    finish,
+    finished,
+    legible,
+    made_beside,
+    number_of,
+    open_whole,
+    raw,
+    taken_over,
+)
 
 #: Seven days at 1 Hz, not thinned at all, are 604,800 positions: 195 MB as measured (docs/onboard.md).
 QUOTA_BYTES = 256 * 2**20
@@ -76,12 +87,6 @@ class OutboxFull(OSError):
     """No room on the disk, and nothing left that may be thinned. What was to be recorded is not."""
 
 
-class _Damaged(sqlite3.DatabaseError):
-    """SQLite finds nothing amiss, but this is not what was written."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-
-
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What the outbox holds: facts and photos that wait, facts and photos refused; facts thinned since it exists;
@@ -115,9 +120,8 @@ class Outbox:
         self._reserve = self.path.with_name(self.path.name + ".reserve")
         self._handed: dict[bytes, int] = {}  # the facts that were given out to be sent, by id: where they stand
         self._shown: dict[str, int] = {}  # the same of pictures
-        self._gone: deque[bytes] = deque(
-            maxlen=_REMEMBERED
-        )  # what has left: an older image of a page may hold it still
+        #: What has left: an older image of a page may hold it still.
+        self._gone: deque[bytes] = deque(maxlen=_REMEMBERED)
         self._commits = 0
         self._lost = False  # nothing is open: salvaging has failed and is tried again
         private_folder(self.path.parent)
@@ -143,33 +147,8 @@ class Outbox:
         raise AssertionError("unreachable")
 
     def _open(self) -> sqlite3.Connection:
-        if self.path.exists() and not self.path.is_file():
-            raise _Damaged("not a file")
-        if not log_is_whole(self.path):
-            raise _Damaged("its log is damaged")
-        private_database(self.path)
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=20)
-        db.text_factory = bytes  # text that is no UTF-8 is no reason to stop reading
-        try:
-            db.execute(f"PRAGMA page_size={PAGE}")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute(f"PRAGMA wal_autocheckpoint={2 * SPARE_PAGES - 16}")
-            db.execute("PRAGMA secure_delete=ON")  # what is gone is not found again in a damaged file
-            db.execute(f"PRAGMA max_page_count={self._quota_pages}")
-            if db.execute("PRAGMA page_size").fetchone()[0] != PAGE or not _is_outbox(db):
-                raise _Damaged("not the tables of an outbox")
-            db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
-            said = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if said != b"ok":
-                raise _Damaged(said.decode("utf-8", "replace").splitlines()[-1])
-        except UnicodeDecodeError as error:  # a message of SQLite itself that quotes what it cannot read
-            db.close()
-            raise _Damaged(str(error)) from error
-        except BaseException:
-            db.close()
-            raise
-        return db
+        pragmas = (f"wal_autocheckpoint={2 * SPARE_PAGES - 16}", f"max_page_count={self._quota_pages}")
+        return open_whole(self.path, _SCHEMA, bytes, later=_LATER, pragmas=pragmas)
 
     def _salvage(self, error: sqlite3.DatabaseError, in_use: sqlite3.Connection | None = None) -> None:
         """Take over what reads into a new file and put that in the old one's place. Raises ``OSError``."""
@@ -184,9 +163,8 @@ class Outbox:
             raise OutboxFull(f"{self.path}: {error}, and no room to take it over into a new file") from error
         finished(self.path)
         where = finish(self.path)
-        if (
-            in_use is not None
-        ):  # only now: the last to close a file writes its log back, and that may be what is damaged
+        if in_use is not None:
+            # only now: the last to close a file writes its log back, and that may be what is damaged
             with suppress(sqlite3.Error):
                 in_use.close()
         self._handed.clear()
@@ -278,7 +256,7 @@ class Outbox:
                     continue
                 key = _key(picked[seq]["id"])
                 if key != id or handed.setdefault(key, seq) != seq:
-                    raise _Damaged(f"row {seq} has the id of another fact")
+                    raise Damaged(f"row {seq} has the id of another fact")
         if not unreadable:
             self._handed = handed if len(self._handed) > 100_000 else self._handed | handed
         return picked, [(why, seq) for seq, why in unreadable.items()]
@@ -370,7 +348,7 @@ class Outbox:
                         self._db.executemany("DELETE FROM facts WHERE id = ?", [(key,) for key in self._gone])
                     return self._commit(work) if writes else work()
                 except (sqlite3.DatabaseError, UnicodeDecodeError) as met:
-                    error = _Damaged(str(met)) if isinstance(met, UnicodeDecodeError) else met
+                    error = Damaged(str(met)) if isinstance(met, UnicodeDecodeError) else met
                     if _is_full(error) and attempt < 4:
                         self._make_room(attempt)
                     elif _is_full(error):
@@ -383,19 +361,25 @@ class Outbox:
         raise AssertionError("unreachable")
 
     def _commit(self, work: Callable[[], T]) -> T:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             result = work()
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
         self._commits += 1
         if self._commits % 1_000 == 0:
             self._keep_reserve()
         self._keep_room()
         return result
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, and on the disk at the end."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
 
     def _count_pages(self) -> int:
         """How many pages are in use."""
@@ -423,15 +407,9 @@ class Outbox:
             if free + more < low:
                 self._thin_until(pages + more - low * 3 // 2)
             elif free < low and more > 2 * low:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
+                with self._transaction():
                     self._db.execute("INSERT OR REPLACE INTO notes VALUES ('spare', zeroblob(?))", (2 * low * PAGE,))
                     self._db.execute("DELETE FROM notes WHERE name = 'spare'")
-                    self._db.execute("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):
-                        self._db.execute("ROLLBACK")
-                    raise
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _make_room(self, attempt: int) -> None:
@@ -481,17 +459,11 @@ class Outbox:
             gone, kept = [row for i, row in enumerate(rows) if i % ONE_OF], rows[::ONE_OF]
             if not rows:
                 return None
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._db.executemany(f"DELETE FROM {table} WHERE seq = ?", gone)
             self._db.executemany("UPDATE facts SET level = level + 1 WHERE seq = ?", kept)
             thinned = _number(self._db.execute("SELECT value FROM notes WHERE name = 'thinned'").fetchone())
             self._db.execute("INSERT OR REPLACE INTO notes VALUES ('thinned', ?)", (str(thinned + len(gone)),))
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
         return len(gone)
 
     def _due(self, bite: int) -> list[tuple[int]]:
@@ -556,19 +528,6 @@ def _code(error: sqlite3.Error) -> int:
 
 def _is_full(error: sqlite3.Error) -> bool:
     return _code(error) & 0xFF in _FULL and _code(error) not in _BAD_SECTOR
-
-
-def _is_outbox(db: sqlite3.Connection) -> bool:
-    """Whether the tables are those of an outbox, to the letter; or there are none yet."""
-    sql = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-    there = dict(db.execute(sql).fetchall())
-    with closing(sqlite3.connect(":memory:")) as plain:
-        plain.text_factory = bytes
-        plain.executescript(_SCHEMA)
-        wanted = dict(plain.execute(sql).fetchall())
-    return not there or all(
-        there.get(name) == text or (name in _LATER and name not in there) for name, text in wanted.items()
-    )
 
 
 def _text(value: object) -> str | None:

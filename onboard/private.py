@@ -1,4 +1,7 @@
-"""Files and folders for their owner only, whatever the umask: where a truck was is nobody else's to read."""
+"""Files and folders for their owner only, whatever the umask: where a truck was is nobody else's to read.
+
+And how what stands in them is forced to the disk.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,15 @@ def private_database(path: Path) -> None:
     for part in BESIDE:
         with suppress(FileNotFoundError):
             path.with_name(path.name + part).chmod(0o600)
+
+
+def synced(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def private_copy(path: Path, content: bytes) -> None:

@@ -1,4 +1,6 @@
-"""What is done with an outbox, or a bridge's register, that has gone bad: what still reads goes into a new file.
+"""How an outbox, or a bridge's register, is opened, and what is done with one that has gone bad.
+
+It is opened only where every page is what was written; else what still reads goes into a new file.
 
 The new file is made whole beside the old one before either gets another name, so that a box that dies in the middle
 of it begins again; the old one is kept as ``….damaged-1`` for whoever services the box. Nothing is deleted.
@@ -7,9 +9,8 @@ of it begins again; the old one is kept as ``….damaged-1`` for whoever service
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import Any, NoReturn
 
 from fleet import is_uuid
 
-from .pages import PAGE, Pages, Row
-from .private import private_database
+from .pages import PAGE, Pages, Row, log_is_whole
+from .private import private_database, synced
 
 #: The longest fact that is sent; ours have less than a tenth of it.
 LONGEST_FACT = 2**18
@@ -53,6 +54,60 @@ def legible(body: object) -> dict[str, Any]:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number in JSON")
+
+
+class Damaged(sqlite3.DatabaseError):
+    """SQLite finds nothing amiss, but this is not what was written."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def open_whole(
+    path: Path, schema: str, text_factory: Callable[[bytes], Any], *, later: Collection[bytes] = (),
+    pragmas: Sequence[str] = (),
+) -> sqlite3.Connection:  # fmt: skip
+    """A database of ours, made where there is none: its log, its tables and every page found to be what was written.
+
+    ``text_factory``: never one that raises for text that is no UTF-8; ``later``: tables that one from before may lack,
+    and is given. Raises ``sqlite3.DatabaseError`` (``Damaged`` where SQLite itself would go on).
+    """
+    if path.exists() and not path.is_file():
+        raise Damaged("not a file")
+    if not log_is_whole(path):
+        raise Damaged("its log is damaged")
+    private_database(path)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=20)
+    db.text_factory = text_factory
+    try:
+        # secure_delete: what is gone is not found again in a damaged file
+        for pragma in (f"page_size={PAGE}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", *pragmas):
+            db.execute(f"PRAGMA {pragma}")
+        if db.execute("PRAGMA page_size").fetchone()[0] != PAGE or not _has_tables(db, schema, later):
+            raise Damaged("its tables are others")
+        db.executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
+        said = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        if text != "ok":
+            raise Damaged(text.splitlines()[-1])
+    except UnicodeDecodeError as error:  # a message of SQLite itself that quotes what it cannot read
+        db.close()
+        raise Damaged(str(error)) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _has_tables(db: sqlite3.Connection, schema: str, later: Collection[bytes]) -> bool:
+    """Whether the tables are those of a schema, to the letter; or there are none yet."""
+    sql = "SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_master WHERE sql IS NOT NULL"
+    there = dict(db.execute(sql).fetchall())
+    with closing(sqlite3.connect(":memory:")) as plain:
+        plain.executescript(schema)
+        wanted = dict(plain.execute(sql).fetchall())
+    return not there or all(
+        there.get(name) == text or (name in later and name not in there) for name, text in wanted.items()
+    )
 
 
 #: Which tables a row goes to, and what of it.
@@ -152,20 +207,11 @@ def finish(path: Path) -> Path | None:
         return None
     aside = set_aside(path)
     new.rename(path)
-    sync_folder(path.parent)
+    synced(path.parent)
     return aside
 
 
 def finished(path: Path) -> None:
     """The new file is complete: from here on it is the outbox, whatever happens before it has its name."""
     made_beside(path).rename(path.with_name(path.name + ".salvaged"))
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    synced(path.parent)

@@ -309,7 +309,8 @@ def test_the_command_tells_a_refusal_and_takes_a_decision(tmp_path: Path, capsys
     code, told = ripeur("--dry-run")
     assert code == 0
     assert "a run would be REFUSED now:" in told
-    assert standing(Store(url)) == []
+    with Store(url) as store:
+        assert standing(store) == []
     code, told = ripeur()
     assert code == 1
     assert "REFUSED since" in told

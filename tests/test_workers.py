@@ -48,12 +48,12 @@ from .test_bridge_agent import depot as bridge_depot
 ROOT = Path(__file__).parent.parent
 
 
-def kill(name: str) -> threading.Thread:
-    """End a thread at whatever point it is, as nothing but a fault in the program would."""
-    thread = next(t for t in threading.enumerate() if t.name == name)
+def kill(worker: Worker) -> None:
+    """End a worker's thread at whatever point it is, as nothing but a fault in the program would."""
+    thread = worker._thread
+    assert thread is not None
     assert thread.ident is not None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
-    return thread
 
 
 # --- a worker alone --------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ DEPOT_THREADS = ("store-writer", "live-tail", "live-tours", "nights")
 
 @pytest.mark.parametrize("name", DEPOT_THREADS)
 def test_every_thread_of_the_depot_begins_again_and_health_tells(client: Client, name: str) -> None:
-    kill(name)
+    kill(next(worker for worker in workers_of(client.app) if worker.name == name))
 
     def goes_on() -> bool:  # a thread that waits dies when it is next given something to do
         client.post_facts([position(at=_now())])
@@ -134,10 +134,10 @@ def _now() -> str:
 
 
 def test_those_are_all_the_depot_s_threads(tmp_path: Path) -> None:
-    before = {thread.name for thread in threading.enumerate()}
+    before = set(threading.enumerate())
     with depot(tmp_path / "depot.db") as client:
         client.ask("GET", "/health")
-        found = {thread.name for thread in threading.enumerate()} - before
+        found = {thread.name for thread in set(threading.enumerate()) - before}
     web = {
         name for name in found if name.startswith(("AnyIO", "asyncio", "Thread-"))
     }  # the framework's, and the test's
@@ -186,7 +186,7 @@ def test_what_the_writer_had_in_its_hands_is_said_not_to_be_stored(tmp_path: Pat
         assert entered.wait(60)
         fact = Position(id=str(uuid.uuid4()), at=instant("2026-11-20T05:00:00Z"), truck="T1", lat_deg=43.0, lon_deg=7.0)
         waiting = store.submit([new_fact(fact, fact.at)])
-        kill("store-writer")
+        kill(store.writer)
         go.set()
         held.join(60)
         assert not held.is_alive()
@@ -305,8 +305,8 @@ def test_every_thread_of_the_box_begins_again(tmp_path: Path) -> None:
             wait_until(lambda: {worker.name for worker in agent.workers} == set(names), "the box's threads")
             wait_until(lambda: len(there.stored) > 3, "facts", 60)
             for name in names:
-                kill(name)
                 worker = next(worker for worker in agent.workers if worker.name == name)
+                kill(worker)
 
                 def is_back(worker: Worker = worker) -> bool:
                     if worker.name == "crew's door":  # it waits in the system's call until somebody comes
@@ -345,8 +345,8 @@ def test_the_thread_of_each_line_begins_again() -> None:
                 return not heard.empty() and heard.get() == what
 
             wait_until(lambda: is_heard(b"a"), "the line", 60)
-            kill(next(t.name for t in threading.enumerate() if t.name.startswith("line socket://")))
-            wait_until(lambda: listeners.deaths > 0, "the line's thread to die", 60)
+            kill(listeners._workers[0])
+            wait_until(lambda: listeners._workers[0].deaths > 0, "the line's thread to die", 60)
             wait_until(lambda: is_heard(b"b"), "the line again", 60)
         listeners.close()
         hears.join(60)

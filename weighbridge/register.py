@@ -28,9 +28,9 @@ from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from fleet import Fact, Ticket, Weighing, fact_from_json, instant, instant_text
-from onboard.pages import PAGE, Row, log_is_whole
-from onboard.private import private_database, private_folder
-from onboard.salvage import clean, finish, finished, legible, number_of, raw, taken_over
+from onboard.pages import Row
+from onboard.private import private_folder
+from onboard.salvage import clean, finish, finished, legible, number_of, open_whole, raw, taken_over
 
 #: The space in which weighings and tickets have their ids: the same weighing has the same id wherever it is read from.
 NAMES = UUID("5d0f4c1e-7b1a-5c2e-9a53-4f6d1b1c7e20")
@@ -172,9 +172,7 @@ class Register:
         if not 0 < len(site) <= 20 or not site.isprintable() or "/" in site:
             raise ValueError(f"register: site = {site!r}, must be 1 to 20 characters without /")
         self.path, self.site, self._outbox = path, site, outbox
-        if (
-            only_look
-        ):  # beside a running bridge, whose log is being written while we read: nothing to judge, nor to mend
+        if only_look:  # beside a running bridge, whose log is written while we read: nothing to judge, nor to mend
             self._db, self.series = _looked_at(path), ""
             return
         private_folder(path.parent)
@@ -222,24 +220,8 @@ class Register:
         raise AssertionError("unreachable")
 
     def _open(self) -> sqlite3.Connection:
-        if self.path.exists() and not self.path.is_file():
-            raise sqlite3.DatabaseError("not a file")
-        if not log_is_whole(self.path):
-            raise sqlite3.DatabaseError("its log is damaged")
-        private_database(self.path)
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=20)
-        db.text_factory = _text
+        db = open_whole(self.path, _SCHEMA, _text, later={b"damaged"})  # not in registers from before
         try:
-            db.execute(f"PRAGMA page_size={PAGE}")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA secure_delete=ON")
-            if db.execute("PRAGMA page_size").fetchone()[0] != PAGE or not _is_register(db):
-                raise sqlite3.DatabaseError("not the tables of a register")
-            db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
-            said = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
-            if said != "ok":
-                raise sqlite3.DatabaseError(said.splitlines()[-1])
             _mend(db)
         except BaseException:
             db.close()
@@ -417,17 +399,6 @@ def _load(row: tuple[Any, ...]) -> Load | None:
     except ValueError as error:
         _log.error("load %d cannot be read: %s", n, error)
         return None
-
-
-def _is_register(db: sqlite3.Connection) -> bool:
-    """Whether the tables are those of a register, to the letter; or there are none yet."""
-    sql = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-    there = dict(db.execute(sql).fetchall())
-    with closing(sqlite3.connect(":memory:")) as plain:
-        plain.executescript(_SCHEMA)
-        wanted = dict(plain.execute(sql).fetchall())
-    wanted.pop("damaged")  # not in registers from before
-    return not there or all(there.get(name) == text for name, text in wanted.items())
 
 
 def _sorted(row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:

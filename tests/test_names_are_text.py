@@ -6,10 +6,7 @@ no script of theirs ran, no element of theirs is there, nobody was asked for any
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -19,7 +16,6 @@ from typing import Any
 
 import orjson
 import pytest
-import uvicorn
 from sqlalchemy import insert
 
 from dashboards.area_map import write_area_map
@@ -298,13 +294,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         store.write(lambda connection: connection.execute(insert(objections), [note]))
         looks.note(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
         app = depot_app(store, None, clock)
-        door = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[door])))
-        thread.start()
-        yield Scene(f"http://127.0.0.1:{door.getsockname()[1]}", store, app, clock)
-        server.should_exit = True
-        thread.join()
+        with served(app) as url:
+            yield Scene(url, store, app, clock)
 
 
 @pytest.mark.browser

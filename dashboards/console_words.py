@@ -40,8 +40,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "tour": {"fr": "Tournée", "en": "Tour"},
     "tours": {"fr": "Tournées", "en": "Tours"},
     "no_plan": {
-        "fr": "Aucun plan publié pour aujourd'hui. Les camions qui émettent sont sur la carte.",
-        "en": "No plan was published for today. Trucks that report are on the map.",
+        "fr": "Aucun plan publié pour aujourd'hui. Les camions en service sont sur la carte.",
+        "en": "No plan was published for today. Trucks on duty are on the map.",
     },
     "none_such": {"fr": "Aucune tournée dans cet état.", "en": "No tour in this state."},
     "truck": {"fr": "Camion", "en": "Truck"},

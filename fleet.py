@@ -522,7 +522,7 @@ class Unserved:
 class Plan:
     """A day's tours, with what they rest on. ``area``: ``path`` and the SHA-256 ``digests`` of the inputs by file name.
 
-    ``figures``: the numbers per tour and in all (``optimizer/figures.py`` says which).
+    ``figures``: the numbers per tour and in all (``optimizer/planning/figures.py`` says which).
     """
 
     area: Mapping[str, Any]

@@ -19,18 +19,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import depot_api.commands
-import onboard.commands
+import depot_api.commands.depot
+import onboard.box.commands
 import optimizer.bench.commands
 import weighbridge.commands
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
-    from optimizer.area import Area
-    from optimizer.day import Day
-    from optimizer.drop_off_points import DropOffPoint
-    from optimizer.problem import Solution
-    from optimizer.town import Town
+    from optimizer.area.area import Area
+    from optimizer.drop_off.points import DropOffPoint
+    from optimizer.planning.day import Day
+    from optimizer.planning.town import Town
+    from optimizer.problem.problem import Solution
 
 GOOD, FAULTY, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_area_show)
 
     _drop_off_parser(commands)
-    for package in (onboard.commands, weighbridge.commands, depot_api.commands, optimizer.bench.commands):
+    for package in (onboard.box.commands, weighbridge.commands, depot_api.commands.depot, optimizer.bench.commands):
         package.add_to(commands)
 
     demo = commands.add_parser("demo", help="plan the next working day of an area, then serve the result")
@@ -209,13 +209,13 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
-    from dashboards.catalogue import day as day_text
-    from dashboards.catalogue import text
-    from optimizer.area import Area
-    from optimizer.day import Day
-    from optimizer.night import solved, with_trucks
-    from optimizer.plan import plan_of
-    from optimizer.town import Town
+    from dashboards.shared.catalogue import day as day_text
+    from dashboards.shared.catalogue import text
+    from optimizer.area.area import Area
+    from optimizer.night.night import solved, with_trucks
+    from optimizer.planning.day import Day
+    from optimizer.planning.plan import plan_of
+    from optimizer.planning.town import Town
 
     area = Area.load(args.area)
     for change in changes:
@@ -269,9 +269,9 @@ def _held(out: Path, replace: bool) -> Iterator[Path]:
 
 def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     """No plan leaves unjudged: a faulty one is set aside under another name and its faults are printed."""
-    from dashboards import terminal
-    from dashboards.catalogue import text
-    from optimizer.check import check, report_lines
+    from dashboards.plan import terminal
+    from dashboards.shared.catalogue import text
+    from optimizer.check.check import check, report_lines
 
     report = check(plan, town.area, town.area.folder)
     # written before a word is printed: the reader of our output may be gone
@@ -299,7 +299,7 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
 
 def _different(area: Area, day: date) -> Iterator[tuple[str, str, str, date | None, str]]:
     """What is not collected as usual on a day: sector, service as people read it, reason, the other day, note."""
-    from optimizer.collection import promise
+    from optimizer.area.collection import promise
 
     for (sector, service, _), why in promise(area).different(day):
         yield sector, area.service_named(service).label, why.key, why.other, why.note
@@ -307,10 +307,10 @@ def _different(area: Area, day: date) -> Iterator[tuple[str, str, str, date | No
 
 def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[Path]:
     """The plan's files together; what an earlier plan left here is gone."""
-    from dashboards import exports
-    from dashboards.map import write_map
-    from dashboards.sheets import write_sheets
-    from depot_api.base_layers import area_words, basemap_of
+    from dashboards.plan import exports
+    from dashboards.plan.map import write_map
+    from dashboards.plan.sheets import write_sheets
+    from depot_api.basemap import area_words, basemap_of
 
     plan.write(stage / "plan.json")
     try:
@@ -333,7 +333,7 @@ def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[
 
 def next_day(area: Area, today: date) -> date:
     """The first day after today on which something is collected."""
-    from optimizer.collection import promise
+    from optimizer.area.collection import promise
 
     promised = promise(area)
     for k in range(1, 29):
@@ -359,11 +359,11 @@ def _what_if(
     args: argparse.Namespace, base: Day, solution: Solution, changes: list[int], lang: str, stop: _Stop
 ) -> None:
     """What each change of the fleet would bring: searches from the plan, as long as the plan's own search went on."""
-    from dashboards import terminal
-    from optimizer.check import check, report_lines
-    from optimizer.day import Day
-    from optimizer.night import carried_over, solved, with_area, with_trucks
-    from optimizer.plan import plan_of
+    from dashboards.plan import terminal
+    from optimizer.check.check import check, report_lines
+    from optimizer.night.night import carried_over, solved, with_area, with_trucks
+    from optimizer.planning.day import Day
+    from optimizer.planning.plan import plan_of
 
     said = {"seed": args.seed, "engine": args.engine, "version": version("ripeur")}
     plans: dict[int, Plan] = {}
@@ -438,7 +438,7 @@ class _Teller:
 
     def step(self, what: str) -> None:
         """``what``: one of the words of ``Town.prepare``."""
-        from dashboards.catalogue import text
+        from dashboards.shared.catalogue import text
 
         self._say(f"[{self.elapsed_s:5.1f} s] {text(f'step_{what}', self.lang)} …", always=True)
 
@@ -447,8 +447,8 @@ class _Teller:
         print(f"ripeur: {what}", file=sys.stderr, flush=True)
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
-        """``phase``: one of the words of ``optimizer.search``."""
-        from dashboards.catalogue import number, text
+        """``phase``: one of the words of ``optimizer.search.solve``."""
+        from dashboards.shared.catalogue import number, text
 
         left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
         if phase == "compile":
@@ -475,8 +475,8 @@ class _Teller:
 
 def _check(args: argparse.Namespace) -> int:
     from fleet import Plan
-    from optimizer.area import Area
-    from optimizer.check import check_file, report_lines
+    from optimizer.area.area import Area
+    from optimizer.check.check import check_file, report_lines
 
     path = args.plan / "plan.json" if args.plan.is_dir() else args.plan
     if not path.exists():
@@ -495,7 +495,7 @@ def _check(args: argparse.Namespace) -> int:
     print("\n".join(report_lines(report, lang)))
     covered = _claimed_cover(path)
     if covered is not None:
-        from dashboards.catalogue import number, text
+        from dashboards.shared.catalogue import number, text
 
         print(text("t_covered_claimed", lang, covered=number(covered * 100, lang, 1)))
     return GOOD if report.ok else FAULTY
@@ -523,7 +523,7 @@ def _claimed_cover(path: Path) -> float | None:
 
 
 def _area_new(args: argparse.Namespace) -> int:
-    from optimizer import founding, overpass
+    from optimizer.new_area import founding, overpass
 
     extract = args.osm or overpass.download(args.place, args.folder)
     options = {"timezone": args.timezone, "holidays": args.holidays}
@@ -537,10 +537,10 @@ def _area_new(args: argparse.Namespace) -> int:
 
 
 def _area_show(args: argparse.Namespace) -> int:
-    from dashboards.area_map import write_area_map
-    from depot_api.base_layers import basemap_of
-    from optimizer.summary import layers, summary
-    from optimizer.town import Town
+    from dashboards.area.area_map import write_area_map
+    from depot_api.basemap import basemap_of
+    from optimizer.new_area.summary import layers, summary
+    from optimizer.planning.town import Town
 
     town = Town.prepare(args.folder)
     lang = args.lang or town.area.language
@@ -564,7 +564,7 @@ def _drawing_place(folder: Path) -> Path:
 
 def _with_days_and_points(town: Town, drawn: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The area's layers with each sector's weekdays, and the drop-off points beside them."""
-    from optimizer.area import DROP_OFF
+    from optimizer.area.area import DROP_OFF
 
     for feature in drawn["sectors"]["features"]:
         mine = (r for r in town.area.rules if r.sector == feature["properties"]["name"] and r.dwelling != DROP_OFF)
@@ -612,7 +612,7 @@ def _stored_points(area: Area) -> Path:
 
 
 def _points(area: Area) -> list[DropOffPoint]:
-    from optimizer import drop_off_points
+    from optimizer.drop_off import points as drop_off_points
 
     stored = _stored_points(area)
     if not stored.is_file():
@@ -625,12 +625,12 @@ def _flux_labels(area: Area) -> dict[str, str]:
 
 
 def _drop_off_import(args: argparse.Namespace) -> int:
-    from optimizer import drop_off_points
-    from optimizer.area import Area
-    from optimizer.drop_off_files import read_town_file
-    from optimizer.drop_off_listing import not_named, show, write_refused
-    from optimizer.drop_off_map import FLUX_OF_OSM, extract_box, read_osm
-    from optimizer.drop_off_mapping import ColumnMapping
+    from optimizer.area.area import Area
+    from optimizer.drop_off import points as drop_off_points
+    from optimizer.drop_off.listing import not_named, show, write_refused
+    from optimizer.drop_off.mapping import ColumnMapping
+    from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
+    from optimizer.drop_off.town_file import read_town_file
 
     area = Area.load(args.area)
     lang = args.lang or area.language
@@ -660,8 +660,8 @@ def _drop_off_import(args: argparse.Namespace) -> int:
 
 
 def _drop_off_export(args: argparse.Namespace) -> int:
-    from dashboards import open_data
-    from optimizer.area import Area
+    from dashboards.area import open_data
+    from optimizer.area.area import Area
 
     area = Area.load(args.area)
     points = _points(area)
@@ -673,9 +673,9 @@ def _drop_off_export(args: argparse.Namespace) -> int:
 
 
 def _drop_off_show(args: argparse.Namespace) -> int:
-    from optimizer.area import Area
-    from optimizer.drop_off_listing import show
-    from optimizer.drop_off_points import Reading
+    from optimizer.area.area import Area
+    from optimizer.drop_off.listing import show
+    from optimizer.drop_off.points import Reading
 
     area = Area.load(args.area)
     points = _points(area)
@@ -689,7 +689,7 @@ def _drop_off_show(args: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> int:
     args.date, args.replace, args.what_if = None, True, None
     if not (args.no_serve or args.drive):
-        depot_api.commands.listening(args.host, args.port).close()  # said before the long work, not after
+        depot_api.commands.depot.listening(args.host, args.port).close()  # said before the long work, not after
     code = _plan(args)
     if code == GOOD and args.drive:  # in this process's place: a planner's memory is not needed any more
         sys.stdout.flush()
@@ -698,12 +698,12 @@ def _demo(args: argparse.Namespace) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "ripeur", *drill])
     if code != GOOD or args.no_serve:
         return code
-    return depot_api.commands.serve_plan(args.out, args.host, args.port)
+    return depot_api.commands.depot.serve_plan(args.out, args.host, args.port)
 
 
 def _drill(args: argparse.Namespace) -> int:
     from depot_api.drill.run import Settings, run_drill
-    from optimizer.area import Area
+    from optimizer.area.area import Area
 
     lang = args.lang or Area.load(args.area).language
     gpsd = not args.no_gpsd

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from fleet import Compartment, Hours, Leg, Plan, Tour, Unserved
-from optimizer.area import Area, CollectionRule
-from optimizer.rawmap import read_map
+from optimizer.area.area import Area, CollectionRule
+from optimizer.check.rawmap import read_map
 from tests.check_town import BESIDE, osm
 
 T = TypeVar("T")

@@ -21,16 +21,8 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from fleet import Compartment, Flux, Hours, Leg, LegMode, Plan, Shift, Side, Site, Task, Tour, Truck
-from optimizer.area import (
-    Area,
-    DemandRules,
-    PlaceAt,
-    Prices,
-    ServiceTimes,
-    StreetRules,
-    TurnRules,
-)
-from optimizer.rawmap import RawMap, read_map
+from optimizer.area.area import Area, DemandRules, PlaceAt, Prices, ServiceTimes, StreetRules, TurnRules
+from optimizer.check.rawmap import RawMap, read_map
 
 DAY = date(2026, 11, 23)  # a Monday; Paris is at UTC+1
 Tags = Mapping[str, str]

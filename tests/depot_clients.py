@@ -16,11 +16,11 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from depot_api.app import depot_app
-from depot_api.depot import Settings
-from depot_api.http_limits import LimitedHttp
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.app.http_limits import LimitedHttp
+from depot_api.state.depot import Settings
+from depot_api.store.store import Store
 from onboard.clock import Clock
 
 MANY = httpx.Limits(max_connections=300)

@@ -12,14 +12,14 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from depot_api.contractor import Refused, rows_of
-from depot_api.day_report import day_report
-from depot_api.intake import judged
-from depot_api.live import Live
-from depot_api.live_api import sight_of
-from depot_api.live_plan import plan_in_force
-from depot_api.roles import REPORTS, Caller
-from depot_api.store import NewFact, Store, microseconds
+from depot_api.duty.driven_plan import plan_in_force
+from depot_api.facts.intake import judged
+from depot_api.live.api import sight_of
+from depot_api.live.live import Live
+from depot_api.reports.contractor import Refused, rows_of
+from depot_api.reports.day_report import day_report
+from depot_api.state.roles import REPORTS, Caller
+from depot_api.store.store import NewFact, Store, microseconds
 from fleet import KINDS, RULES, Incident, Message, Outcome, Ticket, Weighing, fields_of, instant_text, new_id
 
 from .live_day import START, caught_up, driven, live_at, matcher, published, put

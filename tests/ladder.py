@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from fleet import Position, new_id
-from optimizer.match_network import Line, Network, Plane
-from optimizer.matching import Fix, Matcher, Step
+from optimizer.matching.matching import Fix, Matcher, Step
+from optimizer.matching.network import Line, Network, Plane
 
 BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 MIDDLE = Plane(43.74, 7.42)

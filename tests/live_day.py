@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from depot_api.live import Live
-from depot_api.publishing import publish
-from depot_api.store import Store, microseconds, new_fact
+from depot_api.live.live import Live
+from depot_api.plans.publishing import publish
+from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Position, new_id
-from onboard.course import course_of
-from onboard.drive import Drive
-from onboard.simulate import drive
-from optimizer.match_network import Line, Network
-from optimizer.matching import Matcher
+from onboard.simulation.course import course_of
+from onboard.simulation.drive import Drive
+from onboard.simulation.simulate import drive
+from optimizer.matching.matching import Matcher
+from optimizer.matching.network import Line, Network
 from tests.clocks import ToldClock
 from tests.small_plan import small_basemap, small_plan
 

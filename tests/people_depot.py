@@ -12,12 +12,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from depot_api import accounts, login, looks, metrics, oidc, people, retention_desk
-from depot_api.depot import Depot, Settings
-from depot_api.logs import RequestLog
-from depot_api.roles import BOUND, MACHINES, PEOPLE
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.access import admin_page as accounts
+from depot_api.access import login, oidc
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.app import metrics
+from depot_api.app.logs import RequestLog
+from depot_api.privacy import audit_log as looks
+from depot_api.privacy import desk as retention_desk
+from depot_api.state.depot import Depot, Settings
+from depot_api.state.roles import BOUND, MACHINES, PEOPLE
+from depot_api.store.store import Store
 
 from .asking import Asking
 from .clocks import ToldClock

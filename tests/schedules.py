@@ -19,13 +19,13 @@ from random import Random
 from typing import Any
 
 from fleet import Fact
+from onboard.box.recorder import Recorder
+from onboard.box.thinning import EVERY_FIX
 from onboard.clock import Clock
-from onboard.outbox import Outbox, OutboxFull
-from onboard.readings import LiftSeen, LoadSeen
-from onboard.receiver import Fix
-from onboard.recorder import Recorder
-from onboard.sender import DepotError, Sender
-from onboard.thinning import EVERY_FIX
+from onboard.outbox.outbox import Outbox, OutboxFull
+from onboard.outbox.sender import DepotError, Sender
+from onboard.position.receiver import Fix
+from onboard.sensors.readings import LiftSeen, LoadSeen
 
 from .clocks import ToldClock
 

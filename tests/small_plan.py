@@ -14,9 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dashboards.basemap import Basemap, Label, Road
-from dashboards.catalogue import AreaWords
-from dashboards.rows import metres
+from dashboards.plan.rows import metres
+from dashboards.shared.basemap import Basemap, Label, Road
+from dashboards.shared.catalogue import AreaWords
 from fleet import Compartment, Flux, Hours, Leg, Place, Plan, Site, Task, Tour, Truck, Unserved
 
 BAGS = {"residual": 0.7, "packaging": 0.15, "food": 0.15}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimizer.bench.solution_file import Tokens
-from optimizer.problem import Problem, Solution, Visit
+from optimizer.problem.problem import Problem, Solution, Visit
 
 
 def read(problem: Problem, tokens: Tokens, text: str) -> Solution:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from fleet import REGIMES
-from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
+from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
 
 DAY = date(2026, 11, 23)
 SPEED_MPS = 7.0

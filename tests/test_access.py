@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi import Depends, FastAPI
 
-from depot_api.access import allow
-from depot_api.roles import Caller
+from depot_api.access.access import allow
+from depot_api.state.roles import Caller
 
 from .asking import Asking
 from .people_depot import PASSWORD, Scene, csrf_in, log_in, scene

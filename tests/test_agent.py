@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from fleet import DUTY_STATES, Fact, Health, Lift, Load, Position, Vehicle, fact_from_json
-from onboard.crew import CrewDoor, ask_box
-from onboard.outbox import Outbox
-from onboard.readings import LiftSeen, LoadSeen, VehicleSeen
-from onboard.receiver import Fix
-from onboard.recorder import Recorder
-from onboard.settings import AreaSettings, Settings, address, area_settings_from
-from onboard.thinning import EVERY_FIX
+from onboard.box.crew import CrewDoor, ask_box
+from onboard.box.recorder import Recorder
+from onboard.box.settings import AreaSettings, Settings, address, area_settings_from
+from onboard.box.thinning import EVERY_FIX
+from onboard.outbox.outbox import Outbox
+from onboard.position.receiver import Fix
+from onboard.sensors.readings import LiftSeen, LoadSeen, VehicleSeen
 from ripeur import main
 
 from .clocks import ToldClock
@@ -219,7 +219,7 @@ def test_when_the_disk_is_full_a_lift_waits_in_memory_and_comes_when_there_is_ro
     whole = Outbox.put_all
 
     def full(self: Outbox, *args: Any, **named: Any) -> None:
-        from onboard.outbox import OutboxFull
+        from onboard.outbox.outbox import OutboxFull
 
         raise OutboxFull("no room")
 
@@ -498,6 +498,7 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path, named: dict[s
 
 def test_what_a_box_loads_at_rest_is_small() -> None:
     """No sensor's library, no recording's, no planner's: only what it uses."""
-    code = "import sys, json, onboard.agent; print(json.dumps(sorted(sys.modules)))"
+    code = "import sys, json, onboard.box.agent; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT).stdout)
-    assert not {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.replay"} & set(loaded)
+    heavy = {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.position.replay"}
+    assert not heavy & set(loaded)

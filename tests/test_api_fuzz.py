@@ -22,9 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from depot_api.app import depot_app
-from depot_api.roles import MACHINES, PEOPLE, ROLES
-from depot_api.store import Store
+from depot_api.app.app import depot_app
+from depot_api.state.roles import MACHINES, PEOPLE, ROLES
+from depot_api.store.store import Store
 
 from .clocks import ToldClock
 from .people_depot import NOW, Scene

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import Hours
-from optimizer.area import INPUT_FILES, Area, AreaFaults
-from optimizer.area_keys import HIGHWAYS, LISTS, REQUIRED, SECTIONS, defaults
-from optimizer.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays
+from optimizer.area.area import INPUT_FILES, Area, AreaFaults
+from optimizer.area.keys import HIGHWAYS, LISTS, REQUIRED, SECTIONS, defaults
+from optimizer.area.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays
 
 ROOT = Path(__file__).parent.parent
 MONACO = ROOT / "data" / "monaco"
@@ -387,8 +387,8 @@ def test_faults_never_say_where_the_folder_lies(town: Path) -> None:
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3), max_leaves=6,
 ), max_size=4))  # fmt: skip
 def test_any_values_in_area_toml_give_faults_and_never_another_error(raw: dict[str, object]) -> None:
-    from optimizer.area_file import _read_toml
-    from optimizer.area_tables import Faults
+    from optimizer.area.file import _read_toml
+    from optimizer.area.tables import Faults
 
     told = Faults()
     _read_toml(MONACO, raw, told)
@@ -513,8 +513,8 @@ WEIRD: list[Any] = [
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_odd_values_for_any_key_are_faults_and_never_another_error(section: str) -> None:
-    from optimizer.area_file import _table
-    from optimizer.area_tables import Faults
+    from optimizer.area.file import _table
+    from optimizer.area.tables import Faults
 
     for key in SECTIONS[section]:
         for value in WEIRD:

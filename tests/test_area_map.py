@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import ripeur
-from dashboards.area_map import TEXTS, weekdays, write_area_map
-from dashboards.palette import tour_colour
+from dashboards.area.area_map import TEXTS, weekdays, write_area_map
+from dashboards.shared.palette import tour_colour
 
 from .small_plan import small_basemap
 from .test_cli import grid

@@ -15,10 +15,10 @@ import orjson
 import pytest
 from sqlalchemy import insert, select
 
-from depot_api.backup import back_up, restore
-from depot_api.store import Store
-from depot_api.tables import photos, tokens
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.backup import back_up, restore
+from depot_api.store.store import Store
+from depot_api.store.tables import photos, tokens
 
 from .depot_clients import depot, position
 from .services import Cluster, DepotProcess, asked

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ripeur
-from depot_api.publishing import publish
-from depot_api.store import Store, new_fact
+from depot_api.plans.publishing import publish
+from depot_api.store.store import Store, new_fact
 from fleet import Fact, Leg, Plan, Sorting, Task, Ticket, Tour, new_id
-from optimizer.area import Area
-from optimizer.learning import read_learned
-from weighbridge.balance import DayBalance, close_day, sampled_loads, spread, standing
-from weighbridge.torn_bags import Sample, samples_of, torn_bags
-from weighbridge.trips import Pairing, Trip, matched, trips_of
+from optimizer.area.area import Area
+from optimizer.demand.learning import read_learned
+from weighbridge.balance.balance import DayBalance, close_day, sampled_loads, spread, standing
+from weighbridge.balance.torn_bags import Sample, samples_of, torn_bags
+from weighbridge.balance.trips import Pairing, Trip, matched, trips_of
 
 DATA = Path(__file__).parent.parent / "data"
 PARIS = ZoneInfo("Europe/Paris")

@@ -18,10 +18,10 @@ from optimizer.bench.commands import DATA
 from optimizer.bench.network import Link, deadheads_ds
 from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
-from optimizer.cost import cost_eur
-from optimizer.problem import UNREACHABLE, Solution, Visit
-from optimizer.routing import improve_by_routing
-from optimizer.search import solve
+from optimizer.problem.cost import cost_eur
+from optimizer.problem.problem import UNREACHABLE, Solution, Visit
+from optimizer.search.ortools_routing import improve_by_routing
+from optimizer.search.solve import solve
 from tests.bench_files import BESIDE, TRIANGLE, file_with
 from tests.solution_reading import read
 
@@ -293,7 +293,7 @@ def test_a_plan_that_is_kept_costs_what_the_table_says_and_is_below_what_was_kno
 )
 def test_pyvrp_solves_what_it_can_carry(shared: Path, name: str) -> None:
     pytest.importorskip("pyvrp")
-    from optimizer.bench.pyvrp_engine import solve_by_pyvrp
+    from optimizer.search.pyvrp_engine import solve_by_pyvrp
 
     instance = SAMPLES[name].read(shared / "benchmarks" / name)
     known = results.known_of(shared / "benchmarks" / name).cost
@@ -315,7 +315,7 @@ def test_pyvrp_ends_when_somebody_asks_it_to(shared: Path) -> None:
 
 def test_pyvrp_names_what_it_cannot_carry() -> None:
     pytest.importorskip("pyvrp")
-    from optimizer.bench.pyvrp_engine import solve_by_pyvrp
+    from optimizer.search.pyvrp_engine import solve_by_pyvrp
     from tests.street_problem import street_problem
 
     with pytest.raises(ValueError, match=r"^PyVRP cannot carry: breaks"):
@@ -325,7 +325,7 @@ def test_pyvrp_names_what_it_cannot_carry() -> None:
 def test_pyvrp_prices_a_towns_plan_as_we_do() -> None:
     """Metres, reversals, overtime, unloading, service at the depot: where its model says another price, it is wrong."""
     pytest.importorskip("pyvrp")
-    from optimizer.bench.pyvrp_engine import priced_by_pyvrp
+    from optimizer.search.pyvrp_engine import priced_by_pyvrp
     from tests.street_problem import street_problem
 
     day = street_problem(60, 3, windows_share=0.0)

@@ -14,8 +14,8 @@ import pytest
 from optimizer.bench import results, table
 from optimizer.bench.commands import add_to, instance_files
 from optimizer.bench.verify import verify
-from optimizer.problem import Problem, Solution
-from optimizer.search import solve
+from optimizer.problem.problem import Problem, Solution
+from optimizer.search.solve import solve
 from tests.bench import tables
 from tests.bench_files import TRIANGLE, file_with
 

@@ -21,20 +21,22 @@ from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depot_api import fair_share, people, sessions
-from depot_api.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
-from depot_api.day_report import day_report
-from depot_api.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
-from depot_api.fair_share import Share
-from depot_api.http_limits import MOST_HEAD_BYTES
-from depot_api.live_day import MOST_HUNG
-from depot_api.messages import MOST_MESSAGES
-from depot_api.publishing import read_publication
-from depot_api.roles import Caller
-from depot_api.store import Store
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.app.http_limits import MOST_HEAD_BYTES
+from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
+from depot_api.facts.messages import MOST_MESSAGES
+from depot_api.live.live_day import MOST_HUNG
+from depot_api.plans.publishing import read_publication
+from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
+from depot_api.reports.day_report import day_report
+from depot_api.state import fair_share
+from depot_api.state.fair_share import Share
+from depot_api.state.roles import Caller
+from depot_api.store.store import Store
 from fleet import Incident, Message, Position, new_id
-from optimizer.evidence import TourEvidence
-from optimizer.follow import FollowedTour
+from optimizer.evidence.evidence import TourEvidence
+from optimizer.evidence.follow import FollowedTour
 
 from .depot_clients import Client, depot, position
 from .forgeries import NOW
@@ -298,7 +300,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
         go.wait(60)
         raise HTTPException(404, "none")
 
-    monkeypatch.setattr("depot_api.day_report.day_report", slow)
+    monkeypatch.setattr("depot_api.reports.day_report.day_report", slow)
     client.ask("GET", "/me", "planner P")
     client.ask("GET", "/me", "planner Q")
     busy = [threading.Thread(target=client.ask, args=("GET", "/days/2026-11-20/report", "planner P"))
@@ -443,9 +445,9 @@ def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
         put(store, [Position(id=new_id(NOW), at=START, truck="T1", lat_deg=43.7, lon_deg=7.4), *words])
         live.follow()
         assert live.day is not None
-        monkeypatch.setattr("depot_api.live.MOST_SPANS", 499)
+        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 499)
         assert live._last_places("T1", live.day) == []
-        monkeypatch.setattr("depot_api.live.MOST_SPANS", 500)
+        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 500)
         assert len(live._last_places("T1", live.day)) == 1
 
 

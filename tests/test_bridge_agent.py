@@ -20,10 +20,10 @@ import pytest
 
 import ripeur
 from onboard.clock import DrillClock
-from weighbridge.agent import Files, ask
-from weighbridge.indicator import indicator_of
-from weighbridge.register import Register
-from weighbridge.simulator import Plate, PtyIndicator, SimulatedIndicator
+from weighbridge.bridge.agent import Files, ask
+from weighbridge.bridge.register import Register
+from weighbridge.indicator.indicator import indicator_of
+from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
 
 ROOT = Path(__file__).parent.parent
 SPEED = 20

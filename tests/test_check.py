@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 import fleet
 from fleet import REGIMES, Leg, Plan, Tour, Unserved
-from optimizer import check_times
-from optimizer.area import Area
-from optimizer.check import SCHEMA, SCHEMAS, check, check_file, report_lines
-from optimizer.check_faults import TEXTS
-from optimizer.passage import _METRES, _TONNES, quantity
-from optimizer.rawmap import MapFault, read_map
+from optimizer.area.area import Area
+from optimizer.check import times as check_times
+from optimizer.check.check import SCHEMA, SCHEMAS, check, check_file, report_lines
+from optimizer.check.faults import TEXTS
+from optimizer.check.passage import _METRES, _TONNES, quantity
+from optimizer.check.rawmap import MapFault, read_map
 from tests.check_planters import (
     PLANTERS,
     Planter,

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 
 import ripeur
-from dashboards.catalogue import TEXTS
-from optimizer import search
-from optimizer.area import Area
-from optimizer.area_template import LABELS
+from dashboards.shared.catalogue import TEXTS
+from optimizer.area.area import Area
+from optimizer.area.notes import Note
 from optimizer.bench import commands
-from optimizer.notes import Note
-from optimizer.summary import note_text
+from optimizer.new_area.summary import note_text
+from optimizer.new_area.template import LABELS
+from optimizer.search import solve as search
 
 from .tiny_map import DATA, write_map
 
@@ -604,7 +604,7 @@ def test_every_step_of_preparing_and_searching_has_its_words() -> None:
     optimizer = Path(ripeur.__file__).parent / "optimizer"
     told = {
         word
-        for path in optimizer.glob("*.py")
+        for path in optimizer.rglob("*.py")
         for word in re.findall(r'\b(?:told|watch)\("(\w+)"\)', path.read_text(encoding="utf-8"))
     }
     assert {"extract", "streets", "roads", "demand", "construct", "improve", "ortools"} <= told

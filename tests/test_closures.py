@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.area import Area, ClosedWindow
-from optimizer.closures import Closure, without_effect
-from optimizer.extract import Extract, read
-from optimizer.founding import found
-from optimizer.streets import Streets, survey
-from optimizer.summary import summary
-from optimizer.town import Town, TownFault
+from optimizer.area.area import Area, ClosedWindow
+from optimizer.new_area.founding import found
+from optimizer.new_area.summary import summary
+from optimizer.planning.town import Town, TownFault
+from optimizer.streets.closures import Closure, without_effect
+from optimizer.streets.extract import Extract, read
+from optimizer.streets.streets import Streets, survey
 
 from .tiny_map import write_map
 from .towns import RealTown

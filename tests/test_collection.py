@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import HOLIDAY_RULES, Service
-from optimizer.area import Area, CollectionException, CollectionRule
-from optimizer.collection import REASONS, Key, Promise, Reason, monday_of, promise, usual
-from optimizer.public_holidays import parts_with_more, public_holidays
+from optimizer.area.area import Area, CollectionException, CollectionRule
+from optimizer.area.collection import REASONS, Key, Promise, Reason, monday_of, promise, usual
+from optimizer.area.public_holidays import parts_with_more, public_holidays
 
 MONACO = Area.load(Path(__file__).parent.parent / "data" / "monaco")
 MO, TU, WE, TH, FR, SA, SU = range(7)

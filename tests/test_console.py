@@ -14,14 +14,16 @@ from urllib.request import Request, urlopen
 import pytest
 import uvicorn
 
-from dashboards.console_words import SHARED, TEXTS
-from depot_api import live_api, people, sessions
-from depot_api.app import depot_app
-from depot_api.live import ORDER, Live
-from depot_api.live_tour import TOUR_STATES
-from depot_api.store import Store
+from dashboards.console.words import SHARED, TEXTS
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.app.app import depot_app
+from depot_api.live import api as live_api
+from depot_api.live.live import ORDER, Live
+from depot_api.live.live_tour import TOUR_STATES
+from depot_api.store.store import Store
 from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
-from optimizer.evidence import REASONS, WHAT
+from optimizer.evidence.evidence import REASONS, WHAT
 from tests.asking import Asking
 from tests.chromium import Chromium
 from tests.clocks import ToldClock

@@ -20,15 +20,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from dashboards.contractor_sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
-from depot_api import contractor, people, sessions
-from depot_api.app import depot_app
-from depot_api.contractor import Refused, rows_of
-from depot_api.looks import noted
-from depot_api.roles import Caller
-from depot_api.store import NewFact, Store, StoreDown
-from depot_api.tables import services
-from depot_api.tokens import make_token
+from dashboards.contractor.sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.privacy.audit_log import noted
+from depot_api.reports import contractor
+from depot_api.reports.contractor import Refused, rows_of
+from depot_api.state.roles import Caller
+from depot_api.store.store import NewFact, Store, StoreDown
+from depot_api.store.tables import services
 from onboard.clock import DrillClock
 
 from .asking import Asking

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from fleet import Fact, Lift, Outcome, Position, new_id
-from onboard.errands import Errands
-from onboard.outbox import Outbox
-from onboard.recorder import Recorder
-from onboard.sender import Depot, Sender
+from onboard.box.errands import Errands
+from onboard.box.recorder import Recorder
+from onboard.outbox.outbox import Outbox
+from onboard.outbox.sender import Depot, Sender
 from ripeur import main
 
 from .clocks import ToldClock
@@ -457,7 +457,7 @@ def test_a_box_that_dies_while_it_salvages_loses_nothing(depot: FakeDepot, tmp_p
             "import os, pathlib, sys; left = int(sys.argv[2]); rename = os.rename\n"
             "def counted(*a, **k):\n    global left\n    left -= 1\n    if left < 0: os._exit(9)\n    rename(*a, **k)\n"
             "os.rename = counted\n"
-            "from onboard.outbox import Outbox; Outbox(pathlib.Path(sys.argv[1])).close()"
+            "from onboard.outbox.outbox import Outbox; Outbox(pathlib.Path(sys.argv[1])).close()"
         )
         subprocess.run(
             [sys.executable, "-c", script, str(path), str(steps)], cwd=ROOT, check=False, capture_output=True

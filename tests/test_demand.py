@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.area import Area, Commune
-from optimizer.demand import WEEKS_PER_YEAR, Demand, estimate
-from optimizer.extract import Extract, read
-from optimizer.snapping import plain_name
-from optimizer.streets import Streets, survey
+from optimizer.area.area import Area, Commune
+from optimizer.demand.demand import WEEKS_PER_YEAR, Demand, estimate
+from optimizer.streets.extract import Extract, read
+from optimizer.streets.snapping import plain_name
+from optimizer.streets.streets import Streets, survey
 
 from .tiny_map import rules, write_map
 from .towns import RealTown
@@ -362,9 +362,9 @@ def test_heidelberg_without_buildings_has_its_people_along_residential_streets(h
 
 def test_addresses_lie_on_the_street_they_name(boeblingen: RealTown) -> None:
     """Of Böblingen's addressed buildings whose street exists, nearly all are laid on that street."""
-    from optimizer.addresses import merged
-    from optimizer.households import Households
-    from optimizer.snapping import Kerbs
+    from optimizer.demand.addresses import merged
+    from optimizer.demand.households import Households
+    from optimizer.streets.snapping import Kerbs
 
     kerbs = Kerbs.of(boeblingen.streets.stretches, boeblingen.extract)
     homes = Households.of(boeblingen.area, boeblingen.extract, merged([], boeblingen.extract))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import ripeur
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.store import Store
 
 from .depot_clients import depot, position
 from .services import ROOT, DepotProcess, asked, free_port

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import ripeur
-from depot_api.backup import back_up, restore
-from depot_api.store import Store, StoreDown
+from depot_api.store.backup import back_up, restore
+from depot_api.store.store import Store, StoreDown
 
 from .services import Cluster, DepotProcess, asked
 from .test_store import fact
@@ -189,7 +189,7 @@ def test_a_depot_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("depot_api.depot_files.synced", full)
+    monkeypatch.setattr("depot_api.store.files.synced", full)
     with pytest.raises(OSError, match="No space left"):
         Store(f"{tmp_path}/depot.db")
     assert list(tmp_path.iterdir()) == []

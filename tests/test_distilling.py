@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from depot_api.distilling import day_distilled, keep
-from depot_api.refusals import refused
-from depot_api.retention import days_to_distil, run
-from depot_api.retention_terms import terms_of
-from depot_api.store import Store
-from depot_api.tables import paces, services
+from depot_api.known_time.refusals import refused
+from depot_api.privacy.archiving import day_distilled, keep
+from depot_api.privacy.retention import days_to_distil, run
+from depot_api.state.retention_terms import terms_of
+from depot_api.store.store import Store
+from depot_api.store.tables import paces, services
 
 from .live_day import START, driven, matcher, position, published, put
 from .small_plan import small_plan

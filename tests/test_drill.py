@@ -25,10 +25,10 @@ from depot_api.drill.report import planned_km
 from depot_api.drill.run import window_of
 from fleet import Message, Plan, new_id
 from onboard.clock import DrillClock
-from onboard.drive import Unloading
-from onboard.outbox import Outbox
-from onboard.rehearsal import course_from, courses, sensors_of
-from onboard.simulate import drive
+from onboard.outbox.outbox import Outbox
+from onboard.simulation.drive import Unloading
+from onboard.simulation.rehearsal import course_from, courses, sensors_of
+from onboard.simulation.simulate import drive
 
 from .gpsd_service import need_gpsd
 from .test_cli import MONDAY, grid

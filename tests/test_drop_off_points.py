@@ -14,12 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboards import open_data
-from optimizer.drop_off_files import number, read_town_file
-from optimizer.drop_off_listing import TEXTS, show, write_refused
-from optimizer.drop_off_map import FLUX_OF_OSM, extract_box, read_osm
-from optimizer.drop_off_mapping import ColumnMapping
-from optimizer.drop_off_points import (
+from dashboards.area import open_data
+from optimizer.drop_off.listing import TEXTS, show, write_refused
+from optimizer.drop_off.mapping import ColumnMapping
+from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
+from optimizer.drop_off.points import (
     HANDLINGS,
     OSM_SOURCE,
     POSITIONS,
@@ -32,6 +31,7 @@ from optimizer.drop_off_points import (
     read,
     write_csv,
 )
+from optimizer.drop_off.town_file import number, read_town_file
 
 ROOT = Path(__file__).parent.parent
 POINT = DropOffPoint(

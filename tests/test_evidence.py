@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
-from onboard.course import course_of, streets_of
-from onboard.simulate import drive
-from optimizer.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State
-from optimizer.follow import FollowedTour
-from optimizer.match_network import Network
-from optimizer.matching import Matcher
-from optimizer.night import plan_day
-from optimizer.progress import Progress
-from optimizer.town import Town
+from onboard.simulation.course import course_of, streets_of
+from onboard.simulation.simulate import drive
+from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State
+from optimizer.evidence.follow import FollowedTour
+from optimizer.evidence.progress import Progress
+from optimizer.matching.matching import Matcher
+from optimizer.matching.network import Network
+from optimizer.night.night import plan_day
+from optimizer.planning.town import Town
 from tests.ladder import BEGIN, XY, Wheel, ladder, place
 
 #: Planned: 1 -> 5 along the south, on the right; then back along the north. Every street three minutes.

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards.exports import GPX, write_geojson, write_gpx, write_kpi_csv, write_tours_csv
-from dashboards.open_data import Publication, csv_text
+from dashboards.area.open_data import Publication, csv_text
+from dashboards.plan.exports import GPX, write_geojson, write_gpx, write_kpi_csv, write_tours_csv
 from fleet import Plan, spreadsheet_cell, utc
-from optimizer.drop_off_listing import write_refused
-from optimizer.drop_off_points import Refusal
+from optimizer.drop_off.listing import write_refused
+from optimizer.drop_off.points import Refusal
 from tests.small_plan import small_basemap, small_plan, small_words
 from tests.test_drop_off_points import POINT
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from depot_api.intake import judged
-from depot_api.roles import REPORTS, Caller
-from depot_api.store import Store
+from depot_api.facts.intake import judged
+from depot_api.state.roles import REPORTS, Caller
+from depot_api.store.store import Store
 from fleet import KINDS, Ticket, fields_of, instant
-from weighbridge.balance import close_day
-from weighbridge.torn_bags import samples_of
+from weighbridge.balance.balance import close_day
+from weighbridge.balance.torn_bags import samples_of
 
 from .forgeries import NOW, SENDERS, Day, drawn, drawn_table
 

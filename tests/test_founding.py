@@ -17,17 +17,17 @@ import numpy as np
 import osmnx
 import pytest
 
-from dashboards.area_map import _sectors
-from optimizer import founding_notes
-from optimizer.area import INPUT_FILES, Area
-from optimizer.country import country_of
-from optimizer.extract import ExtractFault, read
-from optimizer.founding import FoundingFault, found
-from optimizer.founding_notes import said
-from optimizer.notes import Note, number_text
-from optimizer.overpass import DownloadFault, download, slug
-from optimizer.proposal import drivable_nodes, stretch_work, together
-from optimizer.summary import TEXTS, layers, sector_indices, summary
+from dashboards.area.area_map import _sectors
+from optimizer.area.area import INPUT_FILES, Area
+from optimizer.area.notes import Note, number_text
+from optimizer.new_area import notes as founding_notes
+from optimizer.new_area.country import country_of
+from optimizer.new_area.founding import FoundingFault, found
+from optimizer.new_area.notes import said
+from optimizer.new_area.overpass import DownloadFault, download, slug
+from optimizer.new_area.proposal import drivable_nodes, stretch_work, together
+from optimizer.new_area.summary import TEXTS, layers, sector_indices, summary
+from optimizer.streets.extract import ExtractFault, read
 
 from .tiny_map import write_map
 from .towns import DATA, RealTown
@@ -249,7 +249,7 @@ def test_a_truck_cannot_start_inside_a_dead_end_or_where_one_way_streets_lead_ou
         13: ([4, 7, 8, 3], {"highway": "residential", "maxweight": "7.5"}),
     }
     extract = read(write_map(tmp_path / "map.osm", nodes, ways))
-    from optimizer.streets import survey
+    from optimizer.streets.streets import survey
 
     area = rules()
     assert drivable_nodes(survey(extract, area), extract, area.trucks[0]) == {1, 2, 3, 4}

@@ -16,12 +16,15 @@ import httpx
 import pytest
 from sqlalchemy import QueuePool
 
-from depot_api import looks, oidc, people, phones
-from depot_api.depot import Settings
-from depot_api.depot_file import Provider
-from depot_api.fact_array import read_array
-from depot_api.roles import Caller
-from depot_api.store import Store, StoreDown, new_fact
+from depot_api.access import oidc
+from depot_api.accounts import users as people
+from depot_api.facts import phones
+from depot_api.facts.fact_array import read_array
+from depot_api.privacy import audit_log as looks
+from depot_api.state.depot import Settings
+from depot_api.state.roles import Caller
+from depot_api.state.settings_file import Provider
+from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
 
 from .depot_clients import Client, depot, position
@@ -158,7 +161,7 @@ def test_a_picture_that_takes_long_keeps_nobody_waiting(client: Client, monkeypa
         go.wait(20)
         return b""
 
-    monkeypatch.setattr("depot_api.photos.without_metadata", slow)
+    monkeypatch.setattr("depot_api.facts.photos.without_metadata", slow)
     body = b"\xff\xd8\xff" + b"\xff" * 100
     put = ("PUT", f"/photos/{hashlib.sha256(body).hexdigest()}", "box T1")
     client.ask("GET", "/me", "box T1")
@@ -233,7 +236,7 @@ def test_a_new_password_and_the_end_of_the_old_sessions_are_one_commit(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("depot_api.people.sessions.end_all_of", killed)
+        patch.setattr("depot_api.access.admin_page.users.sessions.end_all_of", killed)
         with pytest.raises(StoreDown, match="the writer died and began again"):
             people.change(scene.store, "a.planner", role="crew_leader")
     assert people.account(scene.store, "a.planner").role == "planner"

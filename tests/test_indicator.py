@@ -13,10 +13,10 @@ from itertools import islice
 import pytest
 
 from onboard.clock import DrillClock
-from onboard.serial_line import SerialSettings
-from weighbridge.indicator import IndicatorLine, indicator_of
-from weighbridge.protocols import PROTOCOLS, Reading
-from weighbridge.simulator import Plate, PtyIndicator, SimulatedIndicator
+from onboard.sensors.serial_line import SerialSettings
+from weighbridge.indicator.indicator import IndicatorLine, indicator_of
+from weighbridge.indicator.protocols import PROTOCOLS, Reading
+from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)
 

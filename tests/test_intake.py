@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from depot_api import databases
-from depot_api.depot import Settings
-from depot_api.store import Store, StoreDown
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.state.depot import Settings
+from depot_api.store import databases
+from depot_api.store.store import Store, StoreDown
 
 from .depot_clients import Client, depot, position
 from .services import Cluster, DepotProcess, asked, wait_until
@@ -242,7 +242,7 @@ def test_a_full_disk_is_a_507_with_the_reason_and_health_says_so(client: Client)
 def test_a_database_that_does_not_answer_is_a_503_not_a_wait_without_end(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("depot_api.intake.PATIENCE_S", 0.2)
+    monkeypatch.setattr("depot_api.facts.intake.PATIENCE_S", 0.2)
     client.post_facts([])
     gate = threading.Event()
     blocker = threading.Thread(target=client.store.write, args=(lambda _: gate.wait(20),))
@@ -251,7 +251,7 @@ def test_a_database_that_does_not_answer_is_a_503_not_a_wait_without_end(
     assert client.post_facts([fact]).status_code == 503
     gate.set()
     blocker.join()
-    monkeypatch.setattr("depot_api.intake.PATIENCE_S", 20)
+    monkeypatch.setattr("depot_api.facts.intake.PATIENCE_S", 20)
     assert client.post_facts([fact]).json()["stored"] == [fact["id"]]
     assert client.store.count() == 1
 

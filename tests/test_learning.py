@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer.demand import estimate
-from optimizer.learning import LEAST_DWELLINGS, Learned, Weighed, learn, read_learned, write_learned
+from optimizer.demand.demand import estimate
+from optimizer.demand.learning import LEAST_DWELLINGS, Learned, Weighed, learn, read_learned, write_learned
 
 from .towns import RealTown
 

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.clock import SystemClock
-from onboard.lifts import LiftCase, Lifts, contact_line, open_lifts, sources_of
-from onboard.readings import LiftSeen
-from onboard.serial_line import SerialSettings
-from onboard.tags import Tag, em4100_frame, long_frame, short_frame
+from onboard.sensors.lifts import LiftCase, Lifts, contact_line, open_lifts, sources_of
+from onboard.sensors.readings import LiftSeen
+from onboard.sensors.serial_line import SerialSettings
+from onboard.sensors.tags import Tag, em4100_frame, long_frame, short_frame
 
 BIN = Tag(250, 12345678)
 OTHER = Tag(250, 87654321)
@@ -179,7 +179,7 @@ def test_125_khz_tags_are_told_in_hexadecimal(tmp_path: Path, ports: list[int]) 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
 def test_noise_never_breaks_the_input_box_and_chunks_make_no_difference(wire: bytes, cuts: list[int]) -> None:
-    from onboard.lifts import _Contacts
+    from onboard.sensors.lifts import _Contacts
 
     whole, pieces = _Contacts(), _Contacts()
     at = [0, *sorted(cuts), len(wire) + 200]

@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from depot_api.day_report import day_report
-from depot_api.live import Live
-from depot_api.live_day import MOST_WAITING
-from depot_api.live_plan import DayPlan, turns_of
-from depot_api.live_tour import LATE_S
-from depot_api.store import Store
+from depot_api.duty.driven_plan import DayPlan, turns_of
+from depot_api.live.live import Live
+from depot_api.live.live_day import MOST_WAITING
+from depot_api.live.live_tour import LATE_S
+from depot_api.reports.day_report import day_report
+from depot_api.store.store import Store
 from fleet import Incident, Message, Outcome, Ticket, Weighing, instant_text, new_id
 from tests.live_day import START, caught_up, driven, drives, duty, live_at, matcher, position, published, put
 from tests.small_plan import small_plan

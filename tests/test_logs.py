@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 
-from depot_api.logs import log_as_json
+from depot_api.app.logs import log_as_json
 
 from .people_depot import PASSWORD, Scene, log_in, scene
 

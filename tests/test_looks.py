@@ -16,12 +16,15 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert
 
-from depot_api import databases, looks, people, sessions
-from depot_api.app import depot_app
-from depot_api.roles import MACHINES, Caller
-from depot_api.store import Store, StoreFull, microseconds
-from depot_api.tables import photos, services
-from depot_api.tokens import make_token
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.privacy import audit_log as looks
+from depot_api.state.roles import MACHINES, Caller
+from depot_api.store import databases
+from depot_api.store.store import Store, StoreFull, microseconds
+from depot_api.store.tables import photos, services
 from fleet import Message, Plan, new_id
 
 from .asking import Asking

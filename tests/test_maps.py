@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import catalogue
-from dashboards.basemap import Basemap
-from dashboards.map import write_map
-from dashboards.palette import TOUR_COLOURS, UNSERVED_COLOUR, ink_on, rgb
-from dashboards.streetmap import SCALE, deltas
+from dashboards.plan.map import write_map
+from dashboards.shared import catalogue
+from dashboards.shared.basemap import Basemap
+from dashboards.shared.palette import TOUR_COLOURS, UNSERVED_COLOUR, ink_on, rgb
+from dashboards.shared.streetmap import SCALE, deltas
 from fleet import UNSERVED_REASONS, Plan
 from tests.small_plan import small_basemap, small_plan, small_words
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet import Position, new_id
-from optimizer.match_network import Line, Network
-from optimizer.matching import GAP_S, Fix, Matcher, Step
-from optimizer.turns import expand
+from optimizer.matching.matching import GAP_S, Fix, Matcher, Step
+from optimizer.matching.network import Line, Network
+from optimizer.streets.turns import expand
 from tests.ladder import BEGIN, LINES, LONLAT, XY, Wheel, ladder, place, way
 from tests.towns import RealTown
 from tests.tracks import NOTHING, Driver, Hof, NearestEdge, Receiver, matched, right, spans_of

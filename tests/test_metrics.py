@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from depot_api.store import NewFact
+from depot_api.store.store import NewFact
 
 from .people_depot import Scene, scene
 

@@ -17,16 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from dashboards.exports import write_geojson, write_gpx, write_kpi_csv, write_tours_csv
-from dashboards.map import write_map
-from depot_api.app import depot_app
-from depot_api.depot import Settings
-from depot_api.nameless import without_names
-from depot_api.plan_page import plan_pages
-from depot_api.publisher import publication
-from depot_api.store import Store
-from depot_api.tables import metadata, plans, tours
-from depot_api.tokens import make_token
+from dashboards.plan.exports import write_geojson, write_gpx, write_kpi_csv, write_tours_csv
+from dashboards.plan.map import write_map
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.app.plan_page import plan_pages
+from depot_api.plans.nameless import without_names
+from depot_api.plans.publisher import publication
+from depot_api.state.depot import Settings
+from depot_api.store.store import Store
+from depot_api.store.tables import metadata, plans, tours
 from fleet import Plan
 from onboard.clock import DrillClock
 

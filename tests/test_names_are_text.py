@@ -18,19 +18,23 @@ import orjson
 import pytest
 from sqlalchemy import insert
 
-from dashboards.area_map import write_area_map
-from dashboards.basemap import Label
-from dashboards.catalogue import AreaWords
-from dashboards.map import write_map
-from depot_api import console, live_api, looks, people, sessions
-from depot_api.app import depot_app
-from depot_api.depot import Settings
-from depot_api.live import Live
-from depot_api.plan_page import PLAN_POLICY, plan_pages
-from depot_api.roles import Caller
-from depot_api.store import Store, microseconds
-from depot_api.tables import objections, services
-from depot_api.tokens import make_token
+from dashboards.area.area_map import write_area_map
+from dashboards.plan.map import write_map
+from dashboards.shared.basemap import Label
+from dashboards.shared.catalogue import AreaWords
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.app.plan_page import PLAN_POLICY, plan_pages
+from depot_api.console import console
+from depot_api.live import api as live_api
+from depot_api.live.live import Live
+from depot_api.privacy import audit_log as looks
+from depot_api.state.depot import Settings
+from depot_api.state.roles import Caller
+from depot_api.store.store import Store, microseconds
+from depot_api.store.tables import objections, services
 from fleet import Fact, Incident, Message, Plan, Ticket, new_id
 
 from .asking import Asking

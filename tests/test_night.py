@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fleet import Hours, Plan
-from optimizer.area import Area
-from optimizer.check import check
-from optimizer.cost import cost_eur
-from optimizer.day import Day, due_tasks, mixable_services
-from optimizer.founding import found
-from optimizer.night import carried_over, plan_day, solved, with_area, with_trucks
-from optimizer.rawmap import RawMap, read_map
-from optimizer.town import Town, TownFault
+from optimizer.area.area import Area
+from optimizer.check.check import check
+from optimizer.check.rawmap import RawMap, read_map
+from optimizer.new_area.founding import found
+from optimizer.night.night import carried_over, plan_day, solved, with_area, with_trucks
+from optimizer.planning.day import Day, due_tasks, mixable_services
+from optimizer.planning.town import Town, TownFault
+from optimizer.problem.cost import cost_eur
 from tests.tiny_map import DATA
 
 MONDAY = date(2026, 11, 23)

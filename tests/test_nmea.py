@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard import nmea
-from onboard.receiver import Fix, fix_of
+from onboard.position import nmea
+from onboard.position.receiver import Fix, fix_of
 
 AT = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
 #: From the NMEA FAQ and countless manuals; the check stands in them.

@@ -23,13 +23,13 @@ from random import Random
 
 import pytest
 
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.store import Store
 from fleet import Fact, Lift, Position, new_id
+from onboard.box.crew import ask_box
 from onboard.clock import DrillClock
-from onboard.crew import ask_box
-from onboard.outbox import Outbox
-from onboard.sender import Depot, Sender
+from onboard.outbox.outbox import Outbox
+from onboard.outbox.sender import Depot, Sender
 
 from .cutting_proxy import CuttingProxies, Proxy
 from .gpsd_service import free_port

@@ -21,18 +21,18 @@ import httpx
 import pytest
 
 import ripeur
-from depot_api import live_api
-from depot_api.app import depot_app
-from depot_api.day_report import day_report, read_tour
-from depot_api.distilling import day_distilled
-from depot_api.live import Live
-from depot_api.live_plan import plan_in_force
-from depot_api.on_duty import MOST_WORDS
-from depot_api.replay import places, turn_of
-from depot_api.roster import DAY as DAY_LONG
-from depot_api.roster import Roster, known_of
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.duty.driven_plan import plan_in_force
+from depot_api.duty.on_duty import MOST_WORDS
+from depot_api.duty.roster import DAY as DAY_LONG
+from depot_api.duty.roster import Roster, known_of
+from depot_api.live import api as live_api
+from depot_api.live.live import Live
+from depot_api.privacy.archiving import day_distilled
+from depot_api.reports.day_report import day_report, read_tour
+from depot_api.reports.replay import places, turn_of
+from depot_api.store.store import Store
 from fleet import Duty, Fact, Incident, Lift, Load, Outcome, Position, Tour, Vehicle, instant_text, new_id
 
 from .asking import Asking

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from depot_api import depot_file, people
-from depot_api.depot import Settings
-from depot_api.depot_file import read_depot_file
+from depot_api.accounts import users as people
+from depot_api.state import settings_file as depot_file
+from depot_api.state.depot import Settings
+from depot_api.state.settings_file import read_depot_file
 
 from .asking import Asking
 from .openid_provider import Provider

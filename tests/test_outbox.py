@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from fleet import Fact, Health, Lift, Position, fact_from_json, new_id
-from onboard.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, shown
-from onboard.readings import LiftSeen
-from onboard.receiver import Fix
-from onboard.recorder import Recorder
+from onboard.box.recorder import Recorder
+from onboard.outbox.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, shown
+from onboard.position.receiver import Fix
+from onboard.sensors.readings import LiftSeen
 from ripeur import main
 
 from .clocks import ToldClock

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from depot_api import passwords, people, throttle
-from depot_api.login import own_page
-from depot_api.store import Store
-from depot_api.tables import users
-from depot_api.throttle import MOST_ACCOUNT, MOST_PAIR, WINDOW, forgive, may_try
+from depot_api.access.login import own_page
+from depot_api.accounts import passwords, throttle
+from depot_api.accounts import users as people
+from depot_api.accounts.throttle import MOST_ACCOUNT, MOST_PAIR, WINDOW, forgive, may_try
+from depot_api.store.store import Store
+from depot_api.store.tables import users
 from ripeur import main
 
 from .asking import Asking

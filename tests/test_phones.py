@@ -18,11 +18,11 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depot_api import phones
-from depot_api.app import depot_app
-from depot_api.phones import fix_time, owntracks_position, position_id, traccar_json_position, traccar_position
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.facts import phones
+from depot_api.facts.phones import fix_time, owntracks_position, position_id, traccar_json_position, traccar_position
+from depot_api.store.store import Store
 from fleet import Position
 
 from .asking import Asking

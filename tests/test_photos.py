@@ -15,10 +15,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import insert
 
-from depot_api.backup import back_up
-from depot_api.depot import Settings
-from depot_api.pictures import media_type_of, without_metadata
-from depot_api.tables import photos
+from depot_api.pictures.pictures import media_type_of, without_metadata
+from depot_api.state.depot import Settings
+from depot_api.store.backup import back_up
+from depot_api.store.tables import photos
 
 from .depot_clients import Client, depot
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from optimizer import repair
-from optimizer.problem import UNREACHABLE, Problem, Visit
-from optimizer.ruin_recreate.engine import Searcher, _lay
-from optimizer.ruin_recreate.ground import ground_of
-from optimizer.schedule import schedule
-from optimizer.search import solve
+from optimizer.problem.problem import UNREACHABLE, Problem, Visit
+from optimizer.problem.schedule import schedule
+from optimizer.search import repair
+from optimizer.search.ruin_recreate.engine import Searcher, _lay
+from optimizer.search.ruin_recreate.ground import ground_of
+from optimizer.search.solve import solve
 from tests.street_problem import street_problem
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from fleet import Leg, LegKind, Tour
-from optimizer.evidence import State
-from optimizer.progress import SiteVisit, progress
+from optimizer.evidence.evidence import State
+from optimizer.evidence.progress import SiteVisit, progress
 
 START = datetime(2026, 11, 23, 5, tzinfo=UTC)
 

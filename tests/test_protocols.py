@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.decoder import Decoder
-from weighbridge.frames import Bits, Code, FrameFormat, Number, Shape, Text, Word
-from weighbridge.protocols import PROTOCOLS, Reader, Reading, toledo_check
+from weighbridge.indicator.decoder import Decoder
+from weighbridge.indicator.frames import Bits, Code, FrameFormat, Number, Shape, Text, Word
+from weighbridge.indicator.protocols import PROTOCOLS, Reader, Reading, toledo_check
 
 AT = datetime(2026, 11, 23, 6, tzinfo=UTC)
 MT = PROTOCOLS["mt-continuous"].format

@@ -14,9 +14,9 @@ import orjson
 import pytest
 from sqlalchemy import delete, update
 
-from depot_api.depot import Settings
-from depot_api.publishing import same_etag
-from depot_api.tables import plans, tours
+from depot_api.plans.publishing import same_etag
+from depot_api.state.depot import Settings
+from depot_api.store.tables import plans, tours
 from fleet import Plan, Unserved
 from onboard.clock import DrillClock
 

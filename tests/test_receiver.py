@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.clock import DrillClock
-from onboard.fix_time import fix_time_fault
-from onboard.receiver import NOTHING, Fix, GpsdReceiver, fix_of
+from onboard.position.fix_time import fix_time_fault
+from onboard.position.receiver import NOTHING, Fix, GpsdReceiver, fix_of
 
 from .gpsd_service import Gpsd, free_port, gpsfake
 

@@ -16,19 +16,20 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from depot_api import looks, retention
-from depot_api.app import depot_app
-from depot_api.depot import Depot, Settings
-from depot_api.depot_file import read_depot_file
-from depot_api.known_time import Doubt, Watch
-from depot_api.mail import Mail
-from depot_api.refusals import refuse, refused, standing, tell
-from depot_api.retention import look, run
-from depot_api.retention_terms import terms_of
-from depot_api.retention_told import mailed
-from depot_api.store import NewFact, Store, microseconds
-from depot_api.tables import deletions
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.known_time.known_time import Doubt, Watch
+from depot_api.known_time.refusals import refuse, refused, standing, tell
+from depot_api.privacy import audit_log as looks
+from depot_api.privacy import retention
+from depot_api.privacy.retention import look, run
+from depot_api.privacy.told import mailed
+from depot_api.state.depot import Depot, Settings
+from depot_api.state.mail import Mail
+from depot_api.state.retention_terms import terms_of
+from depot_api.state.settings_file import read_depot_file
+from depot_api.store.store import NewFact, Store, microseconds
+from depot_api.store.tables import deletions
 from fleet import new_id
 from ripeur import main
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from fleet import Fact
-from onboard.outbox import Outbox
-from weighbridge.register import Register
+from onboard.outbox.outbox import Outbox
+from weighbridge.bridge.register import Register
 
 AT = datetime(2026, 11, 23, 6, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent
@@ -117,7 +117,7 @@ WORKER = """
     import sys, pathlib, itertools
     from datetime import UTC, datetime
     from onboard.outbox import Outbox
-    from weighbridge.register import Register
+    from weighbridge.bridge.register import Register
     folder = pathlib.Path(sys.argv[1])
     register = Register(folder / "register.db", "S1", Outbox(folder / "outbox.db"))
     register.hand_over()

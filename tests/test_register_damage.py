@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from fleet import Fact, Ticket
-from onboard.outbox import Outbox
-from weighbridge.bridge import Bridge
-from weighbridge.register import Register
-from weighbridge.weighing import Weighbridge
+from onboard.outbox.outbox import Outbox
+from weighbridge.bridge.bridge import Bridge
+from weighbridge.bridge.register import Register
+from weighbridge.bridge.weighing import Weighbridge
 
 from .test_damage import NO_FACTS, PAGE, ROOT, START, edited, stand_in
 
@@ -168,8 +168,9 @@ def test_what_a_box_keeps_is_its_owner_s_only_whatever_the_umask(umask: int, tmp
     data = tmp_path / "var" / "box"
     script = (
         "import os, pathlib, sys; os.umask(int(sys.argv[2])); path = pathlib.Path(sys.argv[1]) / 'outbox.db'\n"
-        "from onboard.agent import _alone; from onboard.outbox import Outbox; from onboard.crew import CrewDoor\n"
-        "from weighbridge.register import Register\n"
+        "from onboard.box.agent import _alone; from onboard.outbox.outbox import Outbox\n"
+        "from onboard.box.crew import CrewDoor\n"
+        "from weighbridge.bridge.register import Register\n"
         "with _alone(path.parent):\n"
         "    outbox = Outbox(path); outbox.put_photo(b'x'); register = Register(path.with_name('register.db'), 'S1')\n"
         "    outbox._db.execute('SELECT 1 FROM facts').fetchall(); os._exit(0)\n"

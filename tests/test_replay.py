@@ -9,8 +9,8 @@ import pytest
 
 from fleet import Position, new_id
 from onboard.clock import DrillClock
-from onboard.receiver import Fix, Receiver
-from onboard.replay import Recording, csv_fixes, recorded
+from onboard.position.receiver import Fix, Receiver
+from onboard.position.replay import Recording, csv_fixes, recorded
 
 from .clocks import ToldClock
 

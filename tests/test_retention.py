@@ -15,16 +15,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from dashboards.looks import term
-from depot_api import looks, people, retention, sessions
-from depot_api.depot import Depot
-from depot_api.retention import BATCH, days_to_distil, held, is_due, kept_from, last_run, run
-from depot_api.retention_terms import PURPOSES, terms_of
-from depot_api.roles import Caller
-from depot_api.store import NewFact, Store, microseconds
-from depot_api.tables import deletions, distilled, facts, known_time, metadata, paces, photos, plans, services, tours
-from depot_api.throttle import may_try
-from depot_api.tokens import make_token, revoke
+from dashboards.staff.looks import term
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.throttle import may_try
+from depot_api.accounts.tokens import make_token, revoke
+from depot_api.privacy import audit_log as looks
+from depot_api.privacy import retention
+from depot_api.privacy.retention import BATCH, days_to_distil, held, is_due, kept_from, last_run, run
+from depot_api.state.depot import Depot
+from depot_api.state.retention_terms import PURPOSES, terms_of
+from depot_api.state.roles import Caller
+from depot_api.store.store import NewFact, Store, microseconds
+from depot_api.store.tables import (
+    deletions,
+    distilled,
+    facts,
+    known_time,
+    metadata,
+    paces,
+    photos,
+    plans,
+    services,
+    tours,
+)
 from fleet import KINDS, new_id
 from ripeur import main
 

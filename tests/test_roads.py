@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimizer.area import Area
-from optimizer.extract import ExtractFault, read
-from optimizer.problem import UNREACHABLE
-from optimizer.roads import CLOSED, Roads, TruckRoads
-from optimizer.streets import Streets, survey
-from optimizer.town import Town
+from optimizer.area.area import Area
+from optimizer.planning.town import Town
+from optimizer.problem.problem import UNREACHABLE
+from optimizer.streets.extract import ExtractFault, read
+from optimizer.streets.roads import CLOSED, Roads, TruckRoads
+from optimizer.streets.streets import Streets, survey
 from tests.tiny_map import DATA, roads_of, rules, write_map
 
 RESIDENTIAL = {"highway": "residential", "name": "Rue"}

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from depot_api import people, sessions
-from depot_api.access import Allow
-from depot_api.app import depot_app
-from depot_api.depot import Settings
-from depot_api.roles import BOUND, MACHINES, PEOPLE, ROLES
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.access.access import Allow
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.app.app import depot_app
+from depot_api.state.depot import Settings
+from depot_api.state.roles import BOUND, MACHINES, PEOPLE, ROLES
+from depot_api.store.store import Store
 
 from .clocks import ToldClock
 from .people_depot import BOUND_TO, NOW

@@ -16,21 +16,30 @@ from numba import njit
 
 from optimizer.bench.network import Link, Streets, instance_of
 from optimizer.bench.shifts import with_shifts
-from optimizer.construct import construct
-from optimizer.cost import cost_eur, route_eur
-from optimizer.problem import UNREACHABLE, Problem, ProblemShift
-from optimizer.repair import emptied, tidy
-from optimizer.ruin_recreate import engine
-from optimizer.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.ruin_recreate.ground import EUR, MOST_WORK, PROFILE, SEC, Ground, _walk, ground_of, shifts_to_spare
-from optimizer.ruin_recreate.kernel_cache import SOURCES, forget_stale
-from optimizer.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
-from optimizer.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
-from optimizer.ruin_recreate.recombine import recombined
-from optimizer.ruin_recreate.routes import AT, BACK, ROUTE
-from optimizer.ruin_recreate.steps import LARGE, Best, Met, best_spot, set_plan
-from optimizer.schedule import schedule
-from optimizer.search import solve
+from optimizer.problem.cost import cost_eur, route_eur
+from optimizer.problem.problem import UNREACHABLE, Problem, ProblemShift
+from optimizer.problem.schedule import schedule
+from optimizer.search.construct import construct
+from optimizer.search.repair import emptied, tidy
+from optimizer.search.ruin_recreate import engine
+from optimizer.search.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
+from optimizer.search.ruin_recreate.ground import (
+    EUR,
+    MOST_WORK,
+    PROFILE,
+    SEC,
+    Ground,
+    _walk,
+    ground_of,
+    shifts_to_spare,
+)
+from optimizer.search.ruin_recreate.kernel_cache import SOURCES, forget_stale
+from optimizer.search.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
+from optimizer.search.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
+from optimizer.search.ruin_recreate.recombine import recombined
+from optimizer.search.ruin_recreate.routes import AT, BACK, ROUTE
+from optimizer.search.ruin_recreate.steps import LARGE, Best, Met, best_spot, set_plan
+from optimizer.search.solve import solve
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -334,7 +343,7 @@ def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_dear
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     problem = street_problem(120, 8, seed=5, windows_share=0.0)
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.TELL_S", -1.0)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.TELL_S", -1.0)
     told: list[float] = []
 
     def watch(best_eur: float) -> bool:
@@ -551,9 +560,9 @@ def test_where_trucks_are_dear_a_plan_costs_so_much_more_for_each_truck_with_a_p
 def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch, cycle_steps: int
 ) -> None:
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.CYCLE_STEPS", cycle_steps)
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 20)
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.TELL_S", 0.0)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.CYCLE_STEPS", cycle_steps)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.CHUNK_STEPS", 20)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.TELL_S", 0.0)
     problem = tight_town(5)
     first = cost_eur(problem, solve(problem, None, 60.0, 1, iterations=0))
     for stop_at in (1, 5, 12, 40, 10_000):
@@ -605,7 +614,7 @@ def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed
 
 
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.CHUNK_STEPS", 1)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.CHUNK_STEPS", 1)
     assert not solve(street_problem(20, 2), None, 60.0, 1, iterations=1_500).unserved
 
 

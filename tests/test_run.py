@@ -21,10 +21,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from depot_api import people
-from depot_api.depot_file import read_depot_file
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.state.settings_file import read_depot_file
+from depot_api.store.store import Store
 
 from .people_depot import NOW, PASSWORD
 from .services import DepotProcess, absent, free_port, wait_until

@@ -13,8 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.readings import LoadSeen
-from onboard.scale import SCALES, Decoder, checksum, format4_frame, format5_frame, gpvws_line, open_scale, scale_source
+from onboard.sensors.readings import LoadSeen
+from onboard.sensors.scale import (
+    SCALES,
+    Decoder,
+    checksum,
+    format4_frame,
+    format5_frame,
+    gpvws_line,
+    open_scale,
+    scale_source,
+)
 
 from .clocks import ToldClock
 

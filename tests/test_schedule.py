@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import REGIMES
-from optimizer.construct import construct
-from optimizer.cost import cost_eur
-from optimizer.problem import (
+from optimizer.problem.cost import cost_eur
+from optimizer.problem.problem import (
     UNREACHABLE,
     Event,
     Mode,
@@ -26,7 +25,8 @@ from optimizer.problem import (
     Solution,
     Visit,
 )
-from optimizer.schedule import longest_work_s, schedule
+from optimizer.problem.schedule import longest_work_s, schedule
+from optimizer.search.construct import construct
 from tests.street_problem import small_problem
 
 H = 3600.0

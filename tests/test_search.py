@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import UNSERVED_REASONS
-from optimizer import repair as repair_module
-from optimizer import search
-from optimizer.construct import construct
-from optimizer.cost import cost_eur
-from optimizer.problem import UNREACHABLE, Problem, Solution, Visit
-from optimizer.recreate import improve
-from optimizer.repair import insert_unserved, repair, solution_of, tidy
-from optimizer.routing import _cut, improve_by_routing
-from optimizer.ruin_recreate.ground import Ground
-from optimizer.schedule import schedule
-from optimizer.search import Progress, solve
+from optimizer.problem.cost import cost_eur
+from optimizer.problem.problem import UNREACHABLE, Problem, Solution, Visit
+from optimizer.problem.schedule import schedule
+from optimizer.search import repair as repair_module
+from optimizer.search import solve as search
+from optimizer.search.construct import construct
+from optimizer.search.ortools_routing import _cut, improve_by_routing
+from optimizer.search.recreate import improve
+from optimizer.search.repair import insert_unserved, repair, solution_of, tidy
+from optimizer.search.ruin_recreate.ground import Ground
+from optimizer.search.solve import Progress, solve
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -249,8 +249,8 @@ def _noted(phases: list[str]) -> Progress:
 
 
 def test_a_plan_larger_than_a_part_is_improved_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimizer.routing.LARGEST", 60)
-    monkeypatch.setattr("optimizer.routing.PART_S", 0.7)
+    monkeypatch.setattr("optimizer.search.ortools_routing.LARGEST", 60)
+    monkeypatch.setattr("optimizer.search.ortools_routing.PART_S", 0.7)
     day = street_problem(150, 6)
     first = construct(day)
     plan = improve_by_routing(day, first, time.monotonic() + 3.0)
@@ -367,7 +367,7 @@ def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.Monk
         time.sleep(1.3)
         return 1_000.0  # what it says it took
 
-    monkeypatch.setattr("optimizer.ruin_recreate.engine.warm", slowly)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.warm", slowly)
     told: list[tuple[str, float]] = []
     solve(
         street_problem(20, 2), None, 500.0, 1,

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from optimizer.area import Sector
-from optimizer.sectors import balanced, indices, sector_of, to_geojson
+from optimizer.area.area import Sector
+from optimizer.area.sectors import balanced, indices, sector_of, to_geojson
 
 CRS = "EPSG:32632"
 BBOX = (8.96, 48.65, 9.05, 48.71)

@@ -13,10 +13,10 @@ from random import Random
 import pytest
 
 from fleet import Fact, Incident, Position, new_id
+from onboard.box.errands import Errands
 from onboard.clock import DrillClock
-from onboard.errands import Errands
-from onboard.outbox import Outbox
-from onboard.sender import LONGEST_WAIT_S, Depot, DepotError, Sender, drain
+from onboard.outbox.outbox import Outbox
+from onboard.outbox.sender import LONGEST_WAIT_S, Depot, DepotError, Sender, drain
 
 from .clocks import ToldClock
 from .fake_depot import FakeDepot, fake_depot

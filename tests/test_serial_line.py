@@ -15,7 +15,7 @@ import pytest
 import serial
 import serial.rfc2217
 
-from onboard.serial_line import LAST_RETRY_S, SerialLine, SerialSettings
+from onboard.sensors.serial_line import LAST_RETRY_S, SerialLine, SerialSettings
 
 from .clocks import ToldClock
 

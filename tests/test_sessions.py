@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, select
 
-from depot_api import people, sessions
-from depot_api.sessions import COOKIE, IDLE, LONGEST
-from depot_api.store import Store, StoreDown, instant_of
-from depot_api.tables import sessions as table
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.sessions import COOKIE, IDLE, LONGEST
+from depot_api.store.store import Store, StoreDown, instant_of
+from depot_api.store.tables import sessions as table
 
 from .asking import Asking
 from .clocks import ToldClock

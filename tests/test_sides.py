@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from optimizer.sides import Pass, passes
+from optimizer.planning.sides import Pass, passes
 from tests.test_roads import RESIDENTIAL, SQUARE, STREETS
 from tests.tiny_map import roads_of, rules, write_map
 

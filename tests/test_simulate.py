@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 
 from fleet import Leg, Lift, Position, Task, Tour, fact_from_json
-from onboard.course import Course, course_of, course_of_published, streets_of, way_round
-from onboard.drive import Drive
-from onboard.gnss import Receiver
-from onboard.ground import Spot, metres
-from onboard.motion import XY, Halt, move
-from onboard.simulate import Model, drive
+from onboard.position.ground import Spot, metres
+from onboard.simulation.course import Course, course_of, course_of_published, streets_of, way_round
+from onboard.simulation.drive import Drive
+from onboard.simulation.gnss import Receiver
+from onboard.simulation.motion import XY, Halt, move
+from onboard.simulation.simulate import Model, drive
 
 AT = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 STEP = 0.0008  # degrees: about 89 m north, 64 m east

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
-from depot_api import databases
-from depot_api.databases import database_url
-from depot_api.store import NewFact, Store, StoreDown, StoreFull, instant_of, microseconds, new_fact
-from depot_api.tables import metadata, tokens
+from depot_api.store import databases
+from depot_api.store.databases import database_url
+from depot_api.store.store import NewFact, Store, StoreDown, StoreFull, instant_of, microseconds, new_fact
+from depot_api.store.tables import metadata, tokens
 from fleet import Duty, new_id
 
 from .services import Cluster, wait_until
@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_to_be_full_and_what_was_stored_stays(tmp_path: Path
 
 
 def test_too_much_that_waits_is_turned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("depot_api.store.MOST_WAITING_ROWS", 1_000)
+    monkeypatch.setattr("depot_api.store.store.MOST_WAITING_ROWS", 1_000)
     with Store(f"{tmp_path}/depot.db") as store:
         gate = threading.Event()
         blocker = threading.Thread(target=store.write, args=(lambda _: gate.wait(20),))

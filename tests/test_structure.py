@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,19 @@ MAY = {
 }
 #: Outside libraries that live in one file each, or in two that share a drawing.
 ALONE = {
-    "ortools": {"optimizer/routing.py", "optimizer/ruin_recreate/recombine.py"},
-    "pyroutingkit": {"optimizer/roads.py"},
-    "folium": {"dashboards/map.py"},
-    "fpdf": {"dashboards/sheets.py", "dashboards/drawing.py", "weighbridge/ticket.py"},
-    "gpsd": {"onboard/receiver.py"},
-    "serial": {"onboard/serial_line.py"},
-    "can": {"onboard/vehicle_bus.py"},
-    "authlib": {"depot_api/oidc.py"},
-    "argon2": {"depot_api/passwords.py"},
-    "numba": {"optimizer/match_kernels.py", "optimizer/ruin_recreate/routes.py"},
-    "pyvrp": {"optimizer/bench/pyvrp_engine.py"},
-    "osmnx": {"optimizer/overpass.py"},
+    "ortools": {"optimizer/search/ortools_routing.py", "optimizer/search/ruin_recreate/recombine.py"},
+    "pyroutingkit": {"optimizer/streets/roads.py"},
+    "folium": {"dashboards/plan/map.py"},
+    "fpdf": {"dashboards/plan/sheets.py", "dashboards/plan/drawing.py", "weighbridge/bridge/ticket.py"},
+    "gpsd": {"onboard/position/receiver.py"},
+    "serial": {"onboard/sensors/serial_line.py"},
+    "can": {"onboard/sensors/vehicle_bus.py"},
+    "authlib": {"depot_api/access/oidc.py"},
+    "argon2": {"depot_api/accounts/passwords.py"},
+    "numba": {"optimizer/matching/kernels.py", "optimizer/search/ruin_recreate/routes.py"},
+    "pyvrp": {"optimizer/search/pyvrp_engine.py"},
+    "osmnx": {"optimizer/new_area/overpass.py"},
 }
-#: The checker judges the search: it may not know it, nor the road graph.
-CHECKER_KNOWS = {"area", "area_file", "area_keys", "area_tables", "opening_hours", "collection", "public_holidays"}
 
 
 def modules(part: str) -> list[Path]:
@@ -88,11 +87,16 @@ def test_an_outside_library_lives_in_one_file(library: str) -> None:
 
 
 def test_the_checker_knows_neither_the_search_nor_the_road_graph() -> None:
-    own = {path.stem for path in (ROOT / "optimizer").glob("check*.py")} | {"rawmap", "passage"}
-    for path in (ROOT / "optimizer").glob("*.py"):
-        if path.stem in own:
-            used = {n.split(".")[1] for n in imported(path) if n.startswith("optimizer.")}
-            assert used <= own | CHECKER_KNOWS, f"{path.name} imports {used - own - CHECKER_KNOWS}"
+    for path in (ROOT / "optimizer" / "check").glob("*.py"):
+        used = {n.split(".")[1] for n in imported(path) if n.startswith("optimizer.")}
+        assert used <= {"check", "area"}, f"{path.name} imports {used - {'check', 'area'}}"
+
+
+def test_every_package_is_part_of_the_distribution() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        said = set(tomllib.load(file)["tool"]["setuptools"]["packages"])
+    there = {".".join(p.relative_to(ROOT).parent.parts) for part in PARTS for p in (ROOT / part).rglob("__init__.py")}
+    assert said == there | {"ripeur_schemas"}
 
 
 @pytest.mark.parametrize("part", ["onboard", "weighbridge", "fleet", "ripeur"])

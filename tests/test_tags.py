@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.framing import FrameDecoder
-from onboard.tags import READERS, Tag, em4100_frame, kermit, long_frame, short_frame, tag_of
+from onboard.sensors.framing import FrameDecoder
+from onboard.sensors.tags import READERS, Tag, em4100_frame, kermit, long_frame, short_frame, tag_of
 
 #: The code of Proxmark3's own example, A8 28 0C 92 EA 6F 00 01 on the air, each byte turned round.
 CODE = bytes.fromhex("15 14 30 49 57 f6 00 80")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboards.catalogue import TEXTS
-from dashboards.terminal import figure_lines, what_if_line
+from dashboards.plan.terminal import figure_lines, what_if_line
+from dashboards.shared.catalogue import TEXTS
 from fleet import Plan, Unserved
 from ripeur import _Teller
 from tests.small_plan import small_plan, small_words

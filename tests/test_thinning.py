@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.fix_time import Moment
-from onboard.ground import metres
-from onboard.receiver import Fix
-from onboard.thinning import EVERY_FIX, Measures, Seen, Thinning
+from onboard.box.thinning import EVERY_FIX, Measures, Seen, Thinning
+from onboard.position.fix_time import Moment
+from onboard.position.ground import metres
+from onboard.position.receiver import Fix
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 DEG_PER_M = 1 / 111_195

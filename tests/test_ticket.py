@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.agent import sheet_of
-from weighbridge.plate import Who
-from weighbridge.protocols import Reading
-from weighbridge.ticket import COLUMNS, TicketSheet, day_csv, write_pdf
+from weighbridge.bridge.agent import sheet_of
+from weighbridge.bridge.plate import Who
+from weighbridge.bridge.ticket import COLUMNS, TicketSheet, day_csv, write_pdf
+from weighbridge.indicator.protocols import Reading
 
 from .test_weighing import Yard
 

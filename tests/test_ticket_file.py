@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import ripeur
 from fleet import Ticket, new_id
-from weighbridge.plate import KnownTruck
-from weighbridge.sorting_file import read_sorting, sorting_format
-from weighbridge.ticket_file import TicketReading, read_tickets, ticket_format
-from weighbridge.trips import APART, Trip, matched
+from weighbridge.balance.sorting_file import read_sorting, sorting_format
+from weighbridge.balance.ticket_file import TicketReading, read_tickets, ticket_format
+from weighbridge.balance.trips import APART, Trip, matched
+from weighbridge.bridge.plate import KnownTruck
 
 TRUCKS = {"T1": KnownTruck("T1", "AB-123-CD"), "T2": KnownTruck("T2", "EF-456-GH")}
 MAPPING = """

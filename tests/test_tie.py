@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optimizer.problem import UNREACHABLE, Problem, Visit
-from optimizer.schedule import schedule
-from optimizer.search import solve
-from optimizer.tie import kept, tied
+from optimizer.problem.problem import UNREACHABLE, Problem, Visit
+from optimizer.problem.schedule import schedule
+from optimizer.search.solve import solve
+from optimizer.search.tie import kept, tied
 from tests.street_problem import street_problem
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from depot_api import tokens
-from depot_api.roles import Caller
-from depot_api.store import Store
-from depot_api.tables import tokens as table
-from depot_api.tokens import CACHE_S, TokenBook, digest, issued, make_token, revoke
+from depot_api.accounts import tokens
+from depot_api.accounts.tokens import CACHE_S, TokenBook, digest, issued, make_token, revoke
+from depot_api.state.roles import Caller
+from depot_api.store.store import Store
+from depot_api.store.tables import tokens as table
 from ripeur import main
 
 from .people_depot import NOW, Scene, scene

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from fleet import Truck
-from optimizer.area import Area
-from optimizer.extract import read
-from optimizer.passage import Passage
-from optimizer.rawmap import read_map
-from optimizer.roads import CLOSED, Roads
-from optimizer.streets import survey
+from optimizer.area.area import Area
+from optimizer.check.passage import Passage
+from optimizer.check.rawmap import read_map
+from optimizer.streets.extract import read
+from optimizer.streets.roads import CLOSED, Roads
+from optimizer.streets.streets import survey
 from tests.tiny_map import DATA
 
 

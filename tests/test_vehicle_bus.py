@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.readings import LoadSeen, VehicleSeen
-from onboard.vehicle_bus import (
+from onboard.sensors.readings import LoadSeen, VehicleSeen
+from onboard.sensors.vehicle_bus import (
     CCVS,
     CVW,
     HOURS,
@@ -220,8 +220,8 @@ def test_a_recording_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_the_code_of_the_bus_never_sends() -> None:
-    import onboard.vehicle_bus
+    import onboard.sensors.vehicle_bus
 
-    source = Path(onboard.vehicle_bus.__file__).read_text(encoding="utf-8")
+    source = Path(onboard.sensors.vehicle_bus.__file__).read_text(encoding="utf-8")
     assert ".send(" not in source
     assert "send_periodic" not in source

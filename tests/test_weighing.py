@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from fleet import Ticket
-from weighbridge.bridge import Bridge
-from weighbridge.plate import KnownTruck, Who, trucks_of
-from weighbridge.protocols import Reading
-from weighbridge.register import Register
-from weighbridge.weighing import Weighbridge
+from weighbridge.bridge.bridge import Bridge
+from weighbridge.bridge.plate import KnownTruck, Who, trucks_of
+from weighbridge.bridge.register import Register
+from weighbridge.bridge.weighing import Weighbridge
+from weighbridge.indicator.protocols import Reading
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)
 TRUCKS = {

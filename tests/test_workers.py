@@ -24,19 +24,19 @@ from typing import Any
 
 import pytest
 
-from depot_api.app import depot_app
-from depot_api.live import Live
-from depot_api.store import Store, StoreDown, new_fact
-from depot_api.workers import Keeper, workers_of
+from depot_api.app.app import depot_app
+from depot_api.app.workers import Keeper, workers_of
+from depot_api.live.live import Live
+from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, instant
-from onboard.agent import Agent, Equipment
+from onboard.box.agent import Agent, Equipment
+from onboard.box.crew import ask_box
+from onboard.box.settings import Settings
 from onboard.clock import SystemClock
-from onboard.crew import ask_box
-from onboard.framing import Listeners
-from onboard.readings import LiftSeen
-from onboard.receiver import Fix
-from onboard.serial_line import SerialLine
-from onboard.settings import Settings
+from onboard.position.receiver import Fix
+from onboard.sensors.framing import Listeners
+from onboard.sensors.readings import LiftSeen
+from onboard.sensors.serial_line import SerialLine
 from onboard.worker import MOST_DEATHS, Worker
 
 from .depot_clients import Client, depot, position
@@ -368,7 +368,7 @@ sys.exit(ripeur.main(sys.argv[1:]))
 
 
 def test_every_thread_of_the_bridge_begins_again(tmp_path: Path) -> None:
-    from weighbridge.simulator import PtyIndicator
+    from weighbridge.indicator.simulator import PtyIndicator
 
     site = Site(tmp_path, "systec")
     with PtyIndicator(site.simulated) as pty, bridge_depot() as (url, got):
@@ -427,13 +427,13 @@ def test_who_is_told_to_end_ends_in_time_whether_he_hears_it_or_not(how: str, co
 HANGS = """
 import sys, time
 import depot_api.store, ripeur
-depot_api.store._Group.__call__ = lambda self, connection: time.sleep(10**6)
+depot_api.store.store._Group.__call__ = lambda self, connection: time.sleep(10**6)
 sys.exit(ripeur.main(sys.argv[1:]))
 """
 
 
 def test_a_depot_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path) -> None:
-    from depot_api.tokens import make_token
+    from depot_api.accounts.tokens import make_token
 
     with Store(str(tmp_path / "depot.db")) as store:
         token = make_token(store, "box", "T1")

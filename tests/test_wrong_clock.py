@@ -14,20 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from depot_api import looks, messages, people, phones, photos, retention, sessions, throttle
-from depot_api.backup import back_up, restore
-from depot_api.depot import Depot
-from depot_api.distilling import distil_due
-from depot_api.known_time import FAR, NEAR, Watch, kept
-from depot_api.refusals import refused, standing
-from depot_api.retention import days_to_distil, last_run, look, run
-from depot_api.retention_desk import decided
-from depot_api.retention_terms import terms_of
-from depot_api.roles import Caller
-from depot_api.store import NewFact, Store, microseconds
-from depot_api.tables import attempts, deletions, facts, metadata, plans
-from depot_api.tables import photos as pictures
-from depot_api.tables import sessions as logins
+from depot_api.accounts import sessions, throttle
+from depot_api.accounts import users as people
+from depot_api.facts import messages, phones, photos
+from depot_api.known_time.known_time import FAR, NEAR, Watch, kept
+from depot_api.known_time.refusals import refused, standing
+from depot_api.privacy import audit_log as looks
+from depot_api.privacy import retention
+from depot_api.privacy.archiving import distil_due
+from depot_api.privacy.desk import decided
+from depot_api.privacy.retention import days_to_distil, last_run, look, run
+from depot_api.state.depot import Depot
+from depot_api.state.retention_terms import terms_of
+from depot_api.state.roles import Caller
+from depot_api.store.backup import back_up, restore
+from depot_api.store.store import NewFact, Store, microseconds
+from depot_api.store.tables import attempts, deletions, facts, metadata, plans
+from depot_api.store.tables import photos as pictures
+from depot_api.store.tables import sessions as logins
 from fleet import instant_text, new_id
 
 from .clocks import ToldClock
@@ -446,7 +450,7 @@ def test_nobody_stays_logged_in_out_of_the_future(store: Store) -> None:
 def test_no_day_is_distilled_by_a_wrong_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(store).filled()
     called: list[datetime] = []
-    monkeypatch.setattr("depot_api.distilling.distil_due", lambda depot, now: called.append(now))
+    monkeypatch.setattr("depot_api.privacy.archiving.distil_due", lambda depot, now: called.append(now))
     depot = Depot(store, object(), world.clock)  # type: ignore[arg-type]  # only asked whether there is one
     watch = Watch(store, world.clock)
     world.jump(6 * YEAR)
@@ -468,11 +472,11 @@ def test_days_that_a_refusal_held_back_are_distilled_before_their_positions_go(
     late = {"at_us": microseconds(NOW - 30 * DAY), "purpose": "all", "records": 0}
     store.write(lambda connection: connection.execute(insert(deletions).values(late)))
     distilled: list[object] = []
-    monkeypatch.setattr("depot_api.distilling.network_of", lambda town: None)
-    monkeypatch.setattr("depot_api.distilling.Matcher", lambda network: None)
-    monkeypatch.setattr("depot_api.distilling.day_distilled", lambda *given: ([], {}))
-    monkeypatch.setattr("depot_api.distilling.zone_of", lambda depot: UTC)
-    monkeypatch.setattr("depot_api.distilling.keep", lambda store, day, *rest: distilled.append(day))
+    monkeypatch.setattr("depot_api.privacy.archiving.network_of", lambda town: None)
+    monkeypatch.setattr("depot_api.privacy.archiving.Matcher", lambda network: None)
+    monkeypatch.setattr("depot_api.privacy.archiving.day_distilled", lambda *given: ([], {}))
+    monkeypatch.setattr("depot_api.privacy.archiving.zone_of", lambda depot: UTC)
+    monkeypatch.setattr("depot_api.privacy.archiving.keep", lambda store, day, *rest: distilled.append(day))
 
     town = SimpleNamespace(streets=SimpleNamespace(segments=()))
     distil_due(Depot(store, town, ToldClock(NOW)), NOW)  # type: ignore[arg-type]

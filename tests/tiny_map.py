@@ -10,10 +10,10 @@ from xml.sax.saxutils import quoteattr
 from pyproj import Transformer
 
 from fleet import Truck
-from optimizer.area import Area
-from optimizer.extract import Extract, read
-from optimizer.roads import Roads, TruckRoads
-from optimizer.streets import Streets, survey
+from optimizer.area.area import Area
+from optimizer.streets.extract import Extract, read
+from optimizer.streets.roads import Roads, TruckRoads
+from optimizer.streets.streets import Streets, survey
 
 CRS = "EPSG:32631"
 _TO_DEGREES = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)

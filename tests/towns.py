@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from optimizer import extract as osm
-from optimizer.area import Area
-from optimizer.demand import Demand, estimate
-from optimizer.extract import Extract
-from optimizer.founding import Founded, found
-from optimizer.streets import Streets, survey
+from optimizer.area.area import Area
+from optimizer.demand.demand import Demand, estimate
+from optimizer.new_area.founding import Founded, found
+from optimizer.streets import extract as osm
+from optimizer.streets.extract import Extract
+from optimizer.streets.streets import Streets, survey
 
 DATA = Path(__file__).parent.parent / "data"
 

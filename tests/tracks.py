@@ -24,8 +24,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from optimizer.match_network import FORBIDDEN_TURN, Line, Network, Span
-from optimizer.matching import Fix, Matcher, Step
+from optimizer.matching.matching import Fix, Matcher, Step
+from optimizer.matching.network import FORBIDDEN_TURN, Line, Network, Span
 
 BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 

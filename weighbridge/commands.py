@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import file_commands
+from weighbridge import file_commands
 
 if TYPE_CHECKING:
-    from .register import Register
+    from weighbridge.bridge.register import Register
 
 PROTOCOLS = ("mt-continuous", "sma", "dini-argeo", "systec", "rinstrum")
 DATA = Path("bridge-data")
@@ -57,19 +57,18 @@ def _weighbridge(args: argparse.Namespace) -> int:
     import signal
 
     from onboard.clock import clock_from
-    from onboard.outbox import Outbox
+    from onboard.outbox.outbox import Outbox
+    from onboard.outbox.sender import Depot, drain
     from onboard.private import private_folder
-    from onboard.sender import Depot, drain
-    from onboard.serial_line import SerialSettings
+    from onboard.sensors.serial_line import SerialSettings
     from onboard.worker import Worker, told_to_end
-
-    from .agent import Agent, Files
-    from .bridge import Bridge
-    from .indicator import IndicatorLine, indicator_of
-    from .plate import trucks_of
-    from .protocols import Reader
-    from .register import Register
-    from .weighing import Weighbridge
+    from weighbridge.bridge.agent import Agent, Files
+    from weighbridge.bridge.bridge import Bridge
+    from weighbridge.bridge.plate import trucks_of
+    from weighbridge.bridge.register import Register
+    from weighbridge.bridge.weighing import Weighbridge
+    from weighbridge.indicator.indicator import IndicatorLine, indicator_of
+    from weighbridge.indicator.protocols import Reader
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
@@ -95,7 +94,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
     )
     workers = [Worker("door", agent.open_door, agent.stop)]
     if args.tags:
-        from onboard.lifts import open_lifts
+        from onboard.sensors.lifts import open_lifts
 
         tags = open_lifts(args.tags, clock)
         workers.append(Worker("tags", lambda: agent.hear_tags(tags.readings()), agent.stop))
@@ -166,7 +165,7 @@ def _bridge_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _bridge_say(args: argparse.Namespace) -> int:
-    from .agent import Files, ask
+    from weighbridge.bridge.agent import Files, ask
 
     given = {
         k: v for k, v in vars(args).items() if k not in ("run", "data", "clock") and v is not None and v is not False
@@ -178,8 +177,8 @@ def _bridge_say(args: argparse.Namespace) -> int:
 
 
 def _bridge_status(args: argparse.Namespace) -> int:
-    from .agent import Files, ask
-    from .bridge import shown
+    from weighbridge.bridge.agent import Files, ask
+    from weighbridge.bridge.bridge import shown
 
     status = ask(Files(args.data), {"do": "status"})
     kg = "-" if status["kg"] is None else f"{status['kg']:g} kg{'' if status['stable'] else ' (moving)'}"
@@ -195,8 +194,8 @@ def _bridge_status(args: argparse.Namespace) -> int:
 
 
 def _register(args: argparse.Namespace) -> Register:
-    from .agent import Files
-    from .register import Register
+    from weighbridge.bridge.agent import Files
+    from weighbridge.bridge.register import Register
 
     path = Files(args.data).register
     if not path.exists():
@@ -205,8 +204,8 @@ def _register(args: argparse.Namespace) -> Register:
 
 
 def _bridge_print(args: argparse.Namespace) -> int:
-    from .agent import sheet_of
-    from .ticket import write_pdf
+    from weighbridge.bridge.agent import sheet_of
+    from weighbridge.bridge.ticket import write_pdf
 
     register = _register(args)
     ticket = register.ticket(args.number)
@@ -219,8 +218,8 @@ def _bridge_print(args: argparse.Namespace) -> int:
 def _bridge_export(args: argparse.Namespace) -> int:
     from zoneinfo import ZoneInfo
 
-    from .agent import sheet_of
-    from .ticket import day_csv
+    from weighbridge.bridge.agent import sheet_of
+    from weighbridge.bridge.ticket import day_csv
 
     zone = ZoneInfo(args.timezone)
     since = datetime.combine(args.date, time(), zone).astimezone(UTC)
@@ -237,9 +236,8 @@ def _bridge_export(args: argparse.Namespace) -> int:
 
 def _bridge_drill(args: argparse.Namespace) -> int:
     from onboard.clock import clock_from
-
-    from .indicator import indicator_of
-    from .simulator import Plate, PtyIndicator, SimulatedIndicator
+    from weighbridge.indicator.indicator import indicator_of
+    from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
 
     clock = clock_from(args.clock)
     plate = Plate(clock)

@@ -22,8 +22,8 @@ from shutil import rmtree
 from types import FrameType
 from typing import Any
 
-from dashboards.catalogue import day as day_text
-from dashboards.catalogue import number
+from dashboards.shared.catalogue import day as day_text
+from dashboards.shared.catalogue import number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
 from depot_api.drill.count import stored_ids, witness, witnessed
@@ -32,11 +32,11 @@ from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfak
 from depot_api.drill.watch import Terminal, Watch
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
-from onboard.outbox import Outbox
-from onboard.rehearsal import courses
-from onboard.sender import Depot, DepotError
-from onboard.simulate import Model, drive
-from optimizer.area import Area
+from onboard.outbox.outbox import Outbox
+from onboard.outbox.sender import Depot, DepotError
+from onboard.simulation.rehearsal import courses
+from onboard.simulation.simulate import Model, drive
+from optimizer.area.area import Area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -203,9 +203,10 @@ class _Drill:
 
     def _introduce(self, db: str) -> tuple[dict[str, str], str]:
         """Tokens of all machines, and a planner who can log in."""
-        from depot_api import passwords, people
-        from depot_api.store import Store
-        from depot_api.tokens import make_token
+        from depot_api.accounts import passwords
+        from depot_api.accounts import users as people
+        from depot_api.accounts.tokens import make_token
+        from depot_api.store.store import Store
 
         with Store(db) as store:
             tokens = {f"box {truck.name}": make_token(store, "box", truck.name) for truck in self.trucks}

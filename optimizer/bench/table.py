@@ -11,8 +11,8 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.results import Log, Result, known_of
 from optimizer.bench.shifts import with_shifts
 from optimizer.bench.verify import Verified, verify
-from optimizer.problem import Solution
-from optimizer.search import solve
+from optimizer.problem.problem import Solution
+from optimizer.search.solve import solve
 
 READERS = {
     "carp": carplib.read, "mcarp": belenguer.read, "mcarptif": belenguer.read, "wcvrptw": kim.read,
@@ -91,7 +91,7 @@ def _solved(instance: Instance, run: Run, seed: int) -> tuple[Instance, Solution
 def _solve(instance: Instance, run: Run, seed: int) -> Solution:
     if run.engine == "pyvrp":
         try:
-            from optimizer.bench.pyvrp_engine import solve_by_pyvrp
+            from optimizer.search.pyvrp_engine import solve_by_pyvrp
         except ModuleNotFoundError as missing:
             raise ValueError(f"{missing.name} is not installed: --engine pyvrp needs pip install pyvrp") from None
         return solve_by_pyvrp(instance.problem, run.budget_s, seed)

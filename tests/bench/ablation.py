@@ -39,20 +39,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from optimizer.problem import Problem, Solution
+    from optimizer.problem.problem import Problem, Solution
 
 VARIANTS = ("whole", "modes", "recombination", "packing", "ortools")
 DECIDED, BEFORE = 0, 1  # columns of ``Routes.trail``, which only the clock needs: a task's mode (-1: any), and before
 
 
 def without_recombination() -> None:
-    from optimizer.ruin_recreate import engine
+    from optimizer.search.ruin_recreate import engine
 
     engine.RECOMBINE_SHARE = 0.0  # searches on one core: nothing else is exchanged
 
 
 def without_packing() -> None:
-    from optimizer.ruin_recreate import engine
+    from optimizer.search.ruin_recreate import engine
 
     def none(*_: object, **__: object) -> None:
         return None
@@ -62,13 +62,13 @@ def without_packing() -> None:
 
 def without_modes() -> None:
     """Kernels that take each task in the mode decided when it was put in. To be called before anything is compiled."""
-    from optimizer.ruin_recreate import engine, kernels, steps
-    from optimizer.ruin_recreate.ground import EUR, PROFILE, SEC, Ground
-    from optimizer.ruin_recreate.kernels import come, go, stretch
-    from optimizer.ruin_recreate.kernels import insert as put_in
-    from optimizer.ruin_recreate.routes import AHEAD, AHEAD_S, BACK, BACK_S, INF, compiled, inlined
-    from optimizer.ruin_recreate.steps import recreate as put_all_back
-    from optimizer.ruin_recreate.steps import undo as take_back
+    from optimizer.search.ruin_recreate import engine, kernels, steps
+    from optimizer.search.ruin_recreate.ground import EUR, PROFILE, SEC, Ground
+    from optimizer.search.ruin_recreate.kernels import come, go, stretch
+    from optimizer.search.ruin_recreate.kernels import insert as put_in
+    from optimizer.search.ruin_recreate.routes import AHEAD, AHEAD_S, BACK, BACK_S, INF, compiled, inlined
+    from optimizer.search.ruin_recreate.steps import recreate as put_all_back
+    from optimizer.search.ruin_recreate.steps import undo as take_back
 
     @compiled
     def stretch_ahead(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
@@ -146,8 +146,8 @@ def costs(variant: str, kind: str, files: list[str], budget_s: float, seed: int,
     {"modes": without_modes, "recombination": without_recombination, "packing": without_packing}.get(
         variant, lambda: None
     )()
-    from optimizer.ruin_recreate.engine import prepare
-    from optimizer.search import solve
+    from optimizer.search.ruin_recreate.engine import prepare
+    from optimizer.search.solve import solve
 
     for name, problem, judge, lowest in instances(kind, files):
         prepare(problem)  # compiles, where that is to be done
@@ -163,8 +163,8 @@ def instances(kind: str, files: list[str]) -> Iterator[tuple[str, Problem, Calla
     from optimizer.bench.commands import instance_files
     from optimizer.bench.results import known_of
     from optimizer.bench.table import READERS
-    from optimizer.cost import cost_eur
-    from optimizer.schedule import schedule
+    from optimizer.problem.cost import cost_eur
+    from optimizer.problem.schedule import schedule
     from tests.street_problem import street_problem
 
     if kind == "drawn":

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import orjson
 
-from depot_api.contractor import MOST_ROWS
-from depot_api.fact_array import MOST_FACTS, MOST_VALUES
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES
+from depot_api.reports.contractor import MOST_ROWS
+from depot_api.store.store import Store
 from tests.bench.bench_intake import databases, positions
 from tests.services import DepotProcess
 

@@ -25,7 +25,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fleet import Fact, Position, new_id
-from onboard.outbox import Outbox
+from onboard.outbox.outbox import Outbox
 from tests.fake_depot import fake_depot
 from tests.gpsd_service import Gpsd
 

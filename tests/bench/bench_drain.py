@@ -24,8 +24,8 @@ from typing import Any
 
 import orjson
 
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.store import Store
 from fleet import instant_text, new_id
 from tests.bench.bench_intake import databases, positions
 from tests.services import DepotProcess, asked

@@ -3,7 +3,7 @@
     python tests/bench/bench_evidence.py [--days 7] [--seed 1] [AREA …]
 
 Plans (engine ortools, budget 0) of Monaco and, where the shared data is at hand, Böblingen. Every tour is driven by
-``onboard/simulate.py``, which knows neither the planner's nor the matcher's nor the evidence's model: hidden speeds and
+``onboard/simulation/``, which knows neither the planner's nor the matcher's nor the evidence's model: hidden speeds and
 demand, halts, detours, tunnels, receiver gaps and multipath, streets blocked, passed without service, broken off. The
 crews say nothing here: their word would only help. Counted are the tasks that a tour was to serve. False done: said
 done, in truth not served at all; broken off: said done, in truth left part-way; false missed: said missed, in truth
@@ -26,16 +26,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fleet import Plan
-from onboard.behaviour import Model
-from onboard.course import course_of, streets_of
-from onboard.simulate import drive
-from optimizer.evidence import OVER_AFTER
-from optimizer.follow import FollowedTour
-from optimizer.founding import found
-from optimizer.match_network import Network
-from optimizer.matching import Matcher
-from optimizer.night import plan_day
-from optimizer.town import Town
+from onboard.simulation.behaviour import Model
+from onboard.simulation.course import course_of, streets_of
+from onboard.simulation.simulate import drive
+from optimizer.evidence.evidence import OVER_AFTER
+from optimizer.evidence.follow import FollowedTour
+from optimizer.matching.matching import Matcher
+from optimizer.matching.network import Network
+from optimizer.new_area.founding import found
+from optimizer.night.night import plan_day
+from optimizer.planning.town import Town
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("RIPEUR_SHARED", ROOT.parent / "shared"))

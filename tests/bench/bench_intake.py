@@ -26,8 +26,8 @@ from typing import Any
 
 import orjson
 
-from depot_api.store import NewFact, Store, microseconds
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.store import NewFact, Store, microseconds
 from fleet import instant
 from tests.services import DepotProcess, cluster
 

@@ -27,19 +27,20 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from depot_api import people, sessions
-from depot_api.depot import Depot
-from depot_api.publishing import publish
-from depot_api.store import Store, microseconds, new_fact
-from depot_api.tokens import make_token
+from depot_api.accounts import sessions
+from depot_api.accounts import users as people
+from depot_api.accounts.tokens import make_token
+from depot_api.plans.publishing import publish
+from depot_api.state.depot import Depot
+from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Tour, instant_text, new_id
 from onboard.clock import DrillClock
-from onboard.course import course_of
-from onboard.drive import Drive
-from onboard.simulate import drive
-from optimizer.night import plan_day
-from optimizer.plan import nodes_of
-from optimizer.town import Town
+from onboard.simulation.course import course_of
+from onboard.simulation.drive import Drive
+from onboard.simulation.simulate import drive
+from optimizer.night.night import plan_day
+from optimizer.planning.plan import nodes_of
+from optimizer.planning.town import Town
 from tests.chromium import Chromium
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC).date()

@@ -20,12 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from optimizer import extract as osm
-from optimizer.founding import found
-from optimizer.match_network import Network, Span
-from optimizer.matching import Matcher
-from optimizer.streets import survey
-from optimizer.turns import expand
+from optimizer.matching.matching import Matcher
+from optimizer.matching.network import Network, Span
+from optimizer.new_area.founding import found
+from optimizer.streets import extract as osm
+from optimizer.streets.streets import survey
+from optimizer.streets.turns import expand
 from tests.tracks import NOTHING, Driver, Hof, NearestEdge, Receiver, Right, beside_another, matched, right, spans_of
 
 SHARED = Path(os.environ.get("RIPEUR_SHARED", Path(__file__).parents[3] / "shared"))

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from optimizer.roads import CLOSED, TruckRoads
-from optimizer.town import Town
+from optimizer.planning.town import Town
+from optimizer.streets.roads import CLOSED, TruckRoads
 
 RUNS = 5
 SIZES = (500, 1000, 2000)

@@ -21,8 +21,8 @@ from random import Random
 
 import orjson
 
-from depot_api.store import Store
-from depot_api.tokens import make_token
+from depot_api.accounts.tokens import make_token
+from depot_api.store.store import Store
 from fleet import instant_text
 from tests.bench.bench_bounds import Process
 from tests.bench.bench_intake import databases

@@ -19,9 +19,9 @@ from pathlib import Path
 
 
 def row(area: Path, day: date, engine: str, budget_s: float, seed: int, cores: int) -> str:
-    from optimizer.check import check
-    from optimizer.night import plan_day
-    from optimizer.town import Town
+    from optimizer.check.check import check
+    from optimizer.night.night import plan_day
+    from optimizer.planning.town import Town
 
     begin = time.monotonic()
     town = Town.prepare(area)

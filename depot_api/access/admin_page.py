@@ -1,0 +1,113 @@
+"""The administrator's page: accounts and tokens. Every change is a form with the session's CSRF token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
+from fastapi.responses import RedirectResponse, Response
+
+from dashboards.staff.people import people_page, word
+from depot_api.access.access import allow
+from depot_api.accounts import passwords, tokens
+from depot_api.accounts import users as people
+from depot_api.privacy.told import noticed
+from depot_api.state.depot import depot_of, zone_of
+from depot_api.state.pages import html
+from depot_api.state.roles import PEOPLE, Caller
+
+router = APIRouter(tags=["people"])
+
+Administrator = Annotated[Caller, Depends(allow("administrator"))]
+
+
+@router.get("/people", include_in_schema=False)
+async def people_html(request: Request, who: Administrator) -> Response:
+    """Everybody's accounts, and the tokens of machines."""
+    return await _page(request, who)
+
+
+@router.post("/people", include_in_schema=False)
+async def add_account(request: Request, who: Administrator) -> Response:
+    """A new account, its password shown this once."""
+    given = await request.form(max_files=0, max_fields=10)
+    name, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("name", "role", "bound_to"))
+    depot = depot_of(request)
+    password = passwords.new_password()
+    add = partial(people.add, depot.store, name.strip(), role, password=password, now=depot.clock.now())
+    try:
+        await to_thread.run_sync(partial(add, bound_to=_names(bound_to)))
+    except ValueError as error:
+        return await _page(request, who, str(error), bad=True)
+    return await _page(request, who, name=name.strip(), password=password)
+
+
+@router.post("/people/{name}", include_in_schema=False)
+async def change_account(request: Request, name: str, who: Administrator) -> Response:
+    """``do``: change (role, bound_to), password, disable, enable. Nobody disables himself or leaves his own role."""
+    given = await request.form(max_files=0, max_fields=10)
+    do, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("do", "role", "bound_to"))
+    depot = depot_of(request)
+    password = passwords.new_password()
+    if name == who.name and do in ("change", "disable"):
+        return await _page(request, who, f"{name}: {do}, must be another's account", bad=True)
+    changes: dict[str, Callable[[], object]] = {
+        "change": partial(people.change, depot.store, name, role=role, bound_to=_names(bound_to)),
+        "password": partial(people.change, depot.store, name, password=password),
+        "disable": partial(people.disable, depot.store, name, depot.clock.now()),
+        "enable": partial(people.enable, depot.store, name),
+    }
+    if do not in changes:
+        return await _page(request, who, f"do = {do[:20]!r}, must be one of {', '.join(changes)}", bad=True)
+    try:
+        await to_thread.run_sync(changes[do])
+    except ValueError as error:
+        return await _page(request, who, str(error), bad=True)
+    if do == "password":
+        return await _page(request, who, name=name, password=password)
+    return RedirectResponse("/people", 303)
+
+
+@router.post("/tokens/{token_id}/revoke", include_in_schema=False)
+async def revoke_token(request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator) -> Response:
+    """Refuse a token from now on."""
+    depot = depot_of(request)
+    if not await to_thread.run_sync(partial(tokens.revoke, depot.store, token_id, now=depot.clock.now())):
+        raise HTTPException(404, f"token: no {token_id} in force")
+    return RedirectResponse("/people", 303)
+
+
+async def _page(
+    request: Request, who: Caller, said: str = "", *, bad: bool = False, name: str = "", password: str = ""
+) -> Response:
+    depot = depot_of(request)
+    zone = zone_of(depot)
+    frame = await noticed(request, who)
+    accounts = [
+        {
+            "name": a.name, "role": a.role, "bound_to": ", ".join(a.bound_to),
+            "disabled": f"{a.disabled.astimezone(zone):%Y-%m-%d}" if a.disabled else "",
+            "password": "yes" if a.has_password else "",
+        }
+        for a in await to_thread.run_sync(people.accounts, depot.store)
+    ]  # fmt: skip
+    issued = [
+        {
+            "id": str(t.id), "kind": t.kind, "name": t.name, "made": f"{t.created.astimezone(zone):%Y-%m-%d}",
+            "revoked": f"{t.revoked.astimezone(zone):%Y-%m-%d}" if t.revoked else "",
+        }
+        for t in await to_thread.run_sync(tokens.issued, depot.store)
+    ]  # fmt: skip
+    told = (
+        word("shown_once", frame.lang, name=name, password=password)
+        if password
+        else word("plain", frame.lang, text=said)
+    )
+    return html(request, people_page(frame, accounts, issued, PEOPLE, said=told, bad=bad), 400 if bad else 200)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.replace("\n", ",").split(","))))

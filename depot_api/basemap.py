@@ -1,0 +1,43 @@
+"""The base of every map and sheet: the dashboards' ``Basemap`` and names, filled from a town's own extract."""
+
+from __future__ import annotations
+
+from dashboards.shared.basemap import Basemap, Label, Road
+from dashboards.shared.catalogue import AreaWords
+from fleet import Plan
+from optimizer.planning.plan import nodes_of
+from optimizer.planning.town import Town
+from optimizer.streets.access import max_height_m, oneway
+from optimizer.streets.scenery import scenery
+
+_RANKS = {"city": 0, "town": 0, "village": 1, "suburb": 1, "borough": 1}
+
+
+def basemap_of(town: Town, plan: Plan | None = None) -> Basemap:
+    """What is drawn under a plan; without one, under the town's depot and sites."""
+    lonlat = town.extract.lonlat
+    seen = scenery(town.area.extract, town.extract.bbox)
+    streets = [
+        Road(
+            way.highway, way.tags.get("name", ""), tuple(lonlat[n] for n in way.nodes), way.nodes,
+            bool(oneway(way.tags)), max_height_m(way.tags),
+        )
+        for way in town.extract.ways
+    ]  # fmt: skip
+    footways = [Road(highway, name, line) for highway, name, line in seen.footways]
+    labels = tuple(
+        Label(o.tags["name"], (o.lon_deg, o.lat_deg), _RANKS.get(o.tags["place"], 2))
+        for o in town.extract.objects
+        if "place" in o.tags and "name" in o.tags
+    )
+    wanted = nodes_of(plan) if plan else set()
+    wanted |= {town.depot.osm_node, *(site.osm_node for site in town.sites)}
+    return Basemap(
+        (*streets, *footways), {n: lonlat[n] for n in wanted}, tuple(b.outline for b in town.extract.buildings),
+        seen.water, seen.green, labels, town.area.attribution, town.area.traffic_side,
+    )  # fmt: skip
+
+
+def area_words(town: Town) -> AreaWords:
+    """The names that a plan does not carry."""
+    return AreaWords(town.area.name, town.area.flux, town.depot, town.sites, {t.id: t for t in town.area.trucks})

@@ -1,0 +1,195 @@
+"""``POST /facts``: what trucks and bridges observed, each fact judged alone, on disk before the answer.
+
+The answer names the ids: stored (or known already), and refused with the reason. The body is read as raw JSON: one bad
+fact must not cost the others, and a typed body is three times slower. No fact is refused for its age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+
+from depot_api.access.access import allow
+from depot_api.facts.fact_array import Unreadable, read_array, values_of
+from depot_api.facts.fact_schema import facts_body
+from depot_api.state.depot import Depot, depot_of
+from depot_api.state.roles import REPORTS, Caller
+from depot_api.store.databases import is_down, said
+from depot_api.store.store import NewFact, StoreDown, StoreFull, microseconds
+from fleet import Fact, Message, fact_from_json, fields_of
+
+router = APIRouter(tags=["facts"])
+
+#: Facts judged before other requests get their turn (some 5 ms).
+TURN = 300
+#: How long a request waits for the disk before it is told to come again.
+PATIENCE_S = 30.0
+#: A body is read between two other requests where it is so small, beside them where it is not.
+SMALL_BYTES = 256 * 1024
+#: What a value counts in its account's share, at least: small ones cost more than they weigh.
+VALUE_BYTES = 25
+#: What may have been meant as an id is told back up to this length.
+LONGEST_ID = 100
+
+_KNOWN: dict[type[Fact], frozenset[str]] = {}
+
+
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": facts_body()}}}}
+_TOLD = {
+    "description": "every id, exactly as it was sent",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["stored", "refused"],
+                "properties": {
+                    "stored": {"type": "array", "items": {"type": "string"}},
+                    "refused": {
+                        "type": "array",
+                        "items": {"type": "object", "properties": {"id": {}, "why": {"type": "string"}}},
+                    },
+                },
+            }
+        }
+    },
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _TOLD,
+    400: {"description": "the body is no JSON array, or no gzip"},
+    413: {"description": "the body is too long: send less at once"},
+    415: {"description": "the body is packed otherwise than by gzip"},
+    503: {"description": "the database cannot be written just now: send it again"},
+    507: {"description": "the database's disk is full: send it again"},
+}
+
+
+@router.post("/facts", openapi_extra=_BODY, responses=_ANSWERS)
+async def post_facts(request: Request, who: Annotated[Caller, Depends(allow(*REPORTS))]) -> Response:
+    """Store a JSON array of facts. 200 names every id; 413: send fewer at once; 503, 507: send them again later."""
+    depot = depot_of(request)
+    with depot.shares.bodies.growing(who) as more:
+        body = await read_body(request, depot.settings.most_facts_bytes, more)
+        more(max(0, min(VALUE_BYTES * values_of(body), depot.settings.most_facts_bytes) - len(body)))
+        given = read_array(body) if len(body) < SMALL_BYTES else await run_in_threadpool(read_array, body)
+        return await _taken_in(depot, given, who)
+
+
+async def _taken_in(depot: Depot, given: list[Any], who: Caller) -> Response:
+    rows: list[NewFact] = []
+    stored: list[str] = []
+    refused: list[dict[str, Any]] = []
+    received_us = microseconds(depot.clock.now())
+    for start in range(0, len(given), TURN):
+        if start:
+            await asyncio.sleep(0)
+        for j in given[start : start + TURN]:
+            try:
+                rows.append(judged(j, who, received_us))
+                stored.append(j["id"])
+            except ValueError as error:
+                refused.append({"id": _id_of(j), "why": str(error)})
+    if rows:
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(depot.store.submit(rows)), PATIENCE_S)
+        except TimeoutError:
+            raise StoreDown(f"database: no answer within {PATIENCE_S:g} s") from None
+    return Response(_answer(stored, refused), media_type="application/json")
+
+
+def _answer(stored: list[str], refused: list[dict[str, Any]]) -> bytes:
+    try:
+        return orjson.dumps({"stored": stored, "refused": refused})
+    except TypeError:  # an id or a reason that no UTF-8 can hold: escaped, as it was sent
+        return json.dumps({"stored": stored, "refused": refused}).encode()
+
+
+def judged(j: Any, who: Caller, received_us: int) -> NewFact:
+    """A fact as it was sent, ready to be stored. Raises ``ValueError`` with the reason why it is refused."""
+    if isinstance(j, Unreadable):
+        raise ValueError(j.why)
+    fact = fact_from_json(j)
+    kind, of = fact.kind, fact.who  # of the fact as it is understood: fields of other kinds say nothing of whose it is
+    why = who.why_not(kind, of)
+    if why is None and isinstance(fact, Message):
+        sender = "planner" if who.role == "planner" else "crew"
+        if fact.sender != sender:
+            why = f"message: sender = {fact.sender!r}, must be {sender} from a {who.role}"
+    if why is not None or of is None:
+        raise ValueError(why)
+    known = _KNOWN.get(type(fact)) or _names(type(fact))
+    if not known.issuperset(j):
+        j = {name: value for name, value in j.items() if name in known}
+    try:
+        body = orjson.dumps(j).decode()
+        id = bytes.fromhex(j["id"].replace("-", ""))
+    except (TypeError, ValueError) as error:  # half a surrogate pair, which no UTF-8 can hold
+        raise ValueError(f"{kind}: {error}") from None
+    return NewFact(id, kind, of, microseconds(fact.at), received_us, body)
+
+
+def _names(cls: type[Fact]) -> frozenset[str]:
+    _KNOWN[cls] = frozenset({"kind", *(name for name, _, _ in fields_of(cls))})
+    return _KNOWN[cls]
+
+
+def _id_of(j: Any) -> Any:
+    """The id exactly as it was sent, so that whoever sent it knows which; None where there was none of any length."""
+    if isinstance(j, Unreadable):
+        return j.id
+    id = j.get("id") if isinstance(j, dict) else None
+    return id if isinstance(id, (str, int)) and len(str(id)) <= LONGEST_ID else None
+
+
+async def read_body(request: Request, most_bytes: int, more: Callable[[int], None] = lambda _: None) -> bytes:
+    """The body, unpacked where it is gzip. Raises 413 over the limit (packed or not), 400 damaged, 415 packed else.
+
+    ``more``: told of every bit before it is kept; raises where that is over the sender's share.
+    """
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("identity", "gzip", "x-gzip", ""):
+        raise HTTPException(415, f"Content-Encoding {packing[:40]}, must be gzip or identity")
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told[:20]) > most_bytes:
+        raise too_long(most_bytes)
+    unpacked = zlib.decompressobj(wbits=31) if "gzip" in packing else None
+    body = bytearray()
+    packed = 0
+    async for chunk in request.stream():
+        part = chunk
+        packed += len(chunk)
+        if packed > most_bytes:  # what unpacks to nothing, too: it would never end
+            raise too_long(most_bytes)
+        if unpacked is not None and chunk:
+            try:
+                part = unpacked.decompress(chunk, most_bytes + 1 - len(body))
+            except zlib.error as error:
+                raise HTTPException(400, f"the body is no gzip: {error}") from None
+        if len(body) + len(part) > most_bytes:
+            raise too_long(most_bytes)
+        more(len(part))
+        body += part
+    if unpacked is not None and (not unpacked.eof or unpacked.unused_data):
+        raise HTTPException(400, "the body is no gzip, was cut off, or has something behind it")
+    return bytes(body)
+
+
+def too_long(most_bytes: int) -> HTTPException:
+    return HTTPException(413, f"the body is longer than {most_bytes} bytes unpacked, send less at once")
+
+
+def store_down(error: Exception) -> JSONResponse:
+    """503 (507 when the disk is full): nothing was said to be stored, and whoever sent it may send it again. 422 where
+    the database works, and takes what this request holds for no value of its own."""
+    if isinstance(error, DBAPIError) and not is_down(error):
+        return JSONResponse({"detail": "holds what the database does not keep, must be text and numbers"}, 422)
+    down = said(error) if isinstance(error, DBAPIError) else error
+    return JSONResponse({"detail": str(down)}, 507 if isinstance(down, StoreFull) else 503, {"Retry-After": "5"})

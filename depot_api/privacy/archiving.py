@@ -1,0 +1,154 @@
+"""What stays of a day when its positions go: the proof of service per task, and how long streets of a class take.
+
+Fourteen days after a day (a truck's week without a network has come in by then) its tours are followed once more, as
+the live state follows them; each task's state and evidence is kept as proof of service, and the seconds and metres per
+class of street, hour and year are added up over all trucks, with no truck, date or street in them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, insert, select, update
+
+from depot_api.duty.driven_plan import plan_versions, turns_of
+from depot_api.live.live import network_of
+from depot_api.live.live_day import carried_from, facts_of_turn
+from depot_api.live.live_tour import LiveTour
+from depot_api.privacy.retention import days_to_distil, last_run
+from depot_api.state.depot import Depot, zone_of
+from depot_api.store.store import Store, microseconds
+from depot_api.store.tables import distilled, paces, services
+from fleet import Position
+from optimizer.matching.matching import Matcher
+from optimizer.matching.steps import Fix, Step
+
+log = logging.getLogger("ripeur.retention")
+
+DISTIL_AFTER_DAYS = 14
+#: Steps between fixes further apart say where the truck went, not how long it took.
+LONGEST_GAP_S = 20.0
+
+
+class PaceKey(NamedTuple):
+    """``what``: ``serve`` while a task is being collected, else ``drive``; ``hour``: of the local day."""
+
+    year: int
+    what: str
+    street_class: str
+    hour: int
+
+
+@dataclass(slots=True)
+class Pace:
+    """Seconds and metres added up. Driving leaves standing out (lights, breaks); serving is mostly standing."""
+
+    seconds: float = 0.0
+    metres: float = 0.0
+    times: int = 0
+
+
+def distil_due(depot: Depot, now: datetime) -> list[date]:
+    """Distil the days that are due, oldest first. Needs the depot's town."""
+    assert depot.town is not None
+    after = min(DISTIL_AFTER_DAYS, depot.settings.terms["positions"] - 1)
+    last = last_run(depot.store)  # positions that a refused run left are there until the next
+    swept = now if last is None else min(now, last[0])
+    still_there = swept.date() - timedelta(days=depot.settings.terms["positions"])
+    due = [day for day in days_to_distil(depot.store, now.date() - timedelta(days=after)) if day >= still_there]
+    if due:
+        matcher = Matcher(network_of(depot.town))
+        classes = [segment.way.highway for segment in depot.town.streets.segments]
+        for day in due:
+            rows, sums = day_distilled(depot.store, matcher, classes, zone_of(depot), day)
+            keep(depot.store, day, rows, sums, now)
+            log.info("distilled", extra={"day": day.isoformat(), "tasks": len(rows)})
+    return due
+
+
+def day_distilled(
+    store: Store, matcher: Matcher, classes: Sequence[str], zone: tzinfo, day: date
+) -> tuple[list[dict[str, Any]], dict[PaceKey, Pace]]:
+    """The rows of ``services`` of a day, and what its driving adds to ``paces``.
+
+    ``classes``: of each street, by the number of its segment in the matcher's network.
+    """
+    versions = plan_versions(store, day)
+    carried = carried_from(store, versions, matcher)
+    rows: list[dict[str, Any]] = []
+    sums: dict[PaceKey, Pace] = defaultdict(Pace)
+    for turn in (turn for own in turns_of(versions[-1:]).values() for turn in own):
+        tour = LiveTour(turn, matcher, carried)
+        positions: list[Position] = []
+        for part in facts_of_turn(store, turn):
+            tour.add_all(part)
+            positions += [fact for fact in part if isinstance(fact, Position)]
+        tour.judge(turn.until, None)
+        for task in tour.states:
+            told = tour.street(task)
+            rows.append({
+                "date": day.isoformat(), "tour": turn.tour.id, "task": task, "truck": turn.tour.truck,
+                "state": told["status"], "body": orjson.dumps(told).decode(),
+            })  # fmt: skip
+        done = (state for state in tour.states.values() if state.status == "done")
+        served = [(state.from_at, state.until_at) for state in done if state.from_at and state.until_at]
+        add_paces(sums, steps_of(matcher, positions), classes, served, zone)
+    return rows, sums
+
+
+def steps_of(matcher: Matcher, positions: Iterable[Position]) -> list[Step]:
+    """The way of one truck over the streets, from its positions in the order of time."""
+    track = matcher.track()
+    return [*track.add(filter(None, map(Fix.of, positions))).steps, *track.flush().steps]
+
+
+def add_paces(
+    sums: dict[PaceKey, Pace],
+    steps: Iterable[Step],
+    classes: Sequence[str],
+    served: Sequence[tuple[datetime, datetime]],
+    zone: tzinfo,
+) -> None:
+    """Add steps up by class of street and local hour. ``served``: from when until when tasks were collected."""
+    for step in steps:
+        if step.gap_s > LONGEST_GAP_S:
+            continue
+        collecting = any(begin <= step.enter_at < end for begin, end in served)
+        seconds = (step.leave_at - step.enter_at).total_seconds() - (0.0 if collecting else step.still_s)
+        local = step.enter_at.astimezone(zone)
+        pace = sums[PaceKey(local.year, "serve" if collecting else "drive", classes[step.segment], local.hour)]
+        pace.seconds += max(0.0, seconds)
+        pace.metres += abs(step.to_m - step.from_m)
+        pace.times += 1
+
+
+def keep(store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey, Pace], now: datetime) -> None:
+    """Write a day's distillate down, once: the mark, the proof and the sums in one commit."""
+
+    def write(connection: Connection) -> None:
+        if connection.execute(select(distilled.c.date).where(distilled.c.date == day.isoformat())).one_or_none():
+            return
+        connection.execute(insert(distilled).values(date=day.isoformat(), at_us=microseconds(now)))
+        if rows:
+            connection.execute(insert(services), rows)
+        for key, pace in sums.items():
+            _add(connection, key, pace)
+
+    store.write(write)
+
+
+def _add(connection: Connection, key: PaceKey, pace: Pace) -> None:
+    of = [paces.c[name] == value for name, value in key._asdict().items()]
+    seconds, metres = round(pace.seconds), round(pace.metres)
+    added = update(paces).where(*of).values(
+        seconds=paces.c.seconds + seconds, metres=paces.c.metres + metres, times=paces.c.times + pace.times
+    )  # fmt: skip
+    if not connection.execute(added).rowcount:
+        row = {**key._asdict(), "seconds": seconds, "metres": metres, "times": pace.times}
+        connection.execute(insert(paces).values(row))

@@ -1,0 +1,169 @@
+"""The day's report: each tour of the plan in force, as it is followed live or read again whole, with its tickets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from dashboards.console.day_report import DayReport, TourReport
+from depot_api.access.access import allow
+from depot_api.duty.driven_plan import Turn, plan_in_force, plan_versions, turns_of
+from depot_api.duty.roster import known_of, rows_of_turn
+from depot_api.live.live import Live, network_of
+from depot_api.live.live_day import carried_from, facts_of_turn
+from depot_api.live.live_tour import Carried, LiveTour
+from depot_api.privacy import audit_log as looks
+from depot_api.state.depot import depot_of
+from depot_api.state.roles import Caller
+from depot_api.store.store import Store
+from onboard.position.ground import Spot, metres
+from optimizer.matching.matching import Matcher
+
+if TYPE_CHECKING:
+    from optimizer.planning.town import Town
+
+router = APIRouter(tags=["live"])
+
+
+@router.get("/days/{date}/report")
+def get_report(
+    request: Request, date: date, who: Annotated[Caller, Depends(allow("planner", "crew_leader", "contractor"))]
+) -> dict[str, Any]:
+    """Planned against driven, per tour in the plan's order, and kilos by flux. A contractor: his own trucks.
+
+    Of a past day the look is noted first.
+    """
+    depot = depot_of(request)
+    if date < looks.today_of(depot):
+        looks.note_past(depot.store, who, f"report {date}", depot.clock.now())
+    live = depot.live if isinstance(depot.live, Live) else None
+    with depot.shares.heavy.held(who):
+        report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)
+    told = report.json()
+    if who.role == "contractor":
+        del told["kg"], told["incidents"]
+    return told
+
+
+def day_report(
+    store: Store,
+    town: Town | None,
+    date: date,
+    now: datetime | None = None,
+    matcher: Matcher | None = None,
+    live: Live | None = None,
+    of: Callable[[str], bool] = lambda truck: True,
+) -> DayReport:
+    """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready; ``live``: likewise;
+    ``of``: whose trucks' tours are reported: no others are read.
+
+    What is matched already is not matched again: only tours that the live state does not hold are read from the store.
+    """
+    day, until = plan_in_force(store, date), now or datetime.now(UTC)
+    flux = {f.name: f.label for f in town.area.flux} if town is not None else {}
+    if day is None:
+        return DayReport(date, "UTC", 0, (), {}, flux)
+    turns = {turn.tour.id: turn for own in turns_of([day]).values() for turn in own if of(turn.tour.truck)}
+    held = {id: tour for id, turn in turns.items() if live is not None and (tour := live.matched(turn)) is not None}
+    carried: dict[str, Carried] = {}
+    if len(held) < len(turns):
+        matcher = matcher or (live.matcher if live is not None else None)
+        if matcher is None and town is not None:
+            matcher = Matcher(network_of(town))
+        tasks = {task for turn in turns.values() for task in day.tasks_of(turn.tour)}
+        carried = carried_from(store, plan_versions(store, date), matcher, tasks)
+
+    def followed(turn: Turn) -> LiveTour:
+        return held.get(turn.tour.id) or read_tour(store, turn, matcher, min(until, turn.until), carried)
+
+    span = (
+        min((t.since for t in turns.values()), default=until),
+        max((t.until for t in turns.values()), default=until),
+    )
+    tickets = Tickets(store, *span)
+    tours = tuple(_reported(store, followed(turns[tour.id]), tickets) for tour in day.plan.tours if tour.id in turns)
+    incidents = Counter(row.json()["category"] for row in store.facts("incident", None, *span))
+    return DayReport(date, day.plan.timezone, day.version, tours, dict(sorted(incidents.items())), flux)
+
+
+def read_tour(
+    store: Store, turn: Turn, matcher: Matcher | None, now: datetime, carried: dict[str, Carried] | None = None
+) -> LiveTour:
+    """A tour as the store knows it, judged at ``now``."""
+    tour = LiveTour(turn, matcher, carried or {})
+    for part in facts_of_turn(store, turn):
+        tour.add_all(part)
+    tour.judge(now, None)
+    return tour
+
+
+def _reported(store: Store, live: LiveTour, all_tickets: Tickets) -> TourReport:
+    turn, tour = live.turn, live.tour
+    count = Counter(state.status for state in live.states.values())
+    tickets = all_tickets.of(turn)
+    weighed: dict[str, float] = {}
+    for j in tickets:
+        weighed[j.get("flux") or ""] = weighed.get(j.get("flux") or "", 0.0) + j["net_kg"]
+    planned: dict[str, float] = {}
+    for leg in tour.legs:
+        for flux, kg in leg.kg.items() if leg.kind == "collect" else ():
+            planned[flux] = planned.get(flux, 0.0) + kg
+    driven_m = _driven_m(store, live)
+    return TourReport(
+        tour.id, tour.shift or tour.id, tour.truck, len(live.tasks), count["done"], count["partly"], count["missed"],
+        round(sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000, 3),
+        round(driven_m / 1000, 3) if driven_m else None, tour.start_at, tour.end_at, live.began_at, live.ended_at,
+        {name: round(kg, 1) for name, kg in planned.items()}, {name: round(kg, 1) for name, kg in weighed.items()},
+        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), sum(1 for _ in rows_of_turn(store, "lift", turn)),
+    )  # fmt: skip
+
+
+class Tickets:
+    """The tickets of some time, read once for all of its tours: a bridge may send fifty thousand in a day."""
+
+    def __init__(self, store: Store, since: datetime, until: datetime) -> None:
+        self._of: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
+        self._corrected: dict[tuple[str, str], list[datetime]] = {}
+        for row in store.facts("ticket", None, since, until):
+            j = row.json()
+            if j.get("corrects"):
+                self._corrected.setdefault((j["site"], j["corrects"].lower()), []).append(row.at)
+            if j.get("truck"):
+                self._of.setdefault(j["truck"], []).append((row.at, j))
+
+    def of(self, turn: Turn) -> list[dict[str, Any]]:
+        """Those of a tour's loads that no other ticket of the same site corrects."""
+        since, until = turn.since, turn.until
+        return [
+            j for at, j in self._of.get(turn.tour.truck, ())
+            if since <= at < until
+            and not any(since <= other < until for other in self._corrected.get((j["site"], j["id"].lower()), ()))
+        ]  # fmt: skip
+
+
+def _driven_m(store: Store, live: LiveTour) -> float:
+    """Along the matched way; without streets, from place to place."""
+    if live.followed is not None:
+        return sum(step.length_m for step in live.followed.steps() if step.length_m > 0)
+    turn = live.turn
+    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
+    driven_m = 0.0
+    for _, rows in groupby(rows_of_turn(store, "position", turn), lambda row: duty.piece(row.at)):
+        told = (row.json() for row in rows)  # of one span on duty: what lies between two is nobody's business
+        places = (Spot(j["lat_deg"], j["lon_deg"]) for j in told if j.get("lat_deg") is not None)
+        driven_m += sum(metres(a, b) for a, b in pairwise(thin(places)))
+    return driven_m
+
+
+def thin(places: Iterable[Spot], step_m: float = 20.0) -> list[Spot]:
+    """A track without the trembling of a receiver that stands still: points at least so far apart."""
+    kept: list[Spot] = []
+    for at in places:
+        if not kept or metres(kept[-1], at) >= step_m:
+            kept.append(at)
+    return kept

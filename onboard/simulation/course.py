@@ -1,0 +1,152 @@
+"""What there is to drive: a tour's legs as lines on the ground, and the streets that a driver knows for going round.
+
+Made from a plan with its nodes' coordinates (``course_of``), or from a tour as the depot publishes it
+(``course_of_published``). Knows nothing of how it will be driven: that is ``simulate.py``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from fleet import Task, Tour, instant
+from onboard.position.ground import Spot, metres
+
+
+@dataclass(frozen=True, slots=True)
+class CourseLeg:
+    """One leg: ``line`` in driving order (one spot: the truck stands there; none: where it is).
+
+    ``dwellings`` and ``containers`` of its task, as far as they are known: they make the stops.
+    """
+
+    kind: str
+    start_at: datetime
+    end_at: datetime
+    line: tuple[Spot, ...] = ()
+    task: str | None = None
+    side: str | None = None
+    mode: str = "truck"
+    site: str | None = None
+    kg: Mapping[str, float] = field(default_factory=dict)
+    dwellings: int = 0
+    containers: int = 0
+
+    @property
+    def planned_s(self) -> float:
+        return (self.end_at - self.start_at).total_seconds()
+
+
+#: From a spot, the spots that a truck can drive to next.
+Streets = Mapping[Spot, Sequence[Spot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A tour to drive. ``streets``: where the driver may go round what is blocked (at least what the plan drives)."""
+
+    tour: str
+    truck: str
+    legs: tuple[CourseLeg, ...]
+    streets: Streets = field(default_factory=dict)
+    kerb_kg: float = 12_000.0
+
+    def __post_init__(self) -> None:
+        if not any(leg.line for leg in self.legs):
+            raise ValueError(f"course {self.tour}: no leg has coordinates, must be published with them")
+
+    @property
+    def start_at(self) -> datetime:
+        return self.legs[0].start_at
+
+    @property
+    def start(self) -> Spot:
+        return next(leg.line[0] for leg in self.legs if leg.line)
+
+
+def course_of(
+    tour: Tour,
+    coordinates: Mapping[int, Sequence[float]],
+    tasks: Mapping[str, Task] | None = None,
+    streets: Streets | None = None,
+    kerb_kg: float = 12_000.0,
+) -> Course:
+    """A plan's tour. ``coordinates``: (lon, lat) in degrees by OSM node. ``tasks``: the plan's, by id, for their stops.
+
+    ``streets``: None: those of this tour alone (``streets_of`` over all tours knows more ways round).
+    Raises ``ValueError`` naming a node without coordinates.
+    """
+    legs = []
+    for leg in tour.legs:
+        task = (tasks or {}).get(leg.task or "")
+        legs.append(
+            CourseLeg(
+                leg.kind, leg.start_at, leg.end_at, tuple(_spot(node, coordinates) for node in leg.osm_nodes), leg.task,
+                leg.side, leg.mode, leg.site, dict(leg.kg), task.dwellings if task else 0,
+                task.containers if task else 0,
+            )
+        )  # fmt: skip
+    known = streets if streets is not None else streets_of(legs)
+    return Course(tour.id, tour.truck, tuple(legs), known, kerb_kg)
+
+
+def _spot(node: int, coordinates: Mapping[int, Sequence[float]]) -> Spot:
+    try:
+        lon, lat = coordinates[node]
+    except KeyError:
+        raise ValueError(f"course: coordinates has no osm_node {node}, must hold every node of the tour") from None
+    return Spot(lat, lon)
+
+
+def course_of_published(tour: Mapping[str, Any], kerb_kg: float = 12_000.0) -> Course:
+    """A tour as ``GET /tours/{truck}`` gives it: legs with ``coordinates`` as ``[lon, lat]``."""
+    legs = tuple(
+        CourseLeg(
+            leg["kind"], instant(leg["start_at"]), instant(leg["end_at"]),
+            tuple(Spot(lat, lon) for lon, lat in leg.get("coordinates") or ()), leg.get("task"), leg.get("side"),
+            leg.get("mode") or "truck", leg.get("site"), dict(leg.get("kg") or {}), leg.get("dwellings") or 0,
+            leg.get("containers") or 0,
+        )
+        for leg in tour["legs"]
+    )  # fmt: skip
+    return Course(tour["tour"], tour["truck"], legs, streets_of(legs), kerb_kg)
+
+
+def streets_of(legs: Iterable[CourseLeg]) -> dict[Spot, list[Spot]]:
+    """The streets that these legs drive, each in the direction driven."""
+    ways: dict[Spot, list[Spot]] = {}
+    for leg in legs:
+        if leg.mode == "truck":
+            for a, b in pairwise(leg.line):
+                onward = ways.setdefault(a, [])
+                if b not in onward:
+                    onward.append(b)
+    return ways
+
+
+def way_round(streets: Streets, start: Spot, goal: Spot, blocked: Iterable[Spot], most_m: float) -> tuple[Spot, ...]:
+    """The shortest way that keeps off every street between blocked neighbours; () where none within ``most_m``."""
+    closed = {pair for a, b in pairwise(blocked) for pair in ((a, b), (b, a))}
+    best: dict[Spot, float] = {start: 0.0}
+    came: dict[Spot, Spot] = {}
+    queue = [(0.0, start)]
+    while queue:
+        gone_m, at = heapq.heappop(queue)
+        if at == goal:
+            way = [at]
+            while way[-1] != start:
+                way.append(came[way[-1]])
+            return tuple(reversed(way))
+        if gone_m > best[at]:
+            continue
+        for onward in streets.get(at, ()):
+            m = gone_m + metres(at, onward)
+            if m <= most_m and m < best.get(onward, math.inf) and (at, onward) not in closed:
+                best[onward], came[onward] = m, at
+                heapq.heappush(queue, (m, onward))
+    return ()

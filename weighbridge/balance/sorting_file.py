@@ -1,0 +1,70 @@
+"""The sorting plant's file: what came out per day or shift, and samples of single loads.
+
+Columns: ``at`` (end of the period), ``from`` (its start), ``flux`` (the plant's code, mapped by ``[flux]``, where
+``residue`` is one), ``bags`` (whole ones), ``torn`` (torn ones), ``kg``, ``bales``, ``stock``, and for a sampling
+campaign ``ticket``, the number of the load that was counted. Every row is judged alone; the same row has the same id
+however often it is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+from fleet import Sorting
+from weighbridge.balance.plant_file import PlantFormat, Row, RowFault, read_mapping, refusal, rows, stay
+from weighbridge.bridge.register import NAMES
+
+COLUMNS = ("at", "from", "flux", "bags", "torn", "kg", "bales", "stock", "ticket")
+NEEDED = ("at", "flux")
+
+
+@dataclass(frozen=True, slots=True)
+class SortingReading:
+    facts: tuple[Sorting, ...]
+    refused: tuple[str, ...]
+    doubtful: tuple[str, ...]
+
+
+def sorting_format(path: Path) -> PlantFormat:
+    """The TOML that maps a sorting file. Raises ``ValueError``."""
+    return read_mapping(path, COLUMNS, NEEDED)
+
+
+def read_sorting(path: Path, form: PlantFormat, site: str) -> SortingReading:
+    """Every good row as a fact. Raises ``ValueError`` only where the file as a whole cannot be read."""
+    facts: dict[str, Sorting] = {}
+    refused: list[str] = []
+    doubtful: list[str] = []
+    for row in rows(path, form):
+        try:
+            fact = _fact(row, site)
+        except ValueError as error:
+            refused.append(refusal(row, error))
+            continue
+        doubtful += [refusal(row, doubt) for doubt in row.doubts]
+        facts.setdefault(fact.id, fact)
+    return SortingReading(tuple(facts.values()), tuple(refused), tuple(doubtful))
+
+
+def _fact(row: Row, site: str) -> Sorting:
+    code = row.needed("flux")
+    flux = row.flux("flux")
+    if flux is None:
+        raise RowFault(f"flux = {code!r}, must be one of [flux]: {', '.join(row.mapping.flux) or 'none there'}")
+    row.needed("at")
+    begun, at, doubtful = stay(row.instants("from"), row.instants("at"), None)
+    if doubtful:
+        row.doubts.append(f"at = {row.text('at')!r}, an hour that comes twice: taken as the first")
+    values: dict[str, Any] = {
+        "at": at, "from_at": begun, "flux": flux, "bags": row.whole("bags"), "torn_bags": row.whole("torn"),
+        "kg": row.kg("kg"), "bales": row.whole("bales"), "stock_kg": row.kg("stock"), "ticket": row.text("ticket"),
+    }  # fmt: skip
+    if all(values[name] is None for name in ("bags", "torn_bags", "kg", "bales", "stock_kg")):
+        raise RowFault("bags, torn, kg, bales and stock are empty, one must be given")
+    text = "|".join(f"{name}={values[name]}" for name in sorted(values))
+    id = str(uuid5(NAMES, f"sorting/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))
+    return Sorting(id=id, site=site, **values)

@@ -271,7 +271,7 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     """No plan leaves unjudged: a faulty one is set aside under another name and its faults are printed."""
     from dashboards.plan import terminal
     from dashboards.shared.catalogue import text
-    from optimizer.check.check import check, report_lines
+    from optimizer.check.checker import check, report_lines
 
     report = check(plan, town.area, town.area.folder)
     # written before a word is printed: the reader of our output may be gone
@@ -360,7 +360,7 @@ def _what_if(
 ) -> None:
     """What each change of the fleet would bring: searches from the plan, as long as the plan's own search went on."""
     from dashboards.plan import terminal
-    from optimizer.check.check import check, report_lines
+    from optimizer.check.checker import check, report_lines
     from optimizer.night.night import carried_over, solved, with_area, with_trucks
     from optimizer.planning.day import Day
     from optimizer.planning.plan import plan_of
@@ -447,7 +447,7 @@ class _Teller:
         print(f"ripeur: {what}", file=sys.stderr, flush=True)
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
-        """``phase``: one of the words of ``optimizer.search.solve``."""
+        """``phase``: one of the words of ``optimizer.search.engines``."""
         from dashboards.shared.catalogue import number, text
 
         left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
@@ -476,7 +476,7 @@ class _Teller:
 def _check(args: argparse.Namespace) -> int:
     from fleet import Plan
     from optimizer.area.area import Area
-    from optimizer.check.check import check_file, report_lines
+    from optimizer.check.checker import check_file, report_lines
 
     path = args.plan / "plan.json" if args.plan.is_dir() else args.plan
     if not path.exists():

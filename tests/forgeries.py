@@ -18,7 +18,7 @@ from depot_api.live.api import sight_of
 from depot_api.live.live import Live
 from depot_api.reports.contractor import Refused, rows_of
 from depot_api.reports.day_report import day_report
-from depot_api.state.roles import REPORTS, Caller
+from depot_api.settings.roles import REPORTS, Caller
 from depot_api.store.store import NewFact, Store, microseconds
 from fleet import KINDS, RULES, Incident, Message, Outcome, Ticket, Weighing, fields_of, instant_text, new_id
 

@@ -20,8 +20,8 @@ from depot_api.app import metrics
 from depot_api.app.logs import RequestLog
 from depot_api.privacy import audit_log as looks
 from depot_api.privacy import desk as retention_desk
+from depot_api.settings.roles import BOUND, MACHINES, PEOPLE
 from depot_api.state.depot import Depot, Settings
-from depot_api.state.roles import BOUND, MACHINES, PEOPLE
 from depot_api.store.store import Store
 
 from .asking import Asking

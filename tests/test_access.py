@@ -6,7 +6,7 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from depot_api.access.access import allow
-from depot_api.state.roles import Caller
+from depot_api.settings.roles import Caller
 
 from .asking import Asking
 from .people_depot import PASSWORD, Scene, csrf_in, log_in, scene

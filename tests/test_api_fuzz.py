@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from depot_api.app.app import depot_app
-from depot_api.state.roles import MACHINES, PEOPLE, ROLES
+from depot_api.settings.roles import MACHINES, PEOPLE, ROLES
 from depot_api.store.store import Store
 
 from .clocks import ToldClock

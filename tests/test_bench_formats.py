@@ -20,8 +20,8 @@ from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
 from optimizer.problem.cost import cost_eur
 from optimizer.problem.problem import UNREACHABLE, Solution, Visit
+from optimizer.search.engines import solve
 from optimizer.search.ortools_routing import improve_by_routing
-from optimizer.search.solve import solve
 from tests.bench_files import BESIDE, TRIANGLE, file_with
 from tests.solution_reading import read
 

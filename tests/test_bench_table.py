@@ -15,7 +15,7 @@ from optimizer.bench import results, table
 from optimizer.bench.commands import add_to, instance_files
 from optimizer.bench.verify import verify
 from optimizer.problem.problem import Problem, Solution
-from optimizer.search.solve import solve
+from optimizer.search.engines import solve
 from tests.bench import tables
 from tests.bench_files import TRIANGLE, file_with
 

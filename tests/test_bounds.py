@@ -30,9 +30,9 @@ from depot_api.live.live_day import MOST_HUNG
 from depot_api.plans.publishing import read_publication
 from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
 from depot_api.reports.day_report import day_report
+from depot_api.settings.roles import Caller
 from depot_api.state import fair_share
 from depot_api.state.fair_share import Share
-from depot_api.state.roles import Caller
 from depot_api.store.store import Store
 from fleet import Incident, Message, Position, new_id
 from optimizer.evidence.evidence import TourEvidence

@@ -21,7 +21,7 @@ import fleet
 from fleet import REGIMES, Leg, Plan, Tour, Unserved
 from optimizer.area.area import Area
 from optimizer.check import times as check_times
-from optimizer.check.check import SCHEMA, SCHEMAS, check, check_file, report_lines
+from optimizer.check.checker import SCHEMA, SCHEMAS, check, check_file, report_lines
 from optimizer.check.faults import TEXTS
 from optimizer.check.passage import _METRES, _TONNES, quantity
 from optimizer.check.rawmap import MapFault, read_map

@@ -24,7 +24,7 @@ from optimizer.area.notes import Note
 from optimizer.bench import commands
 from optimizer.new_area.summary import note_text
 from optimizer.new_area.template import LABELS
-from optimizer.search import solve as search
+from optimizer.search import engines as search
 
 from .tiny_map import DATA, write_map
 

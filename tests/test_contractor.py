@@ -28,7 +28,7 @@ from depot_api.app.app import depot_app
 from depot_api.privacy.audit_log import noted
 from depot_api.reports import contractor
 from depot_api.reports.contractor import Refused, rows_of
-from depot_api.state.roles import Caller
+from depot_api.settings.roles import Caller
 from depot_api.store.store import NewFact, Store, StoreDown
 from depot_api.store.tables import services
 from onboard.clock import DrillClock

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from depot_api.facts.intake import judged
-from depot_api.state.roles import REPORTS, Caller
+from depot_api.settings.roles import REPORTS, Caller
 from depot_api.store.store import Store
 from fleet import KINDS, Ticket, fields_of, instant
 from weighbridge.balance.balance import close_day

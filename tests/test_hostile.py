@@ -21,9 +21,9 @@ from depot_api.accounts import users as people
 from depot_api.facts import phones
 from depot_api.facts.fact_array import read_array
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import Caller
+from depot_api.settings.settings_file import Provider
 from depot_api.state.depot import Settings
-from depot_api.state.roles import Caller
-from depot_api.state.settings_file import Provider
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
 

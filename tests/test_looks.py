@@ -21,7 +21,7 @@ from depot_api.accounts import users as people
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
 from depot_api.privacy import audit_log as looks
-from depot_api.state.roles import MACHINES, Caller
+from depot_api.settings.roles import MACHINES, Caller
 from depot_api.store import databases
 from depot_api.store.store import Store, StoreFull, microseconds
 from depot_api.store.tables import photos, services

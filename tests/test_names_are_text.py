@@ -31,8 +31,8 @@ from depot_api.console import console
 from depot_api.live import api as live_api
 from depot_api.live.live import Live
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Settings
-from depot_api.state.roles import Caller
 from depot_api.store.store import Store, microseconds
 from depot_api.store.tables import objections, services
 from fleet import Fact, Incident, Message, Plan, Ticket, new_id

@@ -13,7 +13,7 @@ import pytest
 
 from fleet import Hours, Plan
 from optimizer.area.area import Area
-from optimizer.check.check import check
+from optimizer.check.checker import check
 from optimizer.check.rawmap import RawMap, read_map
 from optimizer.new_area.founding import found
 from optimizer.night.night import carried_over, plan_day, solved, with_area, with_trucks

@@ -9,9 +9,9 @@ import pytest
 from optimizer.problem.problem import UNREACHABLE, Problem, Visit
 from optimizer.problem.schedule import schedule
 from optimizer.search import repair
+from optimizer.search.engines import solve
 from optimizer.search.ruin_recreate.engine import Searcher, _lay
 from optimizer.search.ruin_recreate.ground import ground_of
-from optimizer.search.solve import solve
 from tests.street_problem import street_problem
 
 

@@ -24,10 +24,10 @@ from depot_api.privacy import audit_log as looks
 from depot_api.privacy import retention
 from depot_api.privacy.retention import look, run
 from depot_api.privacy.told import mailed
+from depot_api.settings.mail import Mail
+from depot_api.settings.retention_terms import terms_of
+from depot_api.settings.settings_file import read_depot_file
 from depot_api.state.depot import Depot, Settings
-from depot_api.state.mail import Mail
-from depot_api.state.retention_terms import terms_of
-from depot_api.state.settings_file import read_depot_file
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import deletions
 from fleet import new_id

@@ -23,9 +23,9 @@ from depot_api.accounts.tokens import make_token, revoke
 from depot_api.privacy import audit_log as looks
 from depot_api.privacy import retention
 from depot_api.privacy.retention import BATCH, days_to_distil, held, is_due, kept_from, last_run, run
+from depot_api.settings.retention_terms import PURPOSES, terms_of
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
-from depot_api.state.retention_terms import PURPOSES, terms_of
-from depot_api.state.roles import Caller
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import (
     deletions,

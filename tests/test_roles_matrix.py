@@ -18,8 +18,8 @@ from depot_api.accounts import sessions
 from depot_api.accounts import users as people
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
+from depot_api.settings.roles import BOUND, MACHINES, PEOPLE, ROLES
 from depot_api.state.depot import Settings
-from depot_api.state.roles import BOUND, MACHINES, PEOPLE, ROLES
 from depot_api.store.store import Store
 
 from .clocks import ToldClock

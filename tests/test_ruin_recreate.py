@@ -20,6 +20,7 @@ from optimizer.problem.cost import cost_eur, route_eur
 from optimizer.problem.problem import UNREACHABLE, Problem, ProblemShift
 from optimizer.problem.schedule import schedule
 from optimizer.search.construct import construct
+from optimizer.search.engines import solve
 from optimizer.search.repair import emptied, tidy
 from optimizer.search.ruin_recreate import engine
 from optimizer.search.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
@@ -39,7 +40,6 @@ from optimizer.search.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, p
 from optimizer.search.ruin_recreate.recombine import recombined
 from optimizer.search.ruin_recreate.routes import AT, BACK, ROUTE
 from optimizer.search.ruin_recreate.steps import LARGE, Best, Met, best_spot, set_plan
-from optimizer.search.solve import solve
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)

@@ -17,14 +17,14 @@ from fleet import UNSERVED_REASONS
 from optimizer.problem.cost import cost_eur
 from optimizer.problem.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.problem.schedule import schedule
+from optimizer.search import engines as search
 from optimizer.search import repair as repair_module
-from optimizer.search import solve as search
 from optimizer.search.construct import construct
+from optimizer.search.engines import Progress, solve
 from optimizer.search.ortools_routing import _cut, improve_by_routing
 from optimizer.search.recreate import improve
 from optimizer.search.repair import insert_unserved, repair, solution_of, tidy
 from optimizer.search.ruin_recreate.ground import Ground
-from optimizer.search.solve import Progress, solve
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)

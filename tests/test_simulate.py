@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from fleet import Leg, Lift, Position, Task, Tour, fact_from_json
-from onboard.position.ground import Spot, metres
+from onboard.position.geo import Spot, metres
 from onboard.simulation.course import Course, course_of, course_of_published, streets_of, way_round
 from onboard.simulation.drive import Drive
 from onboard.simulation.gnss import Receiver

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from onboard.box.thinning import EVERY_FIX, Measures, Seen, Thinning
 from onboard.position.fix_time import Moment
-from onboard.position.ground import metres
+from onboard.position.geo import metres
 from onboard.position.receiver import Fix
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from optimizer.problem.problem import UNREACHABLE, Problem, Visit
 from optimizer.problem.schedule import schedule
-from optimizer.search.solve import solve
+from optimizer.search.engines import solve
 from optimizer.search.tie import kept, tied
 from tests.street_problem import street_problem
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from depot_api.accounts import tokens
 from depot_api.accounts.tokens import CACHE_S, TokenBook, digest, issued, make_token, revoke
-from depot_api.state.roles import Caller
+from depot_api.settings.roles import Caller
 from depot_api.store.store import Store
 from depot_api.store.tables import tokens as table
 from ripeur import main

@@ -24,9 +24,9 @@ from depot_api.privacy import retention
 from depot_api.privacy.archiving import distil_due
 from depot_api.privacy.desk import decided
 from depot_api.privacy.retention import days_to_distil, last_run, look, run
+from depot_api.settings.retention_terms import terms_of
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
-from depot_api.state.retention_terms import terms_of
-from depot_api.state.roles import Caller
 from depot_api.store.backup import back_up, restore
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import attempts, deletions, facts, metadata, plans

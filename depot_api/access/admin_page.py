@@ -15,9 +15,9 @@ from depot_api.access.access import allow
 from depot_api.accounts import passwords, tokens
 from depot_api.accounts import users as people
 from depot_api.privacy.told import noticed
+from depot_api.settings.roles import PEOPLE, Caller
 from depot_api.state.depot import depot_of, zone_of
 from depot_api.state.pages import html
-from depot_api.state.roles import PEOPLE, Caller
 
 router = APIRouter(tags=["people"])
 

@@ -16,9 +16,9 @@ from depot_api.access.access import allow, caller, refuse_other_origins
 from depot_api.accounts import passwords, sessions, throttle
 from depot_api.accounts import users as people
 from depot_api.facts.intake import read_body
+from depot_api.settings.roles import PEOPLE, ROLES, Caller
 from depot_api.state.depot import Depot, depot_of
 from depot_api.state.pages import frame_of, home_of, html
-from depot_api.state.roles import PEOPLE, ROLES, Caller
 
 router = APIRouter(tags=["people"])
 

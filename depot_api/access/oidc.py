@@ -32,10 +32,10 @@ from dashboards.staff.login import login_page
 from dashboards.staff.people import word
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users as people
+from depot_api.settings.roles import BOUND
+from depot_api.settings.settings_file import Provider
 from depot_api.state.depot import depot_of
 from depot_api.state.pages import frame_of, html
-from depot_api.state.roles import BOUND
-from depot_api.state.settings_file import Provider
 
 router = APIRouter(tags=["people"])
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from depot_api.accounts.tokens import digest
-from depot_api.state.roles import Caller
+from depot_api.settings.roles import Caller
 from depot_api.store.store import StoreDown, microseconds
 from depot_api.store.tables import sessions, users
 

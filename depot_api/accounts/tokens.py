@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from depot_api.known_time.known_time import no_earlier
-from depot_api.state.roles import BOUND, Caller
+from depot_api.settings.roles import BOUND, Caller
 from depot_api.store.store import Store, instant_of, microseconds
 from depot_api.store.tables import tokens
 

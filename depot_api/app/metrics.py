@@ -20,7 +20,7 @@ from depot_api.access.access import allow
 from depot_api.app.workers import workers_of
 from depot_api.known_time import refusals
 from depot_api.privacy.retention import last_run
-from depot_api.state.roles import ROLES
+from depot_api.settings.roles import ROLES
 
 if TYPE_CHECKING:
     from depot_api.store.store import Store

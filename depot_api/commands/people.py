@@ -175,9 +175,9 @@ def _user_list(args: argparse.Namespace) -> int:
 def _retention(args: argparse.Namespace) -> int:
     from depot_api.known_time import refusals
     from depot_api.privacy import retention
+    from depot_api.settings.retention_terms import PURPOSES, terms_of
+    from depot_api.settings.settings_file import read_depot_file
     from depot_api.state.depot import Depot, Settings
-    from depot_api.state.retention_terms import PURPOSES, terms_of
-    from depot_api.state.settings_file import read_depot_file
     from depot_api.store.store import Store
 
     terms = read_depot_file(args.settings)["terms"] if args.settings else terms_of({})
@@ -218,7 +218,7 @@ def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> d
     """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
     from depot_api.known_time import refusals
     from depot_api.privacy.desk import decided
-    from depot_api.state.roles import Caller
+    from depot_api.settings.roles import Caller
     from fleet import instant_text
 
     one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)

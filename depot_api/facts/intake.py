@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from depot_api.access.access import allow
 from depot_api.facts.fact_array import Unreadable, read_array, values_of
 from depot_api.facts.fact_schema import facts_body
+from depot_api.settings.roles import REPORTS, Caller
 from depot_api.state.depot import Depot, depot_of
-from depot_api.state.roles import REPORTS, Caller
 from depot_api.store.databases import is_down, said
 from depot_api.store.store import NewFact, StoreDown, StoreFull, microseconds
 from fleet import Fact, Message, fact_from_json, fields_of

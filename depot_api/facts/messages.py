@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from depot_api.access.access import allow
 from depot_api.known_time.known_time import no_earlier
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import BOUND, Caller
 from depot_api.state.depot import depot_of
-from depot_api.state.roles import BOUND, Caller
 from depot_api.store.store import new_fact
 from fleet import Message, instant, new_id
 

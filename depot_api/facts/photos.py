@@ -20,8 +20,8 @@ from depot_api.facts.intake import read_body
 from depot_api.known_time.known_time import no_earlier
 from depot_api.pictures.pictures import media_type_of, without_metadata
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of
-from depot_api.state.roles import Caller
 from depot_api.store.store import instant_of, microseconds
 from depot_api.store.tables import photos
 

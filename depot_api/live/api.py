@@ -20,8 +20,8 @@ from depot_api.live.live import Live
 from depot_api.live.live_tour import LiveTour
 from depot_api.live.streaming import EventStream, events
 from depot_api.reports import day_report
+from depot_api.settings.roles import BOUND, Caller
 from depot_api.state.depot import Depot, depot_of
-from depot_api.state.roles import BOUND, Caller
 from fleet import instant_text
 
 #: Who sees where the trucks are. A contractor: his own only.

@@ -51,7 +51,7 @@ def area_of(folder: Path, area: Path | None) -> Path | None:
 def faults_of(folder: Path, area: Path | None) -> list[str] | None:
     """What the checker says of the plan, empty where it is good; None where its area is not at hand."""
     from optimizer.area.area import Area
-    from optimizer.check.check import check_file, report_lines
+    from optimizer.check.checker import check_file, report_lines
 
     where = area_of(folder, area)
     if where is None:

@@ -26,8 +26,8 @@ from depot_api.facts.intake import read_body
 from depot_api.plans.changes import changed
 from depot_api.plans.nameless import without_names
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of
-from depot_api.state.roles import Caller
 from depot_api.store.store import Store, instant_of, microseconds
 from depot_api.store.tables import plans, tours
 from fleet import Plan, Tour, instant_text
@@ -152,7 +152,7 @@ def _tour_json(
 
 def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]], str]:
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
-    from optimizer.check.check import malformed  # with the map's libraries: only who publishes pays for them
+    from optimizer.check.checker import malformed  # with the map's libraries: only who publishes pays for them
 
     values = values_of(body)
     if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):

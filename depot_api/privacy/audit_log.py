@@ -22,10 +22,10 @@ from depot_api.access.access import allow, caller
 from depot_api.known_time.known_time import no_earlier
 from depot_api.privacy import retention
 from depot_api.privacy import told as retention_told
+from depot_api.settings.retention_terms import purposes
+from depot_api.settings.roles import MACHINES, Caller
 from depot_api.state.depot import Depot, depot_of, zone_of
 from depot_api.state.pages import frame_of, html, language
-from depot_api.state.retention_terms import purposes
-from depot_api.state.roles import MACHINES, Caller
 from depot_api.store.store import Store, instant_of, microseconds
 from depot_api.store.tables import looks
 from fleet import instant_text

@@ -16,8 +16,8 @@ from depot_api.known_time import refusals
 from depot_api.known_time.refusals import RUN
 from depot_api.privacy import audit_log as looks
 from depot_api.privacy import retention
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of
-from depot_api.state.roles import Caller
 from fleet import instant, instant_text
 
 router = APIRouter(tags=["people"])

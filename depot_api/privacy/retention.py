@@ -33,8 +33,8 @@ from depot_api.known_time.known_time import (
     settle,
 )
 from depot_api.known_time.refusals import RUN, Refusal, end, refuse, refused, tell
+from depot_api.settings.retention_terms import PURPOSES, Purpose
 from depot_api.state.depot import Depot
-from depot_api.state.retention_terms import PURPOSES, Purpose
 from depot_api.store.store import Store, StoreDown, instant_of, microseconds
 from depot_api.store.tables import (
     attempts,

@@ -20,9 +20,9 @@ from depot_api.known_time import refusals
 from depot_api.known_time.known_time import Doubt
 from depot_api.known_time.refusals import RUN, Refusal
 from depot_api.privacy import retention
+from depot_api.settings.roles import PEOPLE, Caller
 from depot_api.state.depot import Depot, depot_of, zone_of
 from depot_api.state.pages import frame_of
-from depot_api.state.roles import PEOPLE, Caller
 from depot_api.store.store import Store
 from fleet import instant_text
 

@@ -39,9 +39,9 @@ from depot_api.facts.intake import read_body
 from depot_api.facts.phones import AHEAD, MPS_PER_KMH, position_id
 from depot_api.privacy import audit_log as looks
 from depot_api.privacy.retention import days_to_distil
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of, zone_of
 from depot_api.state.pages import frame_of, guard, html, language
-from depot_api.state.roles import Caller
 from depot_api.store.store import NewFact, Store, instant_of, microseconds, new_fact
 from depot_api.store.tables import objections, services
 from fleet import Position, instant

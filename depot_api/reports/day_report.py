@@ -18,10 +18,10 @@ from depot_api.live.live import Live, network_of
 from depot_api.live.live_day import carried_from, facts_of_turn
 from depot_api.live.live_tour import Carried, LiveTour
 from depot_api.privacy import audit_log as looks
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import depot_of
-from depot_api.state.roles import Caller
 from depot_api.store.store import Store
-from onboard.position.ground import Spot, metres
+from onboard.position.geo import Spot, metres
 from optimizer.matching.matching import Matcher
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from depot_api.duty.roster import rows_of_turn
 from depot_api.live.live import Live, network_of
 from depot_api.privacy import audit_log as looks
 from depot_api.reports.day_report import read_tour
+from depot_api.settings.roles import Caller
 from depot_api.state.depot import depot_of
-from depot_api.state.roles import Caller
 from depot_api.store.store import Store
 from fleet import instant_text
 from optimizer.matching.matching import Matcher

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
+from depot_api.settings.retention_terms import terms_of
 from depot_api.state.fair_share import FairShares
-from depot_api.state.retention_terms import terms_of
 from onboard.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from depot_api.state.mail import Mail
-    from depot_api.state.settings_file import Provider
+    from depot_api.settings.mail import Mail
+    from depot_api.settings.settings_file import Provider
     from depot_api.store.store import Store
     from optimizer.planning.town import Town
 

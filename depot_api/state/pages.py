@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from dashboards.staff.people import POLICY, Frame
-from depot_api.state.roles import Caller
+from depot_api.settings.roles import Caller
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "ripeur_lang"

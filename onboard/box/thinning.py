@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onboard.position.fix_time import Moment
-from onboard.position.ground import metres
+from onboard.position.geo import metres
 from onboard.position.receiver import Fix
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from fleet import Task, Tour, instant
-from onboard.position.ground import Spot, metres
+from onboard.position.geo import Spot, metres
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple
 
 from fleet import KIND_OF, Duty, Fact, Incident, Lift, Load, Outcome, Position, Vehicle, new_id
-from onboard.position.ground import Spot
+from onboard.position.geo import Spot
 from onboard.position.receiver import Fix
 from onboard.sensors.readings import LiftSeen, LoadSeen, VehicleSeen
 

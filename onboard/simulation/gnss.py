@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from onboard.position.ground import EARTH_M
+from onboard.position.geo import EARTH_M
 from onboard.position.receiver import Fix
 from onboard.simulation.drive import TruePosition
 

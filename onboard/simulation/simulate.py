@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from onboard.position.ground import EARTH_M, Spot, metres
+from onboard.position.geo import EARTH_M, Spot, metres
 from onboard.sensors.readings import LiftSeen
 from onboard.simulation.behaviour import Model, Range
 from onboard.simulation.course import Course, CourseLeg, way_round

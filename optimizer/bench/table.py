@@ -12,7 +12,7 @@ from optimizer.bench.results import Log, Result, known_of
 from optimizer.bench.shifts import with_shifts
 from optimizer.bench.verify import Verified, verify
 from optimizer.problem.problem import Solution
-from optimizer.search.solve import solve
+from optimizer.search.engines import solve
 
 READERS = {
     "carp": carplib.read, "mcarp": belenguer.read, "mcarptif": belenguer.read, "wcvrptw": kim.read,

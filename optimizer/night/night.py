@@ -13,7 +13,7 @@ from optimizer.planning.day import Day
 from optimizer.planning.plan import plan_of
 from optimizer.planning.town import Town
 from optimizer.problem.problem import Solution
-from optimizer.search.solve import Progress, solve
+from optimizer.search.engines import Progress, solve
 
 
 def plan_day(

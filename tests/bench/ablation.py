@@ -146,8 +146,8 @@ def costs(variant: str, kind: str, files: list[str], budget_s: float, seed: int,
     {"modes": without_modes, "recombination": without_recombination, "packing": without_packing}.get(
         variant, lambda: None
     )()
+    from optimizer.search.engines import solve
     from optimizer.search.ruin_recreate.engine import prepare
-    from optimizer.search.solve import solve
 
     for name, problem, judge, lowest in instances(kind, files):
         prepare(problem)  # compiles, where that is to be done

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from random import Random
 
-from depot_api.state.roles import REPORTS
+from depot_api.settings.roles import REPORTS
 from depot_api.store.store import Store
 from tests.bench.bench_intake import databases
 from tests.forgeries import SENDERS, Day, drawn, drawn_table

@@ -16,7 +16,7 @@ import time
 from optimizer.problem.cost import cost_eur
 from optimizer.problem.problem import Problem
 from optimizer.problem.schedule import schedule
-from optimizer.search.solve import solve
+from optimizer.search.engines import solve
 from tests.street_problem import street_problem
 
 SHIFTS = {300: 14, 1000: 14, 2300: 14, 4500: 20}

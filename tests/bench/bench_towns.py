@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 def row(area: Path, day: date, engine: str, budget_s: float, seed: int, cores: int) -> str:
-    from optimizer.check.check import check
+    from optimizer.check.checker import check
     from optimizer.night.night import plan_day
     from optimizer.planning.town import Town
 

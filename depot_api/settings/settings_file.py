@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from depot_api.state.mail import Mail
-from depot_api.state.retention_terms import PURPOSES, terms_of
-from depot_api.state.roles import PEOPLE
+from depot_api.settings.mail import Mail
+from depot_api.settings.retention_terms import PURPOSES, terms_of
+from depot_api.settings.roles import PEOPLE
 
 
 @dataclass(frozen=True, slots=True)

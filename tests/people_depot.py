@@ -12,16 +12,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from depot_api.access import admin_page as accounts
-from depot_api.access import login, oidc
-from depot_api.accounts import users as people
+from depot_api.access import admin_page, login, oidc
+from depot_api.accounts import users
 from depot_api.accounts.tokens import make_token
 from depot_api.app import metrics
 from depot_api.app.logs import RequestLog
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy import desk as retention_desk
+from depot_api.privacy import desk, page
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE
-from depot_api.state.depot import Depot, Settings
+from depot_api.settings.settings import Settings
+from depot_api.state.depot import Depot
 from depot_api.store.store import Store
 
 from .asking import Asking
@@ -56,7 +55,7 @@ class Scene:
         name = f"a.{role}"
         if role not in self.names:
             bound_to = BOUND_TO[role] if role in BOUND else ()
-            people.add(self.store, name, role, password=PASSWORD, now=self.clock.now(), bound_to=bound_to)
+            users.add(self.store, name, role, password=PASSWORD, now=self.clock.now(), bound_to=bound_to)
             self.names[role] = name
         asking = self.nobody()
         answer = log_in(asking, name, PASSWORD)
@@ -74,7 +73,7 @@ def people_app(store: Store, clock: ToldClock, settings: Settings | None = None)
     app = FastAPI()
     app.state.depot = Depot(store, None, clock, None, settings or Settings())
     app.add_middleware(RequestLog)
-    for part in (login, oidc, accounts, looks, retention_desk, metrics):
+    for part in (login, oidc, admin_page, page, desk, metrics):
         app.include_router(part.router)
     return app
 

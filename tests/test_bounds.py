@@ -21,8 +21,7 @@ from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.app.http_limits import MOST_HEAD_BYTES
 from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.facts.messages import MOST_MESSAGES
@@ -262,7 +261,7 @@ def test_a_share_is_whole_again_when_all_is_given_back() -> None:
 
 
 def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) -> None:
-    people.add(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
+    users.add(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
     app_depot = client.app.state.depot
     cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin(app_depot, 'acme')}"}
     opened, go = [0], threading.Event()
@@ -394,7 +393,7 @@ def test_tickets_are_read_once_for_all_tours_of_a_report(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode"])
 def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: str) -> None:
-    people.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
+    users.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
     answer = client.http.post("/login", data={"name": "C", "password": "a password of ours"})
     assert answer.status_code == 303
     form = b'--a\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xff-\xff\r\n--a--\r\n'

@@ -15,8 +15,7 @@ import pytest
 import uvicorn
 
 from dashboards.console.words import SHARED, TEXTS
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.app.app import depot_app
 from depot_api.live import api as live_api
 from depot_api.live.live import ORDER, Live
@@ -50,7 +49,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW - timedelta(seconds=30)])
-        people.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
         cookie = sessions.begin(app.state.depot, "planner")
         door = socket.create_server(("127.0.0.1", 0))
@@ -237,7 +236,7 @@ def test_a_replay_needs_a_reason_and_a_day_within_its_term(tmp_path: Path) -> No
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW])
-        people.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
         cookie = sessions.begin(app.state.depot, "planner")
         client = Asking(app)

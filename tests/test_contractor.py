@@ -16,16 +16,15 @@ from typing import Any
 import orjson
 import pytest
 import uvicorn
+from depot_api.privacy.audit_log import noted
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from dashboards.contractor.sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
-from depot_api.privacy.audit_log import noted
 from depot_api.reports import contractor
 from depot_api.reports.contractor import Refused, rows_of
 from depot_api.settings.roles import Caller
@@ -75,9 +74,9 @@ class Depot:
         self.app = depot_app(store, clock=DrillClock(NOW, 0.001))
         if not any(getattr(route, "path", "").startswith("/contractor") for route in self.app.routes):
             self.app.include_router(contractor.router)
-        people.add(store, "acme", "contractor", password=PASSWORD, now=NOW, bound_to=("T1", "T2"))
-        people.add(store, "other", "contractor", password=PASSWORD, now=NOW, bound_to=("T9",))
-        people.add(store, "paula", "planner", password=PASSWORD, now=NOW)
+        users.add(store, "acme", "contractor", password=PASSWORD, now=NOW, bound_to=("T1", "T2"))
+        users.add(store, "other", "contractor", password=PASSWORD, now=NOW, bound_to=("T9",))
+        users.add(store, "paula", "planner", password=PASSWORD, now=NOW)
         rows = [
             {"date": day, "tour": tour, "task": task, "truck": truck, "state": body["status"],
              "body": orjson.dumps(body).decode()}

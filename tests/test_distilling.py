@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from depot_api.known_time.refusals import refused
-from depot_api.privacy.archiving import day_distilled, keep
-from depot_api.privacy.retention import days_to_distil, run
+from depot_api.privacy.archiving import day_distilled, days_to_distil, keep
+from depot_api.privacy.retention import run
 from depot_api.settings.retention_terms import terms_of
 from depot_api.store.store import Store
 from depot_api.store.tables import paces, services

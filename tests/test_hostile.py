@@ -16,14 +16,13 @@ import httpx
 import pytest
 from sqlalchemy import QueuePool
 
-from depot_api.access import oidc
-from depot_api.accounts import users as people
+from depot_api.access import audit_log, oidc
+from depot_api.accounts import users
 from depot_api.facts import phones
 from depot_api.facts.fact_array import read_array
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import Caller
+from depot_api.settings.settings import Settings
 from depot_api.settings.settings_file import Provider
-from depot_api.state.depot import Settings
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
 
@@ -103,7 +102,7 @@ def test_a_zero_character_is_a_400_on_either_database(db_url: str) -> None:
 
 def test_a_reason_with_a_zero_character_is_none(tmp_path: Path) -> None:
     with Store(f"{tmp_path}/depot.db") as store, pytest.raises(ValueError, match="zero character"):
-        looks.note(store, Caller("planner", "a"), "replay", "because\0of it", NOW)
+        audit_log.note(store, Caller("planner", "a"), "replay", "because\0of it", NOW)
 
 
 def test_a_digit_that_is_no_number_shows_the_newest_looks(scene: Scene) -> None:
@@ -238,6 +237,6 @@ def test_a_new_password_and_the_end_of_the_old_sessions_are_one_commit(
     with monkeypatch.context() as patch:
         patch.setattr("depot_api.access.admin_page.users.sessions.end_all_of", killed)
         with pytest.raises(StoreDown, match="the writer died and began again"):
-            people.change(scene.store, "a.planner", role="crew_leader")
-    assert people.account(scene.store, "a.planner").role == "planner"
+            users.change(scene.store, "a.planner", role="crew_leader")
+    assert users.account(scene.store, "a.planner").role == "planner"
     assert planner.get("/me").json()["role"] == "planner"

@@ -24,7 +24,7 @@ from depot_api.app.app import depot_app
 from depot_api.app.plan_page import plan_pages
 from depot_api.plans.nameless import without_names
 from depot_api.plans.publisher import publication
-from depot_api.state.depot import Settings
+from depot_api.settings.settings import Settings
 from depot_api.store.store import Store
 from depot_api.store.tables import metadata, plans, tours
 from fleet import Plan

@@ -22,17 +22,16 @@ from dashboards.area.area_map import write_area_map
 from dashboards.plan.map import write_map
 from dashboards.shared.basemap import Label
 from dashboards.shared.catalogue import AreaWords
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.access import audit_log
+from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
 from depot_api.app.plan_page import PLAN_POLICY, plan_pages
 from depot_api.console import console
 from depot_api.live import api as live_api
 from depot_api.live.live import Live
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import Caller
-from depot_api.state.depot import Settings
+from depot_api.settings.settings import Settings
 from depot_api.store.store import Store, microseconds
 from depot_api.store.tables import objections, services
 from fleet import Fact, Incident, Message, Plan, Ticket, new_id
@@ -288,15 +287,15 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             ],
         )  # fmt: skip
         for role in ("planner", "staff_representative", "administrator"):
-            people.add(store, role, role, password="correct horse battery", now=START)
-        people.add(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
+            users.add(store, role, role, password="correct horse battery", now=START)
+        users.add(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
         body = told("w1", "missed", "crew_blocked", name=LONG, crew={"outcome": "blocked", "note": LONG, "photos": []})
         line = {"date": "2026-11-20", "tour": f"A {SHORT}", "task": "w1"}
         row = {**line, "truck": SHORT, "state": "missed", "body": orjson.dumps(body).decode()}
         note = {**line, "at_us": microseconds(NOW), "user": SHORT, "role": "planner", "text": LONG}
         store.write(lambda connection: connection.execute(insert(services), [row]))
         store.write(lambda connection: connection.execute(insert(objections), [note]))
-        looks.note(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
+        audit_log.note(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
         app = depot_app(store, None, clock)
         with served(app) as url:
             yield Scene(url, store, app, clock)

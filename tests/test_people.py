@@ -12,11 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from depot_api.access.login import own_page
-from depot_api.accounts import passwords, throttle
-from depot_api.accounts import users as people
+from depot_api.accounts import passwords, throttle, users
 from depot_api.accounts.throttle import MOST_ACCOUNT, MOST_PAIR, WINDOW, forgive, may_try
 from depot_api.store.store import Store
-from depot_api.store.tables import users
+from depot_api.store.tables import users as table
 from ripeur import main
 
 from .asking import Asking
@@ -28,33 +27,33 @@ __all__ = ["db_url", "postgres_cluster", "postgres_url", "scene"]
 
 def test_a_password_is_kept_as_argon2id_and_opens_its_account_alone(db_url: str) -> None:
     with Store(db_url) as store:
-        people.add(store, "anna", "planner", password=PASSWORD, now=NOW)
-        people.add(store, "ben", "town", password="another password", now=NOW, bound_to=["Monaco"])
+        users.add(store, "anna", "planner", password=PASSWORD, now=NOW)
+        users.add(store, "ben", "town", password="another password", now=NOW, bound_to=["Monaco"])
         with store.read() as connection:
-            kept = connection.execute(select(users.c.password).where(users.c.name == "anna")).scalar_one()
+            kept = connection.execute(select(table.c.password).where(table.c.name == "anna")).scalar_one()
         assert kept.startswith("$argon2id$")
-        assert people.password_opens(store, "anna", PASSWORD)
-        assert not people.password_opens(store, "ben", PASSWORD)
-        assert not people.password_opens(store, "nobody", PASSWORD)
-        people.disable(store, "anna", NOW)
-        assert not people.password_opens(store, "anna", PASSWORD)
-        people.enable(store, "anna")
-        assert people.password_opens(store, "anna", PASSWORD)
-        assert [a.name for a in people.accounts(store)] == ["anna", "ben"]
+        assert users.password_opens(store, "anna", PASSWORD)
+        assert not users.password_opens(store, "ben", PASSWORD)
+        assert not users.password_opens(store, "nobody", PASSWORD)
+        users.disable(store, "anna", NOW)
+        assert not users.password_opens(store, "anna", PASSWORD)
+        users.enable(store, "anna")
+        assert users.password_opens(store, "anna", PASSWORD)
+        assert [a.name for a in users.accounts(store)] == ["anna", "ben"]
 
 
 def test_a_password_kept_with_weaker_parameters_is_kept_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    people.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     monkeypatch.setattr(passwords, "is_outdated", lambda _: True)
 
     def kept() -> str:
         with scene.store.read() as connection:
-            return str(connection.execute(select(users.c.password)).scalar_one())
+            return str(connection.execute(select(table.c.password)).scalar_one())
 
     before = kept()
-    assert people.password_opens(scene.store, "anna", PASSWORD)
+    assert users.password_opens(scene.store, "anna", PASSWORD)
     assert kept() != before
-    assert people.password_opens(scene.store, "anna", PASSWORD)
+    assert users.password_opens(scene.store, "anna", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +74,10 @@ def test_a_password_kept_with_weaker_parameters_is_kept_anew(scene: Scene, monke
 def test_an_account_that_cannot_be_is_refused_with_the_reason(
     scene: Scene, name: str, role: str, password: str, bound_to: tuple[str, ...]
 ) -> None:
-    people.add(scene.store, "taken", "planner", password=PASSWORD, now=NOW)
+    users.add(scene.store, "taken", "planner", password=PASSWORD, now=NOW)
     with pytest.raises(ValueError, match=r"account|password"):
-        people.add(scene.store, name, role, password=password, now=NOW, bound_to=bound_to)
-    assert len(people.accounts(scene.store)) == 1
+        users.add(scene.store, name, role, password=password, now=NOW, bound_to=bound_to)
+    assert len(users.accounts(scene.store)) == 1
 
 
 def test_a_made_password_is_long_enough_and_never_the_same() -> None:
@@ -91,10 +90,10 @@ def test_a_made_password_is_long_enough_and_never_the_same() -> None:
 
 
 def test_whatever_is_wrong_the_login_says_the_same(scene: Scene) -> None:
-    people.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
-    people.add(scene.store, "gone", "planner", password=PASSWORD, now=NOW)
-    people.disable(scene.store, "gone", NOW)
-    people.add(scene.store, "other", "planner", password=None, now=NOW, subject="issuer other")
+    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add(scene.store, "gone", "planner", password=PASSWORD, now=NOW)
+    users.disable(scene.store, "gone", NOW)
+    users.add(scene.store, "other", "planner", password=None, now=NOW, subject="issuer other")
     answers = {
         name: log_in(scene.nobody(), name, password)
         for name, password in [
@@ -109,12 +108,12 @@ def test_whatever_is_wrong_the_login_says_the_same(scene: Scene) -> None:
 
 
 def test_it_takes_as_long_to_refuse_nobody_as_somebody(scene: Scene) -> None:
-    people.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
-    people.password_opens(scene.store, "nobody", PASSWORD)
+    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.password_opens(scene.store, "nobody", PASSWORD)
 
     def seconds(name: str) -> float:
         begin = time.perf_counter()
-        people.password_opens(scene.store, name, "wrong password!")
+        users.password_opens(scene.store, name, "wrong password!")
         return time.perf_counter() - begin
 
     ratios = [seconds("anna") / seconds("nobody") for _ in range(15)]  # in turn: the machine is busy for both
@@ -124,7 +123,7 @@ def test_it_takes_as_long_to_refuse_nobody_as_somebody(scene: Scene) -> None:
 def test_after_a_few_wrong_tries_an_account_waits_a_quarter_of_an_hour_even_with_the_right_password(
     scene: Scene,
 ) -> None:
-    people.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     for _ in range(MOST_PAIR):
         assert log_in(scene.nobody(), "anna", "wrong password!").status_code == 401
     refused = log_in(scene.nobody(), "anna", PASSWORD)
@@ -137,7 +136,7 @@ def test_after_a_few_wrong_tries_an_account_waits_a_quarter_of_an_hour_even_with
 
 
 def test_a_right_login_forgives_the_wrong_ones_before_it(scene: Scene) -> None:
-    people.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     for _ in range(3):
         for _ in range(MOST_PAIR - 1):
             log_in(scene.nobody(), "anna", "wrong password!")
@@ -238,7 +237,7 @@ def test_the_administrator_changes_disables_and_enables_others_but_not_himself(s
     change = {"do": "change", "role": "phone_agent", "bound_to": ""}
     assert chief.post("/people/a.planner", data=change).status_code == 303
     assert planner.get("/me").status_code == 401
-    assert people.account(scene.store, "a.planner").role == "phone_agent"
+    assert users.account(scene.store, "a.planner").role == "phone_agent"
     assert chief.post("/people/a.planner", data={"do": "disable"}).status_code == 303
     assert log_in(scene.nobody(), "a.planner", PASSWORD).status_code == 401
     assert chief.post("/people/a.planner", data={"do": "enable"}).status_code == 303
@@ -277,7 +276,7 @@ def test_the_command_adds_people(
     assert "T9" in listed
     assert "disabled" in listed
     with Store(f"{tmp_path}/depot.db") as store:
-        assert people.password_opens(store, "anna", made)
-        assert not people.password_opens(store, "ben", PASSWORD)
-        people.enable(store, "ben")
-        assert people.password_opens(store, "ben", PASSWORD)
+        assert users.password_opens(store, "anna", made)
+        assert not users.password_opens(store, "ben", PASSWORD)
+        users.enable(store, "ben")
+        assert users.password_opens(store, "ben", PASSWORD)

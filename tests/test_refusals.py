@@ -16,18 +16,20 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from depot_api.access import audit_log
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
 from depot_api.known_time.known_time import Doubt, Watch
 from depot_api.known_time.refusals import refuse, refused, standing, tell
-from depot_api.privacy import audit_log as looks
 from depot_api.privacy import retention
-from depot_api.privacy.retention import look, run
-from depot_api.privacy.told import mailed
+from depot_api.privacy.nightly import look
+from depot_api.privacy.retention import run
+from depot_api.privacy.standing import mailed
 from depot_api.settings.mail import Mail
 from depot_api.settings.retention_terms import terms_of
+from depot_api.settings.settings import Settings
 from depot_api.settings.settings_file import read_depot_file
-from depot_api.state.depot import Depot, Settings
+from depot_api.state.depot import Depot
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import deletions
 from fleet import new_id
@@ -108,7 +110,7 @@ def test_an_administrator_decides_on_the_page_and_it_is_noted_with_name_and_reas
     assert chief.post("/privacy/decisions", data=form).status_code == 303
     assert [f.kind for f in scene.store.facts()] == ["ticket"]  # which asks for itself
     assert refused(scene.store) is None
-    noted = [(one["who"], one["what"], one["why"]) for one in looks.noted(scene.store)]
+    noted = [(one["who"], one["what"], one["why"]) for one in audit_log.noted(scene.store)]
     assert noted == [
         ("a.administrator", "retention run: right", "looked at the wall"),
         ("a.administrator", "retention run: wrong", "looked at the wall"),
@@ -137,7 +139,7 @@ def test_a_decision_is_refused_that_nobody_may_take_or_that_is_of_another_moment
     assert scene.store.count() == 2
     scene.clock.at += timedelta(hours=2)  # the clock has gone on, or jumped, since the page was read
     assert chief.post("/privacy/decisions", data=form).status_code == 422
-    assert looks.noted(scene.store) == []
+    assert audit_log.noted(scene.store) == []
 
 
 def test_health_tells_the_staff_and_nobody_else(scene: Scene) -> None:
@@ -326,10 +328,10 @@ def test_the_command_tells_a_refusal_and_takes_a_decision(tmp_path: Path, capsys
     assert ripeur("--yes", "weighings", "once more")[0] == 2
     with Store(url) as store:
         assert store.count() == 0
-        assert [one["what"] for one in looks.noted(store)] == [
+        assert [one["what"] for one in audit_log.noted(store)] == [
             "retention weighings: yes", "retention run: right", "retention run: wrong",
         ]  # fmt: skip
-        assert all("(ripeur retention)" in one["who"] for one in looks.noted(store))
+        assert all("(ripeur retention)" in one["who"] for one in audit_log.noted(store))
 
 
 def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> None:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
 from dashboards.staff.looks import term
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.access import audit_log
+from depot_api.accounts import sessions, users
 from depot_api.accounts.throttle import may_try
 from depot_api.accounts.tokens import make_token, revoke
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy import retention
-from depot_api.privacy.retention import BATCH, days_to_distil, held, is_due, kept_from, last_run, run
+from depot_api.privacy import nightly, retention
+from depot_api.privacy.archiving import days_to_distil
+from depot_api.privacy.nightly import is_due
+from depot_api.privacy.retention import BATCH, held, kept_from, last_run, run
 from depot_api.settings.retention_terms import PURPOSES, terms_of
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
@@ -93,11 +94,11 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
     with Store(db_url) as store:
         depot = Depot(store, None, ToldClock(old))
         for at, name in ((old, "old"), (new, "new")):
-            people.add(store, name, "planner", password=PASSWORD, now=at)
-            looks.note(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
+            users.add(store, name, "planner", password=PASSWORD, now=at)
+            audit_log.note(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
             may_try(store, name, "10.0.0.7", at)
             make_token(store, "box", name, now=at)
-        people.disable(store, "old", old)
+        users.disable(store, "old", old)
         sessions.begin(depot, "old")
         revoke(store, 1, now=old)
         rows: list[tuple[Any, dict[str, Any]]] = []
@@ -119,8 +120,8 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
         assert run(store, TERMS, NOW) == {
             "service": 1, "photos": 1, "plans": 2, "paces": 1, "looks": 1, "sessions": 3 + 1, "accounts": 2,
         }  # fmt: skip
-        assert [a.name for a in people.accounts(store)] == ["new"]
-        assert [look["who"] for look in looks.noted(store)] == ["new"]
+        assert [a.name for a in users.accounts(store)] == ["new"]
+        assert [look["who"] for look in audit_log.noted(store)] == ["new"]
 
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing(db_url: str) -> None:
@@ -243,7 +244,7 @@ def test_the_run_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
 
 def test_a_drills_clock_deletes_nothing(scene: Scene) -> None:
     scene.store.add([fact("position", NOW - 100 * DAY)])
-    retention.every_night(scene.app.state.depot, threading.Event())
+    nightly.every_night(scene.app.state.depot, threading.Event())
     assert scene.store.count() == 1
 
 
@@ -252,7 +253,7 @@ def test_a_serving_depot_runs_by_itself(scene: Scene, monkeypatch: pytest.Monkey
     scene.store.add([fact("position", NOW - 100 * DAY), fact("position", NOW)])
 
     stop = threading.Event()
-    nights = threading.Thread(target=retention.every_night, args=(scene.app.state.depot, stop))
+    nights = threading.Thread(target=nightly.every_night, args=(scene.app.state.depot, stop))
     nights.start()
     wait_until(lambda: last_run(scene.store) is not None, "a night")
     stop.set()
@@ -312,29 +313,29 @@ def test_staff_representatives_see_how_old_the_oldest_record_is(scene: Scene) ->
 
 def test_staff_representatives_see_who_looked_and_why_newest_first(scene: Scene) -> None:
     who = Caller("planner", "anna")
-    for n in range(looks.PAGE + 5):
-        looks.note(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
+    for n in range(audit_log.PAGE + 5):
+        audit_log.note(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
     representative = scene.person("staff_representative")
     page = representative.get("/looks").text
-    assert f"T{looks.PAGE + 4}" in page
+    assert f"T{audit_log.PAGE + 4}" in page
     assert "complaint &lt;12&gt;" in page
     older = re.search(r'href="(/looks\?before=\d+)"', page)
     assert older is not None
     assert "replay 2026-11-20 T0" in representative.get(older[1]).text
     first = representative.get("/looks.json").json()["looks"]
     rest = representative.get(f"/looks.json?before={first[-1]['id']}").json()["looks"]
-    assert (len(first), len(rest)) == (looks.PAGE, 5)
+    assert (len(first), len(rest)) == (audit_log.PAGE, 5)
     assert first[0] | {"id": 0} == {
         "id": 0, "at": "2026-11-23T06:00:00Z", "who": "anna", "role": "planner",
-        "what": f"replay 2026-11-20 T{looks.PAGE + 4}", "why": "complaint <12>",
+        "what": f"replay 2026-11-20 T{audit_log.PAGE + 4}", "why": "complaint <12>",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("why", ["", "    ", "a", "x" * 301])
 def test_nobody_looks_without_a_reason(scene: Scene, why: str) -> None:
     with pytest.raises(ValueError, match="why"):
-        looks.note(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
-    assert looks.noted(scene.store) == []
+        audit_log.note(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
+    assert audit_log.noted(scene.store) == []
 
 
 def test_the_command_says_what_goes_and_takes_the_authoritys_terms(

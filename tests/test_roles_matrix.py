@@ -14,12 +14,11 @@ import pytest
 from fastapi import FastAPI
 
 from depot_api.access.access import Allow
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE, ROLES
-from depot_api.state.depot import Settings
+from depot_api.settings.settings import Settings
 from depot_api.store.store import Store
 
 from .clocks import ToldClock
@@ -79,7 +78,7 @@ class Matrix:
         self.tokens = {role: make_token(store, role, BOUND_TO.get(role, (role,))[0]) for role in MACHINES}
         for role in PEOPLE:
             bound_to = BOUND_TO[role] if role in BOUND else ()
-            people.add(store, role, role, password=None, now=self.depot.clock.now(), bound_to=bound_to)
+            users.add(store, role, role, password=None, now=self.depot.clock.now(), bound_to=bound_to)
 
     def status(self, endpoint: str, role: str | None) -> int:
         """What an endpoint answers to a caller of this role, or to nobody."""

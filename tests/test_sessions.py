@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, select
 
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.accounts.sessions import COOKIE, IDLE, LONGEST
 from depot_api.store.store import Store, StoreDown, instant_of
 from depot_api.store.tables import sessions as table
@@ -98,11 +97,11 @@ def test_a_login_never_takes_over_a_session_that_was_there(scene: Scene) -> None
 def test_a_change_of_the_account_ends_its_sessions_at_once(scene: Scene, what: str) -> None:
     planner = scene.person("planner")
     if what == "disable":
-        people.disable(scene.store, "a.planner", scene.clock.now())
+        users.disable(scene.store, "a.planner", scene.clock.now())
     elif what == "change":
-        people.change(scene.store, "a.planner", role="town", bound_to=["Monaco"])
+        users.change(scene.store, "a.planner", role="town", bound_to=["Monaco"])
     else:
-        people.change(scene.store, "a.planner", password="another password")
+        users.change(scene.store, "a.planner", password="another password")
     assert planner.get("/me").status_code == 401
 
 

@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from depot_api.accounts import sessions, throttle
-from depot_api.accounts import users as people
+from depot_api.access import audit_log
+from depot_api.accounts import sessions, throttle, users
 from depot_api.facts import messages, phones, photos
 from depot_api.known_time.known_time import FAR, NEAR, Watch, kept
 from depot_api.known_time.refusals import refused, standing
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy import retention
-from depot_api.privacy.archiving import distil_due
+from depot_api.privacy import nightly, retention
+from depot_api.privacy.archiving import days_to_distil, distil_due
 from depot_api.privacy.desk import decided
-from depot_api.privacy.retention import days_to_distil, last_run, look, run
+from depot_api.privacy.nightly import look
+from depot_api.privacy.retention import last_run, run
 from depot_api.settings.retention_terms import terms_of
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
@@ -415,10 +415,10 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
     world.jump(by)
     world.go_on(timedelta(minutes=1), 2)
     photos._stored(world.depot, "0" * 64, "image/png", "T1", b"")
-    looks.note(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
-    people.add(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
-    people.disable(store, "ben", world.clock.now())
-    people.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    audit_log.note(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
+    users.add(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
+    users.disable(store, "ben", world.clock.now())
+    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
     cookie = sessions.begin(world.depot, "eve")
     throttle.may_try(store, "eve", "10.0.0.1", world.clock.now())
     world.right()
@@ -428,8 +428,8 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
         assert connection.execute(select(func.count()).select_from(attempts)).scalar() == 0
         assert connection.execute(select(func.count()).select_from(logins)).scalar() == 0
     assert sessions.find(world.depot, cookie) is None
-    assert [one["what"] for one in looks.noted(store)] == ["replay 2026-11-20"]
-    assert {account.name for account in people.accounts(store)} == {"ben", "eve"}
+    assert [one["what"] for one in audit_log.noted(store)] == ["replay 2026-11-20"]
+    assert {account.name for account in users.accounts(store)} == {"ben", "eve"}
     world.go_on(8 * HOUR, 3 * 13)
     with store.read() as connection:
         assert connection.execute(select(func.count()).select_from(pictures)).scalar() == 0
@@ -439,7 +439,7 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
 def test_nobody_stays_logged_in_out_of_the_future(store: Store) -> None:
     world = World(store).filled()
     world.jump(6 * YEAR)
-    people.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
     cookie = sessions.begin(world.depot, "eve")
     world.go_on(timedelta(minutes=1))
     world.right()
@@ -454,11 +454,11 @@ def test_no_day_is_distilled_by_a_wrong_clock(store: Store, monkeypatch: pytest.
     depot = Depot(store, object(), world.clock)  # type: ignore[arg-type]  # only asked whether there is one
     watch = Watch(store, world.clock)
     world.jump(6 * YEAR)
-    retention.night(depot, world.clock.now(), watch.known(world.clock.now()))
-    retention.night(depot, world.clock.now())
+    nightly.night(depot, world.clock.now(), watch.known(world.clock.now()))
+    nightly.night(depot, world.clock.now())
     assert called == []
     world.right()
-    retention.night(depot, world.clock.now(), watch.known(world.clock.now()))
+    nightly.night(depot, world.clock.now(), watch.known(world.clock.now()))
     assert len(called) == 1
     assert abs(called[0] - world.true) <= DAY
 
@@ -506,7 +506,7 @@ def test_legal_weights_and_working_time_go_with_a_persons_yes_alone(store: Store
     decide(depot, "yes", "working_time")
     assert store.count() == 5
     assert standing(store) == []
-    assert [(one["who"], one["what"]) for one in looks.noted(store)] == [
+    assert [(one["who"], one["what"]) for one in audit_log.noted(store)] == [
         ("anna", "retention working_time: yes"), ("anna", "retention weighings: yes"),
         ("anna", "retention weighings: wrong"),
     ]  # fmt: skip

@@ -12,11 +12,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboards.staff.people import people_page, word
 from depot_api.access.access import allow
-from depot_api.accounts import passwords, tokens
-from depot_api.accounts import users as people
-from depot_api.privacy.told import noticed
+from depot_api.accounts import passwords, tokens, users
 from depot_api.settings.roles import PEOPLE, Caller
 from depot_api.state.depot import depot_of, zone_of
+from depot_api.state.notices import noticed
 from depot_api.state.pages import html
 
 router = APIRouter(tags=["people"])
@@ -37,7 +36,7 @@ async def add_account(request: Request, who: Administrator) -> Response:
     name, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("name", "role", "bound_to"))
     depot = depot_of(request)
     password = passwords.new_password()
-    add = partial(people.add, depot.store, name.strip(), role, password=password, now=depot.clock.now())
+    add = partial(users.add, depot.store, name.strip(), role, password=password, now=depot.clock.now())
     try:
         await to_thread.run_sync(partial(add, bound_to=_names(bound_to)))
     except ValueError as error:
@@ -55,10 +54,10 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
     if name == who.name and do in ("change", "disable"):
         return await _page(request, who, f"{name}: {do}, must be another's account", bad=True)
     changes: dict[str, Callable[[], object]] = {
-        "change": partial(people.change, depot.store, name, role=role, bound_to=_names(bound_to)),
-        "password": partial(people.change, depot.store, name, password=password),
-        "disable": partial(people.disable, depot.store, name, depot.clock.now()),
-        "enable": partial(people.enable, depot.store, name),
+        "change": partial(users.change, depot.store, name, role=role, bound_to=_names(bound_to)),
+        "password": partial(users.change, depot.store, name, password=password),
+        "disable": partial(users.disable, depot.store, name, depot.clock.now()),
+        "enable": partial(users.enable, depot.store, name),
     }
     if do not in changes:
         return await _page(request, who, f"do = {do[:20]!r}, must be one of {', '.join(changes)}", bad=True)
@@ -92,7 +91,7 @@ async def _page(
             "disabled": f"{a.disabled.astimezone(zone):%Y-%m-%d}" if a.disabled else "",
             "password": "yes" if a.has_password else "",
         }
-        for a in await to_thread.run_sync(people.accounts, depot.store)
+        for a in await to_thread.run_sync(users.accounts, depot.store)
     ]  # fmt: skip
     issued = [
         {

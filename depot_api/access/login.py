@@ -13,10 +13,9 @@ from fastapi.responses import RedirectResponse, Response
 from dashboards.staff.login import login_page
 from dashboards.staff.people import STYLE, account_page, word
 from depot_api.access.access import allow, caller, refuse_other_origins
-from depot_api.accounts import passwords, sessions, throttle
-from depot_api.accounts import users as people
-from depot_api.facts.intake import read_body
+from depot_api.accounts import passwords, sessions, throttle, users
 from depot_api.settings.roles import PEOPLE, ROLES, Caller
+from depot_api.state.bodies import read_body
 from depot_api.state.depot import Depot, depot_of
 from depot_api.state.pages import frame_of, home_of, html
 
@@ -67,7 +66,7 @@ async def log_in(request: Request) -> Response:
         page = html(request, lang_frame("too_often", minutes=minutes), 429)
         page.headers["Retry-After"] = str(minutes * 60)
         return page
-    right = await to_thread.run_sync(people.password_opens, depot.store, name, password, limiter=_JUDGES)
+    right = await to_thread.run_sync(users.password_opens, depot.store, name, password, limiter=_JUDGES)
     if not right:
         return html(request, lang_frame("wrong"), 401)
     await to_thread.run_sync(throttle.forgive, depot.store, name, address, now)
@@ -76,7 +75,7 @@ async def log_in(request: Request) -> Response:
 
 async def let_in(request: Request, depot: Depot, name: str, next_page: str) -> Response:
     """Begin a session (a new one: a cookie from before the login opens nothing) and go where one wanted to go."""
-    account = await to_thread.run_sync(people.account, depot.store, name)
+    account = await to_thread.run_sync(users.account, depot.store, name)
     cookie = await to_thread.run_sync(sessions.begin, depot, name)
     before = request.cookies.get(sessions.COOKIE)
     if before:
@@ -125,10 +124,10 @@ async def change_password(request: Request, who: Annotated[Caller, Depends(allow
     if not await to_thread.run_sync(throttle.may_try, depot.store, who.name, address, now, limiter=_COUNTERS):
         minutes = int(throttle.WINDOW.total_seconds() // 60)
         return await _account(request, who, "too_often", 429, minutes=minutes)
-    if not await to_thread.run_sync(people.password_opens, depot.store, who.name, old, limiter=_JUDGES):
+    if not await to_thread.run_sync(users.password_opens, depot.store, who.name, old, limiter=_JUDGES):
         return await _account(request, who, "wrong", 400)
     await to_thread.run_sync(throttle.forgive, depot.store, who.name, address, now)
-    await to_thread.run_sync(partial(people.change, depot.store, who.name, password=new), limiter=_JUDGES)
+    await to_thread.run_sync(partial(users.change, depot.store, who.name, password=new), limiter=_JUDGES)
     return await let_in(request, depot, who.name, "/account?said=done")
 
 
@@ -140,7 +139,7 @@ async def _account(request: Request, who: Caller, said: str = "", status: int = 
     if getattr(request.state, "session", None) is None:  # a planner's or a town's token: a program, without account
         has_password = False
     else:
-        has_password = (await to_thread.run_sync(people.account, depot_of(request).store, who.name)).has_password
+        has_password = (await to_thread.run_sync(users.account, depot_of(request).store, who.name)).has_password
     page = account_page(
         frame, who.name, who.role, who.bound_to, has_password=has_password, shortest=passwords.SHORTEST,
         said=word(said, frame.lang, **values) if said else "", bad=bad,

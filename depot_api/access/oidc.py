@@ -31,7 +31,7 @@ from joserfc.jwk import KeySet
 from dashboards.staff.login import login_page
 from dashboards.staff.people import word
 from depot_api.access.login import let_in, own_page
-from depot_api.accounts import users as people
+from depot_api.accounts import users
 from depot_api.settings.roles import BOUND
 from depot_api.settings.settings_file import Provider
 from depot_api.state.depot import depot_of
@@ -106,7 +106,7 @@ async def from_provider(request: Request) -> Response:
         now = depot.clock.now()
         try:
             account = await to_thread.run_sync(
-                people.by_subject, depot.store, identity.subject, identity.name, identity.role, identity.bound_to, now
+                users.by_subject, depot.store, identity.subject, identity.name, identity.role, identity.bound_to, now
             )
         except ValueError as error:
             raise NoLogin(str(error)) from None

@@ -16,8 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.exc import DBAPIError
 
-from depot_api.access import admin_page as accounts
-from depot_api.access import login, oidc
+from depot_api.access import admin_page, login, oidc
 from depot_api.access.access import allow, caller
 from depot_api.app import metrics
 from depot_api.app.body_limit import Door
@@ -27,16 +26,18 @@ from depot_api.app.workers import Keeper, workers_of
 from depot_api.console import console
 from depot_api.facts import intake, messages, phones, photos
 from depot_api.facts.fast_path import FactsLane
-from depot_api.live import api as live_api
+from depot_api.live import api
 from depot_api.live.live import STOP_S
 from depot_api.plans import publishing
 from depot_api.plans.nameless import without_names
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy import desk as retention_desk
-from depot_api.privacy import told as retention_told
-from depot_api.privacy.retention import every_night
-from depot_api.reports import contractor, replay
-from depot_api.state.depot import Depot, Settings, depot_of, settings_of
+from depot_api.privacy import desk, page
+from depot_api.privacy.nightly import every_night
+from depot_api.privacy.standing import mailer_of
+from depot_api.reports import contractor, day_report, replay
+from depot_api.settings.settings import Settings, settings_of
+from depot_api.state.bodies import store_down
+from depot_api.state.depot import Depot, depot_of
+from depot_api.state.notices import STAFF, retention_health
 from depot_api.state.pages import guard
 from depot_api.store.store import Store, StoreDown
 from onboard.clock import Clock, SystemClock
@@ -44,8 +45,8 @@ from onboard.worker import LONGEST_AGAIN_S, Worker
 
 #: Every part that has routes.
 PARTS = (
-    intake, photos, publishing, messages, phones, live_api, console, replay, contractor, login, oidc, accounts, looks,
-    retention_desk, metrics,
+    intake, photos, publishing, messages, phones, api, day_report, console, replay, contractor, login, oidc, admin_page,
+    page, desk, metrics,
 )  # fmt: skip
 
 #: Threads that ``/health`` looks from, whatever holds all the others.
@@ -109,7 +110,7 @@ def depot_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop, depot = threading.Event(), app.state.depot
-    nights = partial(every_night, depot, stop, retention_told.mailed(depot))
+    nights = partial(every_night, depot, stop, mailer_of(depot))
     app.state.nights = Worker("nights", nights, stop, again_s=LONGEST_AGAIN_S)
     app.state.nights.start()
     keeper = Keeper(partial(workers_of, app))
@@ -139,9 +140,9 @@ async def health(request: Request) -> JSONResponse:
 async def _told_to_staff(request: Request, depot: Depot) -> dict[str, Any]:
     """What else stands: for people of the house and a monitor's token."""
     known = await caller(request)
-    if known is None or known.role not in retention_told.STAFF:
+    if known is None or known.role not in STAFF:
         return {}
-    told = await to_thread.run_sync(retention_told.retention_health, depot.store, depot.clock.now())
+    told = await to_thread.run_sync(retention_health, depot.store, depot.clock.now())
     return {"retention": told}
 
 
@@ -175,7 +176,7 @@ async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _store_down(_: Request, error: Exception) -> JSONResponse:
-    return intake.store_down(error)
+    return store_down(error)
 
 
 async def _no_text(_: Request, error: Exception) -> JSONResponse:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 
-from depot_api.facts.intake import too_long
+from depot_api.state.bodies import too_long
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 256 * 1024
-#: Routes (with what is under them) that read with ``intake.read_body``.
+#: Routes (with what is under them) that read with ``bodies.read_body``.
 OWN_LIMITS = ("/facts", "/photos/", "/plans", "/contractor/positions")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from depot_api.commands.depot import add_db_to
+from depot_api.commands.db_option import add_db_to
 from fleet import Outcome, Plan, Sorting, Ticket
 
 if TYPE_CHECKING:

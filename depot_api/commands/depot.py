@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from depot_api.commands.db_option import DB_HELP, add_db_to
 from fleet import KINDS, instant
 
 GOOD, FAULTY = 0, 1
-DB_HELP = "the database: a file (sqlite:///FILE) or postgresql://USER@HOST/NAME (default: RIPEUR_DB)"
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,12 +53,6 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     if find_spec("depot_api.commands.people") is not None:
         import_module("depot_api.commands.people").add_to(subparsers)
     import_module("depot_api.commands.balance").add_to(subparsers)
-
-
-def add_db_to(parser: argparse.ArgumentParser) -> None:
-    """``--db``, which the environment may give: a password on a command line is seen by everybody on the machine."""
-    given = os.environ.get("RIPEUR_DB")
-    parser.add_argument("--db", default=given, required=given is None, metavar="URL", help=DB_HELP)
 
 
 def _add_serve(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

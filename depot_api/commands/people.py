@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depot_api.commands.depot import add_db_to
+from depot_api.commands.db_option import add_db_to
 
 if TYPE_CHECKING:
     from depot_api.known_time.known_time import Doubt
@@ -126,46 +126,46 @@ def _token_revoke(args: argparse.Namespace) -> int:
 
 
 def _user_add(args: argparse.Namespace) -> int:
-    from depot_api.accounts import users as people
+    from depot_api.accounts import users
     from depot_api.store.store import Store
 
     password = _password(ask=not args.generate)
     with Store(args.db) as store:
-        people.add(store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ())
+        users.add(store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ())
     _tell(args, password)
     return GOOD
 
 
 def _user_change(args: argparse.Namespace) -> int:
-    from depot_api.accounts import users as people
+    from depot_api.accounts import users
     from depot_api.store.store import Store
 
     password = _password(ask=not args.generate) if args.generate or args.password else None
     with Store(args.db) as store:
-        people.change(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
+        users.change(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
     _tell(args, password)
     return GOOD
 
 
 def _user_switch(args: argparse.Namespace) -> int:
-    from depot_api.accounts import users as people
+    from depot_api.accounts import users
     from depot_api.store.store import Store
 
     with Store(args.db) as store:
         if args.action == "disable":
-            people.disable(store, args.name, datetime.now(UTC))
+            users.disable(store, args.name, datetime.now(UTC))
         else:
-            people.enable(store, args.name)
+            users.enable(store, args.name)
     print(f"account {args.name}: {args.action}d")
     return GOOD
 
 
 def _user_list(args: argparse.Namespace) -> int:
-    from depot_api.accounts import users as people
+    from depot_api.accounts import users
     from depot_api.store.store import Store
 
     with Store(args.db) as store:
-        for account in people.accounts(store):
+        for account in users.accounts(store):
             state = f"disabled {account.disabled:%Y-%m-%d}" if account.disabled else "in force"
             bound = f" for {', '.join(account.bound_to)}" if account.bound_to else ""
             print(f"{account.name:24} {account.role:20} {state}{bound}")
@@ -174,10 +174,11 @@ def _user_list(args: argparse.Namespace) -> int:
 
 def _retention(args: argparse.Namespace) -> int:
     from depot_api.known_time import refusals
-    from depot_api.privacy import retention
+    from depot_api.privacy import nightly, retention
     from depot_api.settings.retention_terms import PURPOSES, terms_of
+    from depot_api.settings.settings import Settings
     from depot_api.settings.settings_file import read_depot_file
-    from depot_api.state.depot import Depot, Settings
+    from depot_api.state.depot import Depot
     from depot_api.store.store import Store
 
     terms = read_depot_file(args.settings)["terms"] if args.settings else terms_of({})
@@ -193,7 +194,7 @@ def _retention(args: argparse.Namespace) -> int:
         if args.dry_run:
             gone = retention.run(store, terms, now, dry=True)
         else:
-            gone = retention.night(depot, now) if word is None else _decided(*word, depot, now)
+            gone = nightly.night(depot, now) if word is None else _decided(*word, depot, now)
         stands = refusals.standing(store)
         doubts = retention.doubts_of(store, terms, now) if args.dry_run else []
     for purpose in PURPOSES:

@@ -29,9 +29,9 @@ from depot_api.basemap import basemap_of
 from depot_api.live.api import WATCHERS, live_of, sight_of
 from depot_api.live.board import Sees
 from depot_api.live.live import Live
-from depot_api.privacy.told import line_of
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of
+from depot_api.state.notices import line_of
 from depot_api.state.pages import guard, language
 from optimizer.planning.town import Town
 

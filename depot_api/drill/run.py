@@ -203,8 +203,7 @@ class _Drill:
 
     def _introduce(self, db: str) -> tuple[dict[str, str], str]:
         """Tokens of all machines, and a planner who can log in."""
-        from depot_api.accounts import passwords
-        from depot_api.accounts import users as people
+        from depot_api.accounts import passwords, users
         from depot_api.accounts.tokens import make_token
         from depot_api.store.store import Store
 
@@ -214,7 +213,7 @@ class _Drill:
             tokens |= {f"plant {site}": make_token(store, "plant", site) for site in self.visits}
             tokens["planner"] = make_token(store, "planner", "drill")
             password = passwords.new_password()
-            people.add(store, USER, "planner", password=password, now=datetime.now(UTC))
+            users.add(store, USER, "planner", password=password, now=datetime.now(UTC))
         return tokens, password
 
     def _wait_for_depot(self) -> None:

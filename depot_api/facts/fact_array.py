@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 from fastapi import HTTPException
 
+from depot_api.state.bodies import values_of
+
 #: Facts in one request: some second of work. Boxes send 500 at once.
 MOST_FACTS = 50_000
 #: Values in one request, counted by the commas and brackets that stand between them (those in texts count too): at
@@ -35,11 +37,6 @@ class Unreadable:
 
     id: str | None
     why: str
-
-
-def values_of(body: bytes) -> int:
-    """About how many values a body holds, before anything is made of it."""
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def read_array(body: bytes) -> list[Any]:

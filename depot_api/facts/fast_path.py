@@ -16,8 +16,9 @@ from fastapi.responses import Response
 from sqlalchemy.exc import DBAPIError
 
 from depot_api.access.access import admit, caller
-from depot_api.facts.intake import post_facts, store_down
+from depot_api.facts.intake import post_facts
 from depot_api.settings.roles import REPORTS
+from depot_api.state.bodies import store_down
 from depot_api.store.store import StoreDown
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
+from depot_api.access import audit_log
 from depot_api.access.access import allow
 from depot_api.known_time.known_time import no_earlier
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import BOUND, Caller
-from depot_api.state.depot import depot_of
+from depot_api.state.depot import day_of, depot_of, today_of
 from depot_api.store.store import new_fact
 from fleet import Message, instant, new_id
 
@@ -65,11 +65,11 @@ def get_messages(
         raise HTTPException(403, f"{truck[:40]} is not what this token is bound to")
     of = [truck] if truck is not None else list(who.bound_to) if who.role in BOUND else None
     own = depot.store.newest("message", of, MOST_MESSAGES, _instant(since))
-    today = looks.today_of(depot)
-    past = sorted({day for fact in own if (day := looks.day_of(depot, fact.at)) < today})
+    today = today_of(depot)
+    past = sorted({day for fact in own if (day := day_of(depot, fact.at)) < today})
     if past:
         days = "..".join(dict.fromkeys(day.isoformat() for day in (past[0], past[-1])))
-        looks.note_past(depot.store, who, f"messages {days} {truck or ''}".rstrip(), depot.clock.now())
+        audit_log.note_past(depot.store, who, f"messages {days} {truck or ''}".rstrip(), depot.clock.now())
     return [fact.json() for fact in own]
 
 

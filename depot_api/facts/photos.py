@@ -15,13 +15,13 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, insert, select
 
+from depot_api.access import audit_log
 from depot_api.access.access import allow
-from depot_api.facts.intake import read_body
 from depot_api.known_time.known_time import no_earlier
 from depot_api.pictures.pictures import media_type_of, without_metadata
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import Caller
-from depot_api.state.depot import Depot, depot_of
+from depot_api.state.bodies import read_body
+from depot_api.state.depot import Depot, day_of, depot_of, today_of
 from depot_api.store.store import instant_of, microseconds
 from depot_api.store.tables import photos
 
@@ -101,13 +101,13 @@ def get_photo(
         picture = without_metadata(row.picture)
     except ValueError as error:
         raise HTTPException(404, f"an earlier version kept this picture; it is not given out: {error}") from None
-    day = looks.day_of(depot, instant_of(row.received_us))
-    if day < looks.today_of(depot):
-        looks.note_past(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
+    day = day_of(depot, instant_of(row.received_us))
+    if day < today_of(depot):
+        audit_log.note_past(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
     media_type = str(media_type_of(picture))
     headers = {
         # no longer than a look counts: what a browser kept would be seen again unnoted
-        "Cache-Control": f"private, max-age={int(looks.AGAIN.total_seconds())}",
+        "Cache-Control": f"private, max-age={int(audit_log.AGAIN.total_seconds())}",
         "Content-Disposition": f'inline; filename="{sha256[:16]}.{media_type.removeprefix("image/")}"',
         "X-Content-Type-Options": "nosniff",
     }

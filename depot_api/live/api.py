@@ -19,7 +19,6 @@ from depot_api.live.board import Sees
 from depot_api.live.live import Live
 from depot_api.live.live_tour import LiveTour
 from depot_api.live.streaming import EventStream, events
-from depot_api.reports import day_report
 from depot_api.settings.roles import BOUND, Caller
 from depot_api.state.depot import Depot, depot_of
 from fleet import instant_text
@@ -42,7 +41,6 @@ async def _following(app: FastAPI) -> AsyncIterator[None]:
 
 
 router = APIRouter(tags=["live"], lifespan=_following)
-router.include_router(day_report.router)
 
 Watcher = Annotated[Caller, Depends(allow(*WATCHERS))]
 

@@ -19,15 +19,14 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, func, insert, select
 
+from depot_api.access import audit_log
 from depot_api.access.access import allow
 from depot_api.duty.driven_plan import astray, read_plan
-from depot_api.facts.fact_array import values_of
-from depot_api.facts.intake import read_body
 from depot_api.plans.changes import changed
 from depot_api.plans.nameless import without_names
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import Caller
-from depot_api.state.depot import Depot, depot_of
+from depot_api.state.bodies import read_body, values_of
+from depot_api.state.depot import Depot, depot_of, today_of
 from depot_api.store.store import Store, instant_of, microseconds
 from depot_api.store.tables import plans, tours
 from fleet import Plan, Tour, instant_text
@@ -264,8 +263,8 @@ def get_tour(
             raise HTTPException(404, f"no tour {f'{tour[:40]} ' if tour else ''}for {truck[:40]} on {day}: {in_force}")
         now_us = microseconds(depot.clock.now())
         chosen = next((row.tour for row in found if row.end_us > now_us), found[-1].tour)
-        if asked < looks.today_of(depot):
-            looks.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
+        if asked < today_of(depot):
+            audit_log.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
         # (nameless: what boxes fetched before drivers' names were left out is fetched again)
         # the version alone would not do: after a restore the same number is given to another plan
         of_version = select(plans.c.published_us).where(plans.c.date == day, plans.c.version == version)

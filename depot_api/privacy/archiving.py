@@ -21,10 +21,10 @@ from depot_api.duty.driven_plan import plan_versions, turns_of
 from depot_api.live.live import network_of
 from depot_api.live.live_day import carried_from, facts_of_turn
 from depot_api.live.live_tour import LiveTour
-from depot_api.privacy.retention import days_to_distil, last_run
+from depot_api.privacy.retention import last_run
 from depot_api.state.depot import Depot, zone_of
 from depot_api.store.store import Store, microseconds
-from depot_api.store.tables import distilled, paces, services
+from depot_api.store.tables import distilled, paces, plans, services
 from fleet import Position
 from optimizer.matching.matching import Matcher
 from optimizer.matching.steps import Fix, Step
@@ -70,6 +70,18 @@ def distil_due(depot: Depot, now: datetime) -> list[date]:
             keep(depot.store, day, rows, sums, now)
             log.info("distilled", extra={"day": day.isoformat(), "tasks": len(rows)})
     return due
+
+
+def days_to_distil(store: Store, before: date) -> list[date]:
+    """Days with a plan in force, before ``before``, that nobody has distilled, oldest first."""
+    query = (
+        select(plans.c.date)
+        .distinct()
+        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(distilled.c.date)))
+        .order_by(plans.c.date)
+    )
+    with store.read() as connection:
+        return [date.fromisoformat(day) for (day,) in connection.execute(query)]
 
 
 def day_distilled(

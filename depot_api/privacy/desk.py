@@ -11,11 +11,11 @@ from anyio import to_thread
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from depot_api.access import audit_log
 from depot_api.access.access import allow
 from depot_api.known_time import refusals
 from depot_api.known_time.refusals import RUN
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy import retention
+from depot_api.privacy import nightly, retention
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot, depot_of
 from fleet import instant, instant_text
@@ -62,11 +62,11 @@ def decided(depot: Depot, who: Caller, given: dict[str, str], now: datetime) -> 
         raise ValueError(f"how = {how[:20]!r}, must be one of {', '.join(ways)}")
     if how == "yes" and given.get("until") != instant_text(refusal.until):
         raise ValueError("until: more waits by now than the page showed: load it again")
-    looks.note(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
+    audit_log.note(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
     if how == "wrong":
         refusals.ask_again(store, refusal, now, who.name)
         return None
     if how == "yes":
         return partial(retention.agreed, store, refusal.why[0], who.name, now)
     refusals.end(store, RUN, "right", now, who.name)
-    return partial(retention.night, depot, now, sure=True)
+    return partial(nightly.night, depot, now, sure=True)

@@ -11,9 +11,8 @@ one that would take an unusual share of what is kept.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import sleep
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, true
@@ -21,25 +20,20 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, ins
 from depot_api.duty.on_duty import FIRST
 from depot_api.known_time.known_time import (
     FAR,
-    NEAR,
     Doubt,
-    Watch,
     clock_doubts,
     judged_without_watch,
     keep_known,
     kept,
     note_doubt,
-    senders_ahead,
     settle,
 )
-from depot_api.known_time.refusals import RUN, Refusal, end, refuse, refused, tell
+from depot_api.known_time.refusals import RUN, end, refuse, refused
 from depot_api.settings.retention_terms import PURPOSES, Purpose
-from depot_api.state.depot import Depot
-from depot_api.store.store import Store, StoreDown, instant_of, microseconds
+from depot_api.store.store import Store, instant_of, microseconds
 from depot_api.store.tables import (
     attempts,
     deletions,
-    distilled,
     facts,
     looks,
     objections,
@@ -54,7 +48,6 @@ from depot_api.store.tables import (
     tours,
     users,
 )
-from onboard.clock import SystemClock
 
 log = logging.getLogger("ripeur.retention")
 
@@ -66,12 +59,6 @@ PAUSE_S = 0.05
 MOST, MOST_LATE = 0.6, 0.25
 #: So few records are no share of anything, and what is kept for so few days goes whole after a quiet weekend.
 FEW, SHORT_TERM_DAYS = 20, 7
-#: Nights run in these hours of the depot's clock (UTC); a depot that slept through them runs when it wakes.
-NIGHT_HOURS = range(1, 4)
-LOOK_EVERY_S = 60.0
-
-#: One run at a time: the night's, or the one that a person has asked for.
-_ONE_RUN = threading.Lock()
 
 #: What is past its term in a table, given the last instant kept.
 Past = Callable[[datetime], list[tuple[Table, ColumnElement[bool]]]]
@@ -128,7 +115,7 @@ def run(
     """
     if dry:
         return counted(store, terms, now)
-    proven, doubts = _judged(store, now, known)
+    proven, doubts = clock_judged(store, now, known)
     if doubts and not sure:
         note_doubt(store, now, doubts)
         standing = refused(store)
@@ -157,20 +144,21 @@ def run(
     return gone
 
 
-def _judged(store: Store, now: datetime, known: datetime | None) -> tuple[datetime | None, list[Doubt]]:
+def clock_judged(store: Store, now: datetime, known: datetime | None) -> tuple[datetime | None, list[Doubt]]:
     """The last known time and the doubts of the clock: a watch's where there is one, else by the newest facts."""
-    last = _last_at(store)
+    last = last_run_at(store)
     return (known, clock_doubts(store, now, known, last)) if known else judged_without_watch(store, now, last)
 
 
-def _last_at(store: Store) -> datetime | None:
+def last_run_at(store: Store) -> datetime | None:
+    """When the last run was."""
     last = last_run(store)
     return None if last is None else last[0]
 
 
 def doubts_of(store: Store, terms: Mapping[str, int], now: datetime) -> list[Doubt]:
     """What a run would be refused for now."""
-    return _judged(store, now, None)[1] or unusual_shares(store, terms, now)
+    return clock_judged(store, now, None)[1] or unusual_shares(store, terms, now)
 
 
 def counted(
@@ -252,7 +240,7 @@ def unusual_shares(store: Store, terms: Mapping[str, int], now: datetime) -> lis
     what should have gone with an earlier run. Few records, and terms of some days, are no share of anything. What was
     refused before is so until a person decides or less would go: time alone, and what comes in, make it no more usual.
     """
-    last, standing = _last_at(store), refused(store)
+    last, standing = last_run_at(store), refused(store)
     asked = {} if standing is None else {doubt.purpose: doubt.records for doubt in standing.shares}
     since_last = None if last is None or last > now else now - last
     doubts, gone, held_all = [], 0, 0
@@ -363,78 +351,3 @@ def last_run(store: Store) -> tuple[datetime, int] | None:
     with store.read() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else (instant_of(row.at_us), row.records)
-
-
-# --- every night -----------------------------------------------------------------------------------------------------
-
-
-def is_due(last: datetime | None, now: datetime) -> bool:
-    """Whether a run is due: in the night's hours once, at any hour where a night was missed or lies in the future."""
-    if last is None or last > now + NEAR:
-        return True
-    since = now - last
-    return since >= timedelta(hours=30) or (since >= timedelta(hours=20) and now.hour in NIGHT_HOURS)
-
-
-def night(depot: Depot, now: datetime, known: datetime | None = None, *, sure: bool = False) -> dict[str, int]:
-    """What a night does: distil the days whose positions will go, then delete; neither by a clock in doubt."""
-    from depot_api.privacy.archiving import distil_due  # the solver's tables: only a depot with an area loads them
-
-    if depot.town is not None and (sure or not _judged(depot.store, now, known)[1]):
-        distil_due(depot, now if known is None or sure else min(now, known))
-    with _ONE_RUN:
-        gone = run(depot.store, depot.settings.terms, now, known=known, sure=sure)
-    log.info("retention", extra={"deleted": gone})
-    return gone
-
-
-def look(depot: Depot, watch: Watch, mail: Callable[[Refusal], None] | None = None) -> None:
-    """What is done every minute: the clock judged, the night run where it is due, administrators told what stands."""
-    store, now = depot.store, depot.clock.now()
-    last_at = _last_at(store)
-    known = watch.known(now)
-    doubts = clock_doubts(store, now, known, last_at)
-    ahead = senders_ahead(store, now)
-    if ahead is not None:
-        doubts.append(Doubt("senders_ahead", ahead))
-    standing = refused(store)
-    shares = [] if standing is None else standing.shares
-    if doubts:
-        note_doubt(store, now, doubts)
-        refuse(store, doubts + shares, now)
-    else:
-        if standing is not None and not shares:
-            end(store, RUN, "lifted", now)
-            standing = None
-        elif standing is not None and len(shares) < len(standing.why):
-            refuse(store, shares, now)
-        watch.trust(now)
-        sure = now if known is None else min(now, known)
-        if is_due(last_at if standing is None else max(standing.tried, last_at or standing.tried), sure):
-            night(depot, now, known)
-    tell(store, now, mail)
-
-
-def every_night(depot: Depot, stop: threading.Event, mail: Callable[[Refusal], None] | None = None) -> None:
-    """Run until told to stop. A drill's clock deletes nothing: it may be years ahead of the facts."""
-    if not isinstance(depot.clock, SystemClock):
-        return
-    watch = Watch(depot.store, depot.clock)
-    while not stop.is_set():
-        try:
-            look(depot, watch, mail)
-        except StoreDown as error:
-            log.warning("retention: %s", error)
-        stop.wait(LOOK_EVERY_S)
-
-
-def days_to_distil(store: Store, before: date) -> list[date]:
-    """Days with a plan in force, before ``before``, that nobody has distilled, oldest first."""
-    query = (
-        select(plans.c.date)
-        .distinct()
-        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(distilled.c.date)))
-        .order_by(plans.c.date)
-    )
-    with store.read() as connection:
-        return [date.fromisoformat(day) for (day,) in connection.execute(query)]

@@ -32,14 +32,14 @@ from dashboards.contractor.sheet import (
     sheet_csv,
     sheet_page,
 )
+from depot_api.access import audit_log
 from depot_api.access.access import allow
-from depot_api.accounts import users as people
+from depot_api.accounts import users
 from depot_api.duty.roster import Roster
-from depot_api.facts.intake import read_body
 from depot_api.facts.phones import AHEAD, MPS_PER_KMH, position_id
-from depot_api.privacy import audit_log as looks
-from depot_api.privacy.retention import days_to_distil
+from depot_api.privacy.archiving import days_to_distil
 from depot_api.settings.roles import Caller
+from depot_api.state.bodies import read_body
 from depot_api.state.depot import Depot, depot_of, zone_of
 from depot_api.state.pages import frame_of, guard, html, language
 from depot_api.store.store import NewFact, Store, instant_of, microseconds, new_fact
@@ -252,7 +252,7 @@ def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> S
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
-    looks.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
+    audit_log.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)
     still_open = [day for day in days_to_distil(depot.store, after) if day >= first]
@@ -266,7 +266,7 @@ def _trucks(store: Store, who: Caller, whose: str | None) -> tuple[str | None, t
         return who.name, who.bound_to
     if not whose:
         return None, ()
-    account = next((a for a in people.accounts(store) if a.name == whose and a.role == "contractor"), None)
+    account = next((a for a in users.accounts(store) if a.name == whose and a.role == "contractor"), None)
     if account is None:
         raise HTTPException(404, f"contractor: no account {whose[:80]!r}")
     return account.name, account.bound_to
@@ -339,7 +339,7 @@ def get_script() -> Response:
 def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Response:
     depot = depot_of(request)
     names = (
-        [a.name for a in people.accounts(depot.store) if a.role == "contractor" and a.disabled is None]
+        [a.name for a in users.accounts(depot.store) if a.role == "contractor" and a.disabled is None]
         if who.role == "planner"
         else []
     )

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from dashboards.console.day_report import DayReport, TourReport
+from depot_api.access import audit_log
 from depot_api.access.access import allow
 from depot_api.duty.driven_plan import Turn, plan_in_force, plan_versions, turns_of
 from depot_api.duty.roster import known_of, rows_of_turn
 from depot_api.live.live import Live, network_of
 from depot_api.live.live_day import carried_from, facts_of_turn
 from depot_api.live.live_tour import Carried, LiveTour
-from depot_api.privacy import audit_log as looks
 from depot_api.settings.roles import Caller
-from depot_api.state.depot import depot_of
+from depot_api.state.depot import depot_of, today_of
 from depot_api.store.store import Store
 from onboard.position.geo import Spot, metres
 from optimizer.matching.matching import Matcher
@@ -39,8 +39,8 @@ def get_report(
     Of a past day the look is noted first.
     """
     depot = depot_of(request)
-    if date < looks.today_of(depot):
-        looks.note_past(depot.store, who, f"report {date}", depot.clock.now())
+    if date < today_of(depot):
+        audit_log.note_past(depot.store, who, f"report {date}", depot.clock.now())
     live = depot.live if isinstance(depot.live, Live) else None
     with depot.shares.heavy.held(who):
         report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 
+from depot_api.access import audit_log
 from depot_api.access.access import allow
 from depot_api.duty.driven_plan import DayPlan, Turn, plan_in_force, plan_versions, turns_of
 from depot_api.duty.roster import rows_of_turn
 from depot_api.live.live import Live, network_of
-from depot_api.privacy import audit_log as looks
 from depot_api.reports.day_report import read_tour
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import depot_of
@@ -61,7 +61,7 @@ def post_replay(request: Request, asked: Replay, who: Annotated[Caller, Depends(
     if turn is None:
         raise HTTPException(404, "no such tour in the plan of that day")
     try:
-        looks.note(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
+        audit_log.note(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     matcher = depot.live.matcher if isinstance(depot.live, Live) else None

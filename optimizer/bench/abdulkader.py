@@ -13,8 +13,9 @@ import numpy as np
 
 from optimizer.bench.instance import Instance
 from optimizer.bench.network import DAY, counted, number
-from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
+from optimizer.bench.shifts import ENDLESS_S, enough, shifts
 from optimizer.bench.solution_file import Tokens
+from optimizer.problem.cost import UNSERVED_EUR
 from optimizer.problem.problem import Mode, Problem, ProblemSite, ProblemTask
 from optimizer.search.ruin_recreate.ground import shifts_to_spare
 

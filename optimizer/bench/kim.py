@@ -15,8 +15,9 @@ import numpy as np
 
 from optimizer.bench.instance import Instance
 from optimizer.bench.network import DAY, header
-from optimizer.bench.shifts import UNSERVED_EUR, enough, shifts
+from optimizer.bench.shifts import enough, shifts
 from optimizer.bench.solution_file import Tokens
+from optimizer.problem.cost import UNSERVED_EUR
 from optimizer.problem.problem import Mode, Problem, ProblemSite, ProblemTask, Window
 
 FEET_PER_MILE, METRES_PER_MILE = 5280.0, 1609.344

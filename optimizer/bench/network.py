@@ -17,8 +17,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.shifts import ENDLESS_S, UNSERVED_EUR, enough, shifts
+from optimizer.bench.shifts import ENDLESS_S, enough, shifts
 from optimizer.bench.solution_file import Tokens
+from optimizer.problem.cost import UNSERVED_EUR
 from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemSite, ProblemTask
 from optimizer.search.ruin_recreate.ground import shifts_to_spare
 

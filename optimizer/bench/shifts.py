@@ -10,7 +10,6 @@ from optimizer.problem.problem import Problem, ProblemShift
 from optimizer.search.ruin_recreate.ground import SPARE_TRIPS
 
 ENDLESS_S = 1e9
-UNSERVED_EUR = 1e7  # a bench plan serves everything
 
 
 def shifts(count: int, **rules: Any) -> tuple[ProblemShift, ...]:

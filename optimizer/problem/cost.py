@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from optimizer.problem.problem import UNREACHABLE, Problem, Solution, Visit
 from optimizer.problem.schedule import place_of, schedule
 
+#: What is left of a task costs, where a plan must serve everything (a published instance).
+UNSERVED_EUR = 1e7
+
 
 def cost_eur(problem: Problem, solution: Solution) -> float:
     """The price of a solution whose routes are feasible by ``schedule``.

@@ -16,8 +16,7 @@ import numpy as np
 import pyvrp
 from numpy.typing import NDArray
 
-from optimizer.bench.shifts import UNSERVED_EUR
-from optimizer.problem.cost import cost_eur
+from optimizer.problem.cost import UNSERVED_EUR, cost_eur
 from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemShift, Solution, Visit
 from optimizer.problem.schedule import schedule
 

@@ -27,8 +27,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from depot_api.accounts import sessions
-from depot_api.accounts import users as people
+from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.plans.publishing import publish
 from depot_api.state.depot import Depot
@@ -161,7 +160,7 @@ def main() -> None:
             publish(store, plan, {str(n): at for n, at in nodes.items()}, "", "bench", microseconds(begin) - 10**10)
             tokens = [make_token(store, "box", f"B{k:03}") for k in range(args.trucks)]
             planner = make_token(store, "planner", "bench")
-            people.add(store, "bench", "planner", password="correct horse battery", now=begin)
+            users.add(store, "bench", "planner", password="correct horse battery", now=begin)
             for k, tour in enumerate(plan.tours):  # each has driven since its start, a fix every 10 s
                 store.add([
                     new_fact(_own(fact, tour), fact.at)

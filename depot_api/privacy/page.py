@@ -1,0 +1,92 @@
+"""The pages of what is kept, and of who looked at it: the audit log read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from dashboards.staff.looks import looks_page, privacy_page
+from dashboards.staff.people import word
+from dashboards.staff.retention import refusals_part
+from depot_api.access import audit_log
+from depot_api.access.access import allow, caller
+from depot_api.access.audit_log import PAGE
+from depot_api.privacy import retention, standing
+from depot_api.settings.retention_terms import purposes
+from depot_api.settings.roles import Caller
+from depot_api.state.depot import Depot, depot_of, zone_of
+from depot_api.state.notices import OVERSEERS, noticed
+from depot_api.state.pages import frame_of, html, language
+from fleet import instant_text
+
+router = APIRouter(tags=["people"])
+
+
+@router.get("/looks.json", dependencies=[Depends(allow(*OVERSEERS))])
+async def looks_json(
+    request: Request, before: Annotated[int | None, Query(ge=0, le=2**53)] = None
+) -> dict[str, list[dict[str, str | int]]]:
+    """Who looked at what and why, newest first, 200 at a time; ``before``: the last id seen."""
+    found = await to_thread.run_sync(audit_log.noted, depot_of(request).store, before)
+    return {"looks": [{**look, "at": instant_text(look["at"])} for look in found]}
+
+
+@router.get("/looks", include_in_schema=False)
+async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVERSEERS))]) -> Response:
+    """The same as a page."""
+    depot = depot_of(request)
+    before = request.query_params.get("before", "")
+    from_id = int(before) if before.isdecimal() and len(before) < 16 else None
+    found = await to_thread.run_sync(audit_log.noted, depot.store, from_id)
+    zone = zone_of(depot)
+    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in found]
+    older = f"/looks?before={found[-1]['id']}" if len(found) == PAGE else None
+    return html(request, looks_page(await noticed(request, who), rows, older))
+
+
+@router.get("/privacy.json")
+async def privacy_json(request: Request) -> dict[str, list[dict[str, str | int]]]:
+    """What is kept, why, for how many days: the table that the retention run enforces. Open to everybody."""
+    lang = language(request)
+    return {"purposes": [_told(row, lang) for row in _rows(depot_of(request))]}
+
+
+@router.get("/privacy", include_in_schema=False)
+async def privacy_html(request: Request) -> Response:
+    """The same as a page, open to everybody; staff representatives also see how much there is and how old it is."""
+    depot = depot_of(request)
+    lang = language(request)
+    who = await caller(request)
+    rows = [_told(row, lang) for row in _rows(depot)]
+    last_run = refused = ""
+    if who is not None and who.role in OVERSEERS:
+        held = await to_thread.run_sync(retention.held, depot.store)
+        zone = zone_of(depot)
+        for row in rows:
+            oldest = held.get(str(row["key"]))
+            row["oldest"] = f"{oldest.astimezone(zone):%Y-%m-%d}" if oldest else ""
+        last = await to_thread.run_sync(retention.last_run, depot.store)
+        last_run = (
+            word("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
+            if last
+            else word("no_run", lang)
+        )
+        frame = frame_of(request, who)
+        stands = await to_thread.run_sync(standing.standing_of, depot)
+        names = {str(row["key"]): str(row["purpose"]) for row in rows}
+        refused = refusals_part(frame, stands, names, who.role == "administrator")
+    return html(request, privacy_page(frame_of(request, who), rows, last_run, refused))
+
+
+def _rows(depot: Depot) -> list[Any]:
+    return purposes(depot.settings.terms)
+
+
+def _told(row: Any, lang: str) -> dict[str, str | int]:
+    return {
+        "key": row.key, "purpose": row.why[lang], "kept": row.what[lang], "days": row.days,
+        "ground": row.ground[lang], "source": row.source[lang],
+    }  # fmt: skip

@@ -1,0 +1,62 @@
+"""What administrators, who decide (``desk.py``), are told of what stands: the page's part, the mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Any
+
+from dashboards.staff.retention import MOST_COUNTED, mail_text
+from depot_api.known_time import refusals
+from depot_api.known_time.known_time import Doubt
+from depot_api.known_time.refusals import RUN, Refusal
+from depot_api.privacy import retention
+from depot_api.state.depot import Depot, minute_of, zone_of
+from fleet import instant_text
+
+
+def standing_of(depot: Depot) -> list[dict[str, Any]]:
+    """What stands, for the page: why, what would go, from when until when; instants in local time."""
+    store, now, zone = depot.store, depot.clock.now(), zone_of(depot)
+    told = []
+    for refusal in refusals.standing(store):
+        one: dict[str, Any] = {
+            "id": refusal.id, "subject": refusal.subject, "since": minute_of(refusal.at, zone),
+            "shown": instant_text(now), "clock": minute_of(now, zone), "overdue": refusal.is_overdue(now),
+            "why": [_reason(doubt, zone) for doubt in refusal.why], "until": "",
+        }  # fmt: skip
+        if refusal.subject == RUN:
+            one["counts"] = retention.would_go(store, depot.settings.terms, now, MOST_COUNTED)
+        else:
+            there = retention.waiting(store, refusal.why[0])
+            one |= {"until": instant_text(refusal.until), "counts": {}}
+            if there is not None:
+                count, oldest, newest = there
+                one |= {
+                    "counts": {refusal.subject: count},
+                    "oldest": minute_of(oldest, zone),
+                    "newest": minute_of(newest, zone),
+                }
+        told.append(one)
+    return told
+
+
+def mailer_of(depot: Depot) -> Callable[[Refusal], None] | None:
+    """How administrators get mail of a refusal; None where no mail is set."""
+    mail, zone = depot.settings.mail, zone_of(depot)
+    if mail is None:
+        return None
+
+    def send(refusal: Refusal) -> None:
+        now = depot.clock.now()
+        why = [_reason(doubt, zone) for doubt in refusal.why]
+        mail.send(
+            *mail_text(refusal.subject, minute_of(refusal.at, zone), minute_of(now, zone), why, refusal.is_overdue(now))
+        )
+
+    return send
+
+
+def _reason(doubt: Doubt, zone: tzinfo) -> dict[str, Any]:
+    when = "" if doubt.when is None else minute_of(doubt.when, zone)
+    return {"code": doubt.code, "when": when, "purpose": doubt.purpose, "n": doubt.records, "of": doubt.of}

@@ -26,11 +26,10 @@ import weighbridge.commands
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
-    from optimizer.area.area import Area
-    from optimizer.drop_off.points import DropOffPoint
-    from optimizer.planning.day import Day
-    from optimizer.planning.town import Town
-    from optimizer.problem.problem import Solution
+    from optimizer.area import Area
+    from optimizer.drop_off import DropOffPoint
+    from optimizer.planning import Day, Town
+    from optimizer.problem import Solution
 
 GOOD, FAULTY, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
@@ -209,13 +208,11 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
-    from dashboards.shared.catalogue import day as day_text
-    from dashboards.shared.catalogue import text
-    from optimizer.area.area import Area
-    from optimizer.night.night import solved, with_trucks
-    from optimizer.planning.day import Day
-    from optimizer.planning.plan import plan_of
-    from optimizer.planning.town import Town
+    from dashboards.shared import day as day_text
+    from dashboards.shared import text
+    from optimizer.area import Area
+    from optimizer.night import solved, with_trucks
+    from optimizer.planning import Day, Town, plan_of
 
     area = Area.load(args.area)
     for change in changes:
@@ -270,8 +267,8 @@ def _held(out: Path, replace: bool) -> Iterator[Path]:
 def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     """No plan leaves unjudged: a faulty one is set aside under another name and its faults are printed."""
     from dashboards.plan import terminal
-    from dashboards.shared.catalogue import text
-    from optimizer.check.checker import check, report_lines
+    from dashboards.shared import text
+    from optimizer.check import check, report_lines
 
     report = check(plan, town.area, town.area.folder)
     # written before a word is printed: the reader of our output may be gone
@@ -299,7 +296,7 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
 
 def _different(area: Area, day: date) -> Iterator[tuple[str, str, str, date | None, str]]:
     """What is not collected as usual on a day: sector, service as people read it, reason, the other day, note."""
-    from optimizer.area.collection import promise
+    from optimizer.area import promise
 
     for (sector, service, _), why in promise(area).different(day):
         yield sector, area.service_named(service).label, why.key, why.other, why.note
@@ -307,9 +304,7 @@ def _different(area: Area, day: date) -> Iterator[tuple[str, str, str, date | No
 
 def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[Path]:
     """The plan's files together; what an earlier plan left here is gone."""
-    from dashboards.plan import exports
-    from dashboards.plan.map import write_map
-    from dashboards.plan.sheets import write_sheets
+    from dashboards.plan import exports, write_map, write_sheets
     from depot_api.basemap import area_words, basemap_of
 
     plan.write(stage / "plan.json")
@@ -333,7 +328,7 @@ def _written(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> list[
 
 def next_day(area: Area, today: date) -> date:
     """The first day after today on which something is collected."""
-    from optimizer.area.collection import promise
+    from optimizer.area import promise
 
     promised = promise(area)
     for k in range(1, 29):
@@ -360,10 +355,9 @@ def _what_if(
 ) -> None:
     """What each change of the fleet would bring: searches from the plan, as long as the plan's own search went on."""
     from dashboards.plan import terminal
-    from optimizer.check.checker import check, report_lines
-    from optimizer.night.night import carried_over, solved, with_area, with_trucks
-    from optimizer.planning.day import Day
-    from optimizer.planning.plan import plan_of
+    from optimizer.check import check, report_lines
+    from optimizer.night import carried_over, solved, with_area, with_trucks
+    from optimizer.planning import Day, plan_of
 
     said = {"seed": args.seed, "engine": args.engine, "version": version("ripeur")}
     plans: dict[int, Plan] = {}
@@ -438,7 +432,7 @@ class _Teller:
 
     def step(self, what: str) -> None:
         """``what``: one of the words of ``Town.prepare``."""
-        from dashboards.shared.catalogue import text
+        from dashboards.shared import text
 
         self._say(f"[{self.elapsed_s:5.1f} s] {text(f'step_{what}', self.lang)} …", always=True)
 
@@ -448,7 +442,7 @@ class _Teller:
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
         """``phase``: one of the words of ``optimizer.search.engines``."""
-        from dashboards.shared.catalogue import number, text
+        from dashboards.shared import number, text
 
         left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
         if phase == "compile":
@@ -475,8 +469,8 @@ class _Teller:
 
 def _check(args: argparse.Namespace) -> int:
     from fleet import Plan
-    from optimizer.area.area import Area
-    from optimizer.check.checker import check_file, report_lines
+    from optimizer.area import Area
+    from optimizer.check import check_file, report_lines
 
     path = args.plan / "plan.json" if args.plan.is_dir() else args.plan
     if not path.exists():
@@ -495,7 +489,7 @@ def _check(args: argparse.Namespace) -> int:
     print("\n".join(report_lines(report, lang)))
     covered = _claimed_cover(path)
     if covered is not None:
-        from dashboards.shared.catalogue import number, text
+        from dashboards.shared import number, text
 
         print(text("t_covered_claimed", lang, covered=number(covered * 100, lang, 1)))
     return GOOD if report.ok else FAULTY
@@ -537,10 +531,10 @@ def _area_new(args: argparse.Namespace) -> int:
 
 
 def _area_show(args: argparse.Namespace) -> int:
-    from dashboards.area.area_map import write_area_map
+    from dashboards.area import write_area_map
     from depot_api.basemap import basemap_of
-    from optimizer.new_area.summary import layers, summary
-    from optimizer.planning.town import Town
+    from optimizer.new_area import layers, summary
+    from optimizer.planning import Town
 
     town = Town.prepare(args.folder)
     lang = args.lang or town.area.language
@@ -564,7 +558,7 @@ def _drawing_place(folder: Path) -> Path:
 
 def _with_days_and_points(town: Town, drawn: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The area's layers with each sector's weekdays, and the drop-off points beside them."""
-    from optimizer.area.area import DROP_OFF
+    from optimizer.area import DROP_OFF
 
     for feature in drawn["sectors"]["features"]:
         mine = (r for r in town.area.rules if r.sector == feature["properties"]["name"] and r.dwelling != DROP_OFF)
@@ -625,12 +619,18 @@ def _flux_labels(area: Area) -> dict[str, str]:
 
 
 def _drop_off_import(args: argparse.Namespace) -> int:
-    from optimizer.area.area import Area
+    from optimizer.area import Area
+    from optimizer.drop_off import (
+        FLUX_OF_OSM,
+        ColumnMapping,
+        extract_box,
+        not_named,
+        read_osm,
+        read_town_file,
+        show,
+        write_refused,
+    )
     from optimizer.drop_off import points as drop_off_points
-    from optimizer.drop_off.listing import not_named, show, write_refused
-    from optimizer.drop_off.mapping import ColumnMapping
-    from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
-    from optimizer.drop_off.town_file import read_town_file
 
     area = Area.load(args.area)
     lang = args.lang or area.language
@@ -661,7 +661,7 @@ def _drop_off_import(args: argparse.Namespace) -> int:
 
 def _drop_off_export(args: argparse.Namespace) -> int:
     from dashboards.area import open_data
-    from optimizer.area.area import Area
+    from optimizer.area import Area
 
     area = Area.load(args.area)
     points = _points(area)
@@ -673,9 +673,8 @@ def _drop_off_export(args: argparse.Namespace) -> int:
 
 
 def _drop_off_show(args: argparse.Namespace) -> int:
-    from optimizer.area.area import Area
-    from optimizer.drop_off.listing import show
-    from optimizer.drop_off.points import Reading
+    from optimizer.area import Area
+    from optimizer.drop_off import Reading, show
 
     area = Area.load(args.area)
     points = _points(area)
@@ -703,7 +702,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _drill(args: argparse.Namespace) -> int:
     from depot_api.drill.run import Settings, run_drill
-    from optimizer.area.area import Area
+    from optimizer.area import Area
 
     lang = args.lang or Area.load(args.area).language
     gpsd = not args.no_gpsd

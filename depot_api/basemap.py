@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.shared.basemap import Basemap, Label, Road
-from dashboards.shared.catalogue import AreaWords
+from dashboards.shared import AreaWords, Basemap, Label, Road
 from fleet import Plan
-from optimizer.planning.plan import nodes_of
-from optimizer.planning.town import Town
-from optimizer.streets.access import max_height_m, oneway
-from optimizer.streets.scenery import scenery
+from optimizer.planning import Town, nodes_of
+from optimizer.streets import max_height_m, oneway, scenery
 
 _RANKS = {"city": 0, "town": 0, "village": 1, "suburb": 1, "borough": 1}
 

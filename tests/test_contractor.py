@@ -16,12 +16,12 @@ from typing import Any
 import orjson
 import pytest
 import uvicorn
-from depot_api.privacy.audit_log import noted
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from dashboards.contractor.sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
+from depot_api.access.audit_log import noted
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.app.app import depot_app

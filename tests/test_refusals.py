@@ -24,7 +24,7 @@ from depot_api.known_time.refusals import refuse, refused, standing, tell
 from depot_api.privacy import retention
 from depot_api.privacy.nightly import look
 from depot_api.privacy.retention import run
-from depot_api.privacy.standing import mailed
+from depot_api.privacy.standing import mailer_of
 from depot_api.settings.mail import Mail
 from depot_api.settings.retention_terms import terms_of
 from depot_api.settings.settings import Settings
@@ -252,14 +252,14 @@ def test_administrators_get_a_mail_in_both_languages_that_names_no_truck(tmp_pat
         depot = Depot(store, None, clock, None, Settings(mail=mail))
         store.add([fact("position", NOW)])
         watch = Watch(store, clock)
-        look(depot, watch, mailed(depot))
+        look(depot, watch, mailer_of(depot))
         assert messages == []
         clock.at += 2200 * DAY
         for _ in range(3):
-            look(depot, watch, mailed(depot))
+            look(depot, watch, mailer_of(depot))
         assert len(messages) == 1
         clock.gone_s += DAY.total_seconds()
-        look(depot, watch, mailed(depot))
+        look(depot, watch, mailer_of(depot))
         assert len(messages) == 2
     text = messages[0].decode()
     assert "To: anna@example.org, ben@example.org" in text

@@ -249,7 +249,7 @@ def test_a_drills_clock_deletes_nothing(scene: Scene) -> None:
 
 
 def test_a_serving_depot_runs_by_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "SystemClock", ToldClock)
+    monkeypatch.setattr(nightly, "SystemClock", ToldClock)
     scene.store.add([fact("position", NOW - 100 * DAY), fact("position", NOW)])
 
     stop = threading.Event()

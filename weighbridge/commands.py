@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge import file_commands
 
 if TYPE_CHECKING:
-    from weighbridge.bridge.register import Register
+    from weighbridge.bridge import Register
 
 PROTOCOLS = ("mt-continuous", "sma", "dini-argeo", "systec", "rinstrum")
 DATA = Path("bridge-data")
@@ -57,18 +57,12 @@ def _weighbridge(args: argparse.Namespace) -> int:
     import signal
 
     from onboard.clock import clock_from
-    from onboard.outbox.outbox import Outbox
-    from onboard.outbox.sender import Depot, drain
+    from onboard.outbox import Depot, Outbox, drain
     from onboard.private import private_folder
     from onboard.sensors.serial_line import SerialSettings
     from onboard.worker import Worker, told_to_end
-    from weighbridge.bridge.agent import Agent, Files
-    from weighbridge.bridge.bridge import Bridge
-    from weighbridge.bridge.plate import trucks_of
-    from weighbridge.bridge.register import Register
-    from weighbridge.bridge.weighing import Weighbridge
-    from weighbridge.indicator.indicator import IndicatorLine, indicator_of
-    from weighbridge.indicator.protocols import Reader
+    from weighbridge.bridge import Agent, Bridge, Files, Register, Weighbridge, trucks_of
+    from weighbridge.indicator import IndicatorLine, Reader, indicator_of
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
@@ -165,7 +159,7 @@ def _bridge_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _bridge_say(args: argparse.Namespace) -> int:
-    from weighbridge.bridge.agent import Files, ask
+    from weighbridge.bridge import Files, ask
 
     given = {
         k: v for k, v in vars(args).items() if k not in ("run", "data", "clock") and v is not None and v is not False
@@ -177,8 +171,7 @@ def _bridge_say(args: argparse.Namespace) -> int:
 
 
 def _bridge_status(args: argparse.Namespace) -> int:
-    from weighbridge.bridge.agent import Files, ask
-    from weighbridge.bridge.bridge import shown
+    from weighbridge.bridge import Files, ask, shown
 
     status = ask(Files(args.data), {"do": "status"})
     kg = "-" if status["kg"] is None else f"{status['kg']:g} kg{'' if status['stable'] else ' (moving)'}"
@@ -194,8 +187,7 @@ def _bridge_status(args: argparse.Namespace) -> int:
 
 
 def _register(args: argparse.Namespace) -> Register:
-    from weighbridge.bridge.agent import Files
-    from weighbridge.bridge.register import Register
+    from weighbridge.bridge import Files, Register
 
     path = Files(args.data).register
     if not path.exists():
@@ -204,8 +196,7 @@ def _register(args: argparse.Namespace) -> Register:
 
 
 def _bridge_print(args: argparse.Namespace) -> int:
-    from weighbridge.bridge.agent import sheet_of
-    from weighbridge.bridge.ticket import write_pdf
+    from weighbridge.bridge import sheet_of, write_pdf
 
     register = _register(args)
     ticket = register.ticket(args.number)
@@ -218,8 +209,7 @@ def _bridge_print(args: argparse.Namespace) -> int:
 def _bridge_export(args: argparse.Namespace) -> int:
     from zoneinfo import ZoneInfo
 
-    from weighbridge.bridge.agent import sheet_of
-    from weighbridge.bridge.ticket import day_csv
+    from weighbridge.bridge import day_csv, sheet_of
 
     zone = ZoneInfo(args.timezone)
     since = datetime.combine(args.date, time(), zone).astimezone(UTC)
@@ -236,8 +226,7 @@ def _bridge_export(args: argparse.Namespace) -> int:
 
 def _bridge_drill(args: argparse.Namespace) -> int:
     from onboard.clock import clock_from
-    from weighbridge.indicator.indicator import indicator_of
-    from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
+    from weighbridge.indicator import Plate, PtyIndicator, SimulatedIndicator, indicator_of
 
     clock = clock_from(args.clock)
     plate = Plate(clock)

@@ -43,9 +43,8 @@ def _sorting_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _tickets_import(args: argparse.Namespace) -> int:
-    from weighbridge.balance.ticket_file import read_tickets, ticket_format
-    from weighbridge.balance.trips import matched, trips_of
-    from weighbridge.bridge.plate import trucks_of
+    from weighbridge.balance import matched, read_tickets, ticket_format, trips_of
+    from weighbridge.bridge import trucks_of
 
     trucks = trucks_of(args.trucks) if args.trucks else {}
     reading = read_tickets(args.file, ticket_format(args.mapping), args.site, trucks)
@@ -77,7 +76,7 @@ def _ticket_line(ticket: Ticket) -> str:
 
 
 def _sorting_import(args: argparse.Namespace) -> int:
-    from weighbridge.balance.sorting_file import read_sorting, sorting_format
+    from weighbridge.balance import read_sorting, sorting_format
 
     reading = read_sorting(args.file, sorting_format(args.mapping), args.site)
     _said(reading.refused, reading.doubtful)
@@ -88,7 +87,7 @@ def _sent(facts: Any, args: argparse.Namespace, refused: int) -> int:
     """Hand facts to the depot, or a file, or count them. 1 where a row or a fact was refused."""
     import json
 
-    from onboard.outbox.sender import Depot
+    from onboard.outbox import Depot
 
     known: list[Fact] = list(facts)
     if args.out is not None:

@@ -17,11 +17,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dashboards.plan.map import Literal, OfflineMap, Page, _data, _head, sealed
-from dashboards.shared.basemap import Basemap, LonLat
-from dashboards.shared.catalogue import AreaWords, day, text
-from dashboards.shared.palette import tour_colour
-from dashboards.shared.streetmap import box, deltas
+from dashboards.plan import Literal, OfflineMap, Page, _data, _head, sealed
+from dashboards.shared import AreaWords, Basemap, LonLat, box, day, deltas, text, tour_colour
 from fleet import Plan
 
 Collection = Mapping[str, Any]

@@ -11,8 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dashboards.console.words import console_text
-from dashboards.shared import catalogue
-from dashboards.shared.catalogue import clock, mass, number
+from dashboards.shared import catalogue, clock, mass, number
 from fleet import instant_text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.shared.catalogue import worded
+from dashboards.shared import worded
 
 TEXTS: dict[str, dict[str, str]] = {
     # --- frame ---

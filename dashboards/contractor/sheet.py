@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards.console.words import console_text
-from dashboards.shared.catalogue import number, worded
-from dashboards.staff.people import POLICY, Frame, table
+from dashboards.console import console_text
+from dashboards.shared import number, worded
+from dashboards.staff import POLICY, Frame, table
 from fleet import instant_text, spreadsheet_cell
 
 SCRIPT = (Path(__file__).parent / "contractor_sheet.js").read_text(encoding="utf-8")

@@ -1,0 +1,18 @@
+"""A plan to look at: map, sheets, files, the terminal."""
+
+from dashboards.plan import exports, terminal
+from dashboards.plan.map import Literal, OfflineMap, Page, _data, _head, sealed, write_map
+from dashboards.plan.sheets import write_sheets
+
+__all__ = [
+    "Literal",
+    "OfflineMap",
+    "Page",
+    "_data",
+    "_head",
+    "exports",
+    "sealed",
+    "terminal",
+    "write_map",
+    "write_sheets",
+]

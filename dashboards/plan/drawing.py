@@ -11,9 +11,7 @@ from itertools import combinations, pairwise
 from fpdf import FPDF
 
 from dashboards.plan.rows import Row
-from dashboards.shared import palette
-from dashboards.shared.basemap import Basemap, LonLat
-from dashboards.shared.catalogue import AreaWords
+from dashboards.shared import AreaWords, Basemap, LonLat, palette
 from fleet import Leg, Tour
 
 Point = tuple[float, float]  # mm on the page, y downwards

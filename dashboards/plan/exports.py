@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.plan.rows import Row, metres, rows
-from dashboards.shared import catalogue
-from dashboards.shared.basemap import Basemap, LonLat
-from dashboards.shared.catalogue import AreaWords, text
+from dashboards.shared import AreaWords, Basemap, LonLat, catalogue, text
 from fleet import Leg, Plan, Tour, spreadsheet_cell, written
 
 GPX = "http://www.topografix.com/GPX/1/1"

@@ -21,11 +21,23 @@ from branca.element import Element, Figure
 from folium.template import Template
 
 from dashboards.plan.rows import Row, rows
-from dashboards.shared import catalogue
-from dashboards.shared.basemap import Basemap, LonLat
-from dashboards.shared.catalogue import AreaWords, text, tour_name
-from dashboards.shared.palette import UNSERVED_COLOUR, ink_on, tour_colour
-from dashboards.shared.streetmap import box, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
+from dashboards.shared import (
+    UNSERVED_COLOUR,
+    AreaWords,
+    Basemap,
+    LonLat,
+    box,
+    catalogue,
+    deltas,
+    drawn_base,
+    ink_on,
+    leaflet_css,
+    leaflet_js,
+    streetmap_js,
+    text,
+    tour_colour,
+    tour_name,
+)
 from fleet import Leg, Plan, Task, Tour
 
 #: Filled in once the page is whole. The quotes tell them from words, whose quotes are escaped.

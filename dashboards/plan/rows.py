@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from dashboards.shared.basemap import Basemap, LonLat, Road
+from dashboards.shared import Basemap, LonLat, Road
 from fleet import Leg, Plan, Side, Task, Tour
 
 #: A change of heading below this is the same street bending, above the second it is a turn back.

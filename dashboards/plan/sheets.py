@@ -17,9 +17,22 @@ from fpdf import FPDF
 
 from dashboards.plan.drawing import disc, draw_map, latin, triangle
 from dashboards.plan.rows import CLOSED, Note, Row, Via, rows
-from dashboards.shared import catalogue, palette
-from dashboards.shared.basemap import Basemap, LonLat
-from dashboards.shared.catalogue import AreaWords, clock, day, distance, mass, number, span, street, text, tour_name
+from dashboards.shared import (
+    AreaWords,
+    Basemap,
+    LonLat,
+    catalogue,
+    clock,
+    day,
+    distance,
+    mass,
+    number,
+    palette,
+    span,
+    street,
+    text,
+    tour_name,
+)
 from fleet import Flux, Plan, Tour
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 210.0, 297.0, 7.0, 4.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dashboards.shared.catalogue import clock, day, mass, number, short_day, span, text
+from dashboards.shared import clock, day, mass, number, short_day, span, text
 from fleet import Plan
 
 _PHASES = ("collect", "drive", "unload", "break", "wait")

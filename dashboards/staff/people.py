@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from dashboards.shared.catalogue import worded
+from dashboards.shared import worded
 from dashboards.staff.words import LOOKS, ROLES, TEXTS
 
 STYLE = (Path(__file__).parent / "people.css").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from depot_api.accounts import sessions, tokens
-from depot_api.settings.roles import ROLES, Caller
+from depot_api.settings import ROLES, Caller
 
 #: Threads that tokens are looked up from: whoever keeps all the others busy keeps no box's facts waiting.
 _PORTERS = CapacityLimiter(2)

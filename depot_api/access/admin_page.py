@@ -10,13 +10,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff.people import people_page, word
+from dashboards.staff import people_page, word
 from depot_api.access.access import allow
 from depot_api.accounts import passwords, tokens, users
-from depot_api.settings.roles import PEOPLE, Caller
-from depot_api.state.depot import depot_of, zone_of
-from depot_api.state.notices import noticed
-from depot_api.state.pages import html
+from depot_api.settings import PEOPLE, Caller
+from depot_api.state import depot_of, html, noticed, zone_of
 
 router = APIRouter(tags=["people"])
 

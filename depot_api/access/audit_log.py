@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from depot_api.known_time.known_time import no_earlier
-from depot_api.settings.roles import MACHINES, Caller
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import looks
+from depot_api.known_time import no_earlier
+from depot_api.settings import MACHINES, Caller
+from depot_api.store import Store, instant_of, looks, microseconds
 
 SHORTEST_WHY, LONGEST_WHY = 5, 300
 PAGE = 200

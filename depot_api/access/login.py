@@ -10,14 +10,11 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff.login import login_page
-from dashboards.staff.people import STYLE, account_page, word
+from dashboards.staff import STYLE, account_page, login_page, word
 from depot_api.access.access import allow, caller, refuse_other_origins
 from depot_api.accounts import passwords, sessions, throttle, users
-from depot_api.settings.roles import PEOPLE, ROLES, Caller
-from depot_api.state.bodies import read_body
-from depot_api.state.depot import Depot, depot_of
-from depot_api.state.pages import frame_of, home_of, html
+from depot_api.settings import PEOPLE, ROLES, Caller
+from depot_api.state import Depot, depot_of, frame_of, home_of, html, read_body
 
 router = APIRouter(tags=["people"])
 

@@ -28,14 +28,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.staff.login import login_page
-from dashboards.staff.people import word
+from dashboards.staff import login_page, word
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users
-from depot_api.settings.roles import BOUND
-from depot_api.settings.settings_file import Provider
-from depot_api.state.depot import depot_of
-from depot_api.state.pages import frame_of, html
+from depot_api.settings import BOUND, Provider
+from depot_api.state import depot_of, frame_of, html
 
 router = APIRouter(tags=["people"])
 

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from depot_api.accounts.tokens import digest
-from depot_api.settings.roles import Caller
-from depot_api.store.store import StoreDown, microseconds
-from depot_api.store.tables import sessions, users
+from depot_api.settings import Caller
+from depot_api.store import StoreDown, microseconds, sessions, users
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
     from sqlalchemy import Connection
 
-    from depot_api.state.depot import Depot
-    from depot_api.store.store import Store
+    from depot_api.state import Depot
+    from depot_api.store import Store
 
 COOKIE = "ripeur_session"
 IDLE = timedelta(hours=4)

@@ -13,8 +13,7 @@ from ipaddress import IPv6Address, ip_address
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from depot_api.store.store import Store, microseconds
-from depot_api.store.tables import attempts
+from depot_api.store import Store, attempts, microseconds
 
 WINDOW = timedelta(minutes=15)
 MOST_PAIR, MOST_ACCOUNT, MOST_ADDRESS = 5, 50, 50

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from depot_api.known_time.known_time import no_earlier
-from depot_api.settings.roles import BOUND, Caller
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import tokens
+from depot_api.known_time import no_earlier
+from depot_api.settings import BOUND, Caller
+from depot_api.store import Store, instant_of, microseconds, tokens
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

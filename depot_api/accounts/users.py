@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from depot_api.accounts import passwords, sessions
-from depot_api.known_time.known_time import no_earlier
-from depot_api.settings.roles import BOUND, PEOPLE
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import users
+from depot_api.known_time import no_earlier
+from depot_api.settings import BOUND, PEOPLE
+from depot_api.store import Store, instant_of, microseconds, users
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row

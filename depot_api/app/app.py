@@ -16,30 +16,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.exc import DBAPIError
 
-from depot_api.access import admin_page, login, oidc
-from depot_api.access.access import allow, caller
+from depot_api.access import admin_page, allow, caller, login, oidc
 from depot_api.app import metrics
 from depot_api.app.body_limit import Door
 from depot_api.app.logs import RequestLog
 from depot_api.app.plan_page import PLAN_POLICY, plan_file, plan_files
 from depot_api.app.workers import Keeper, workers_of
 from depot_api.console import console
-from depot_api.facts import intake, messages, phones, photos
-from depot_api.facts.fast_path import FactsLane
-from depot_api.live import api
-from depot_api.live.live import STOP_S
-from depot_api.plans import publishing
-from depot_api.plans.nameless import without_names
-from depot_api.privacy import desk, page
-from depot_api.privacy.nightly import every_night
-from depot_api.privacy.standing import mailer_of
+from depot_api.facts import FactsLane, intake, messages, phones, photos
+from depot_api.live import STOP_S, api
+from depot_api.plans import publishing, without_names
+from depot_api.privacy import desk, every_night, mailer_of, page
 from depot_api.reports import contractor, day_report, replay
-from depot_api.settings.settings import Settings, settings_of
-from depot_api.state.bodies import store_down
-from depot_api.state.depot import Depot, depot_of
-from depot_api.state.notices import STAFF, retention_health
-from depot_api.state.pages import guard
-from depot_api.store.store import Store, StoreDown
+from depot_api.settings import Settings, settings_of
+from depot_api.state import STAFF, Depot, depot_of, guard, retention_health, store_down
+from depot_api.store import Store, StoreDown
 from onboard.clock import Clock, SystemClock
 from onboard.worker import LONGEST_AGAIN_S, Worker
 
@@ -83,7 +74,7 @@ def depot_app(
     """
     town = None
     if area_folder is not None:
-        from optimizer.planning.town import Town  # the solver's tables: only a depot with an area loads them
+        from optimizer.planning import Town  # the solver's tables: only a depot with an area loads them
 
         town = Town.prepare(area_folder)
     depot = Depot(store, town, clock or SystemClock(), None, settings or settings_of(area_folder))

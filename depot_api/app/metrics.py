@@ -16,14 +16,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from depot_api.access.access import allow
+from depot_api.access import allow
 from depot_api.app.workers import workers_of
 from depot_api.known_time import refusals
-from depot_api.privacy.retention import last_run
-from depot_api.settings.roles import ROLES
+from depot_api.privacy import last_run
+from depot_api.settings import ROLES
 
 if TYPE_CHECKING:
-    from depot_api.store.store import Store
+    from depot_api.store import Store
 
 router = APIRouter(tags=["running"])
 

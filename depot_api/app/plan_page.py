@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, RedirectResponse
 
-from depot_api.state.pages import guard
+from depot_api.state import guard
 
 #: What a plan's map may do where a depot shows it, whatever program wrote it: draw itself, as a site of its own that
 #: has neither our cookies nor a way to ask anybody anything. The map's own policy also names its scripts by their sums.

@@ -14,9 +14,8 @@ import uvicorn
 from depot_api.app.app import depot_app
 from depot_api.app.http_limits import LimitedHttp
 from depot_api.app.logs import log_as_json
-from depot_api.settings.settings import settings_of
-from depot_api.settings.settings_file import read_depot_file
-from depot_api.store.store import Store
+from depot_api.settings import read_depot_file, settings_of
+from depot_api.store import Store
 from onboard.clock import clock_from
 from onboard.worker import end_within
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
-from depot_api.live.live import Live
+from depot_api.live import Live
 from onboard.worker import Worker, revive_all
 
 LOG = logging.getLogger("ripeur.worker")

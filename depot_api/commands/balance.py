@@ -14,11 +14,10 @@ from depot_api.commands.db_option import add_db_to
 from fleet import Outcome, Plan, Sorting, Ticket
 
 if TYPE_CHECKING:
-    from depot_api.store.store import Store
-    from optimizer.area.area import Area
-    from optimizer.demand.learning import Weighed
-    from weighbridge.balance.torn_bags import TornBags
-    from weighbridge.balance.trips import Trip
+    from depot_api.store import Store
+    from optimizer.area import Area
+    from optimizer.demand import Weighed
+    from weighbridge.balance import TornBags, Trip
 
 #: Samples and stocks from so long before a day count for it.
 BACK = timedelta(days=400)
@@ -56,7 +55,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _area(folder: Path | None) -> Area | None:
-    from optimizer.area.area import Area
+    from optimizer.area import Area
 
     return Area.load(folder) if folder is not None else None
 
@@ -71,7 +70,7 @@ def _plan_file(path: Path) -> Plan:
 
 def _facts(store: Store, kinds: list[str], zone: ZoneInfo, first: date, last: date) -> list[Any]:
     """Facts of these kinds on these local days, in the order in which they came in."""
-    from weighbridge.balance.balance import bounds
+    from weighbridge.balance import bounds
 
     since, until = bounds(first, zone)[0], bounds(last, zone)[1] + timedelta(microseconds=1)
     return [row.fact() for row in sorted(store.facts(kind=kinds, since=since, until=until), key=lambda row: row.seq)]
@@ -91,11 +90,9 @@ def _bodies(area: Area | None) -> dict[str, tuple[str, float]]:
 
 def _balance(args: argparse.Namespace) -> int:
     from depot_api.commands.balance_words import day_lines, torn_lines
-    from depot_api.duty.driven_plan import plan_in_force
-    from depot_api.store.store import Store
-    from weighbridge.balance.balance import close_day, sampled_loads, spread
-    from weighbridge.balance.torn_bags import samples_of, torn_bags
-    from weighbridge.balance.trips import matched, trips_of
+    from depot_api.duty import plan_in_force
+    from depot_api.store import Store
+    from weighbridge.balance import close_day, matched, sampled_loads, samples_of, spread, torn_bags, trips_of
 
     area = _area(args.area)
     zone = ZoneInfo(args.timezone or (area.timezone if area else "Europe/Paris"))
@@ -137,8 +134,8 @@ def _undone(store: Store, zone: ZoneInfo, day: date) -> set[tuple[str, str]]:
 
 
 def _learn(args: argparse.Namespace) -> int:
-    from depot_api.store.store import Store
-    from optimizer.demand.learning import LEAST_DWELLINGS, learn, write_learned
+    from depot_api.store import Store
+    from optimizer.demand import LEAST_DWELLINGS, learn, write_learned
 
     area = _area(args.area)
     assert area is not None
@@ -177,7 +174,7 @@ class _Evidence:
     """Rows for ``learn``, day by day. A plan's expectations are taken back to the estimate where it was corrected."""
 
     def __init__(self, area: Area, zone: ZoneInfo) -> None:
-        from optimizer.demand.learning import read_learned
+        from optimizer.demand import read_learned
 
         self.area, self.zone = area, zone
         self.rows: list[Weighed] = []
@@ -190,10 +187,9 @@ class _Evidence:
             self._factor = {(one.sector, one.flux): one.factor for one in known}
 
     def add(self, store: Store, day: date) -> None:
-        from depot_api.duty.driven_plan import plan_in_force
-        from optimizer.demand.learning import Weighed
-        from weighbridge.balance.balance import close_day
-        from weighbridge.balance.trips import matched, trips_of
+        from depot_api.duty import plan_in_force
+        from optimizer.demand import Weighed
+        from weighbridge.balance import close_day, matched, trips_of
 
         in_force = plan_in_force(store, day)
         if in_force is None:
@@ -258,8 +254,8 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _torn(db: str | None, area: Area) -> TornBags:
-    from depot_api.store.store import Store
-    from weighbridge.balance.torn_bags import samples_of, torn_bags
+    from depot_api.store import Store
+    from weighbridge.balance import samples_of, torn_bags
 
     if db is None:
         return torn_bags([])
@@ -271,7 +267,7 @@ def _torn(db: str | None, area: Area) -> TornBags:
 
 def _side(plan: Plan, area: Area, torn: TornBags, not_recycled: list[str]) -> dict[str, Any]:
     """One plan's figures. ``recycled_t``: (mid, low, high), None where what density does to bags is not known."""
-    from optimizer.planning.figures import figures
+    from optimizer.planning import figures
 
     total = figures(plan, area, 1.0)["total"]
     loads = list(_loads(plan, area))

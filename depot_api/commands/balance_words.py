@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dashboards.shared.catalogue import number
-from weighbridge.balance.balance import DayBalance, TourShare
-from weighbridge.balance.torn_bags import TornBags
-from weighbridge.balance.trips import Pairing
+from dashboards.shared import number
+from weighbridge.balance import DayBalance, Pairing, TornBags, TourShare
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "in": ("pesé à l'entrée", "weighed in"),

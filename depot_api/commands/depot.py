@@ -129,8 +129,8 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def _facts(args: argparse.Namespace) -> int:
-    from depot_api.duty.roster import Roster
-    from depot_api.store.store import Store
+    from depot_api.duty import Roster
+    from depot_api.store import Store
 
     left_out = 0
     with Store(args.db, make=False) as store:
@@ -148,7 +148,7 @@ def _facts(args: argparse.Namespace) -> int:
 
 
 def _publish(args: argparse.Namespace) -> int:
-    from depot_api.plans.publisher import faults_of, publication, send
+    from depot_api.plans import faults_of, publication, send
 
     body = publication(args.folder, args.area, args.why)
     faults = faults_of(args.folder, args.area)
@@ -165,14 +165,14 @@ def _publish(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace) -> int:
-    from depot_api.store.backup import back_up
+    from depot_api.store import back_up
 
     print(f"{args.out}: {back_up(args.db, args.out, args.replace)} facts")
     return GOOD
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from depot_api.store.backup import restore
+    from depot_api.store import restore
 
     print(f"{restore(args.backup, args.db)} facts restored")
     return GOOD

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from depot_api.commands.db_option import add_db_to
 
 if TYPE_CHECKING:
-    from depot_api.known_time.known_time import Doubt
-    from depot_api.known_time.refusals import Refusal
-    from depot_api.state.depot import Depot
+    from depot_api.known_time import Doubt, Refusal
+    from depot_api.state import Depot
 
 TOKEN_KINDS = ("box", "bridge", "plant", "town", "planner", "monitor")
 ROLES = (
@@ -95,8 +94,8 @@ def _user_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _token_new(args: argparse.Namespace) -> int:
-    from depot_api.accounts.tokens import make_token
-    from depot_api.store.store import Store
+    from depot_api.accounts import make_token
+    from depot_api.store import Store
 
     with Store(args.db) as store:
         print(make_token(store, args.kind, args.name))
@@ -105,8 +104,8 @@ def _token_new(args: argparse.Namespace) -> int:
 
 
 def _token_list(args: argparse.Namespace) -> int:
-    from depot_api.accounts.tokens import issued
-    from depot_api.store.store import Store
+    from depot_api.accounts import issued
+    from depot_api.store import Store
 
     with Store(args.db) as store:
         for token in issued(store):
@@ -116,8 +115,8 @@ def _token_list(args: argparse.Namespace) -> int:
 
 
 def _token_revoke(args: argparse.Namespace) -> int:
-    from depot_api.accounts.tokens import revoke
-    from depot_api.store.store import Store
+    from depot_api.accounts import revoke
+    from depot_api.store import Store
 
     with Store(args.db) as store:
         done = revoke(store, args.id)
@@ -127,7 +126,7 @@ def _token_revoke(args: argparse.Namespace) -> int:
 
 def _user_add(args: argparse.Namespace) -> int:
     from depot_api.accounts import users
-    from depot_api.store.store import Store
+    from depot_api.store import Store
 
     password = _password(ask=not args.generate)
     with Store(args.db) as store:
@@ -138,7 +137,7 @@ def _user_add(args: argparse.Namespace) -> int:
 
 def _user_change(args: argparse.Namespace) -> int:
     from depot_api.accounts import users
-    from depot_api.store.store import Store
+    from depot_api.store import Store
 
     password = _password(ask=not args.generate) if args.generate or args.password else None
     with Store(args.db) as store:
@@ -149,7 +148,7 @@ def _user_change(args: argparse.Namespace) -> int:
 
 def _user_switch(args: argparse.Namespace) -> int:
     from depot_api.accounts import users
-    from depot_api.store.store import Store
+    from depot_api.store import Store
 
     with Store(args.db) as store:
         if args.action == "disable":
@@ -162,7 +161,7 @@ def _user_switch(args: argparse.Namespace) -> int:
 
 def _user_list(args: argparse.Namespace) -> int:
     from depot_api.accounts import users
-    from depot_api.store.store import Store
+    from depot_api.store import Store
 
     with Store(args.db) as store:
         for account in users.accounts(store):
@@ -175,18 +174,16 @@ def _user_list(args: argparse.Namespace) -> int:
 def _retention(args: argparse.Namespace) -> int:
     from depot_api.known_time import refusals
     from depot_api.privacy import nightly, retention
-    from depot_api.settings.retention_terms import PURPOSES, terms_of
-    from depot_api.settings.settings import Settings
-    from depot_api.settings.settings_file import read_depot_file
-    from depot_api.state.depot import Depot
-    from depot_api.store.store import Store
+    from depot_api.settings import PURPOSES, Settings, read_depot_file, terms_of
+    from depot_api.state import Depot
+    from depot_api.store import Store
 
     terms = read_depot_file(args.settings)["terms"] if args.settings else terms_of({})
     now = datetime.now(UTC)
     with Store(args.db) as store:
         town = None
         if args.area is not None and not args.dry_run:
-            from optimizer.planning.town import Town
+            from optimizer.planning import Town
 
             town = Town.prepare(args.area)
         depot = Depot(store, town, settings=Settings(terms=terms))
@@ -218,8 +215,8 @@ def _word(args: argparse.Namespace) -> tuple[str, str, str] | None:
 def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> dict[str, int]:
     """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
     from depot_api.known_time import refusals
-    from depot_api.privacy.desk import decided
-    from depot_api.settings.roles import Caller
+    from depot_api.privacy import decided
+    from depot_api.settings import Caller
     from fleet import instant_text
 
     one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)
@@ -235,7 +232,7 @@ def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> d
 
 def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[str]:
     """What stands, and what a run would be refused for now."""
-    from dashboards.staff.retention import plain_reason
+    from dashboards.staff import plain_reason
 
     def plain(doubt: Doubt) -> str:
         when = f"{doubt.when:%Y-%m-%d %H:%M}Z" if doubt.when else ""
@@ -253,7 +250,7 @@ def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[st
 
 def _password(*, ask: bool) -> str:
     """Typed twice at a terminal, else the first line of what is piped in; or made."""
-    from depot_api.accounts.passwords import new_password
+    from depot_api.accounts import new_password
 
     if not ask:
         return new_password()

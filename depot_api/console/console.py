@@ -21,19 +21,14 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 import dashboards
-from dashboards.console.words import SHARED, TEXTS
-from dashboards.shared import catalogue
-from dashboards.shared.streetmap import box, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
-from depot_api.access.access import allow
+from dashboards.console import SHARED, TEXTS
+from dashboards.shared import box, catalogue, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
+from depot_api.access import allow
 from depot_api.basemap import basemap_of
-from depot_api.live.api import WATCHERS, live_of, sight_of
-from depot_api.live.board import Sees
-from depot_api.live.live import Live
-from depot_api.settings.roles import Caller
-from depot_api.state.depot import Depot, depot_of
-from depot_api.state.notices import line_of
-from depot_api.state.pages import guard, language
-from optimizer.planning.town import Town
+from depot_api.live import WATCHERS, Live, Sees, live_of, sight_of
+from depot_api.settings import Caller
+from depot_api.state import Depot, depot_of, guard, language, line_of
+from optimizer.planning import Town
 
 router = APIRouter(tags=["console"], include_in_schema=False)
 

@@ -1,1 +1,1 @@
-"""A drill: simulated trucks drive a window of a plan through the real programs, many times faster than life."""
+"""`ripeur drill`: the real programs, driven by simulated trucks."""

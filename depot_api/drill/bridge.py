@@ -12,11 +12,10 @@ from random import Random
 from depot_api.drill.children import Child, Children
 from depot_api.drill.truck import Event, discard
 from onboard.clock import Clock
-from onboard.outbox.outbox import shown
-from onboard.simulation.drive import Unloading
-from weighbridge.bridge.agent import Files, ask
-from weighbridge.indicator.protocols import PROTOCOLS
-from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
+from onboard.outbox import shown
+from onboard.simulation import Unloading
+from weighbridge.bridge import Files, ask
+from weighbridge.indicator import PROTOCOLS, Plate, PtyIndicator, SimulatedIndicator
 
 #: Each site speaks another protocol, in turn: one that sends by itself, one that is asked and has an alibi memory.
 SPOKEN = ("mt-continuous", "systec")

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from dashboards.shared.catalogue import clock, mass, number, span
+from dashboards.shared import clock, mass, number, span
 from depot_api.drill.truck import DrillTruck
 from depot_api.drill.words import word
 from fleet import Leg, Plan, Tour
-from onboard.outbox.sender import Depot
+from onboard.outbox import Depot
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from shutil import rmtree
 from types import FrameType
 from typing import Any
 
-from dashboards.shared.catalogue import day as day_text
-from dashboards.shared.catalogue import number
+from dashboards.shared import day as day_text
+from dashboards.shared import number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
 from depot_api.drill.count import stored_ids, witness, witnessed
@@ -32,11 +32,9 @@ from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfak
 from depot_api.drill.watch import Terminal, Watch
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
-from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import Depot, DepotError
-from onboard.simulation.rehearsal import courses
-from onboard.simulation.simulate import Model, drive
-from optimizer.area.area import Area
+from onboard.outbox import Depot, DepotError, Outbox
+from onboard.simulation import Model, courses, drive
+from optimizer.area import Area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -203,9 +201,8 @@ class _Drill:
 
     def _introduce(self, db: str) -> tuple[dict[str, str], str]:
         """Tokens of all machines, and a planner who can log in."""
-        from depot_api.accounts import passwords, users
-        from depot_api.accounts.tokens import make_token
-        from depot_api.store.store import Store
+        from depot_api.accounts import make_token, passwords, users
+        from depot_api.store import Store
 
         with Store(db) as store:
             tokens = {f"box {truck.name}": make_token(store, "box", truck.name) for truck in self.trucks}

@@ -21,13 +21,13 @@ from typing import Any
 from depot_api.drill.children import Child, Children, free_port
 from onboard.box.crew import ask_box
 from onboard.duty import DutyState
-from onboard.outbox.outbox import Outbox
+from onboard.outbox import Outbox
 from onboard.position import nmea
 from onboard.sensors import vehicle_bus
 from onboard.sensors.lifts import contact_line
 from onboard.sensors.scale import gpvws_line
 from onboard.sensors.tags import Tag, long_frame
-from onboard.simulation.drive import BinLifted, BusRead, Drive, ScaleRead
+from onboard.simulation import BinLifted, BusRead, Drive, ScaleRead
 
 #: Something to be done at a moment of the drill.
 Event = tuple[datetime, Callable[[], None]]

@@ -9,15 +9,15 @@ from datetime import datetime
 from shutil import get_terminal_size
 from typing import Any
 
-from dashboards.console.words import console_text
-from dashboards.shared.catalogue import clock as local_time
-from dashboards.shared.catalogue import mass
+from dashboards.console import console_text
+from dashboards.shared import clock as local_time
+from dashboards.shared import mass
 from depot_api.drill.children import Children
 from depot_api.drill.truck import DrillTruck
 from depot_api.drill.words import word
 from fleet import Plan, instant
 from onboard.clock import Clock
-from onboard.outbox.sender import Depot, DepotError
+from onboard.outbox import Depot, DepotError
 
 
 @dataclass(frozen=True, slots=True)

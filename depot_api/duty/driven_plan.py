@@ -14,8 +14,7 @@ import orjson
 from sqlalchemy import Row, Select, func, select
 
 from depot_api.duty.on_duty import AFTER, BEFORE
-from depot_api.store.store import Store, instant_of
-from depot_api.store.tables import plans
+from depot_api.store import Store, instant_of, plans
 from fleet import Plan, Task, Tour
 
 LOG = logging.getLogger("ripeur.live")

@@ -31,8 +31,7 @@ from depot_api.duty.on_duty import (
     on_duty,
     said_at,
 )
-from depot_api.store.store import Store, StoredFact, instant_of, microseconds
-from depot_api.store.tables import facts, plans, tours
+from depot_api.store import Store, StoredFact, facts, instant_of, microseconds, plans, tours
 from fleet import instant_text, utc
 
 #: What a roster reads at once: for the fixes of now a day, for files of months a fortnight.

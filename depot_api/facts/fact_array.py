@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from fastapi import HTTPException
 
-from depot_api.state.bodies import values_of
+from depot_api.state import values_of
 
 #: Facts in one request: some second of work. Boxes send 500 at once.
 MOST_FACTS = 50_000

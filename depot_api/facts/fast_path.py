@@ -15,11 +15,11 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import Response
 from sqlalchemy.exc import DBAPIError
 
-from depot_api.access.access import admit, caller
+from depot_api.access import admit, caller
 from depot_api.facts.intake import post_facts
-from depot_api.settings.roles import REPORTS
-from depot_api.state.bodies import store_down
-from depot_api.store.store import StoreDown
+from depot_api.settings import REPORTS
+from depot_api.state import store_down
+from depot_api.store import StoreDown
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -14,13 +14,12 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from depot_api.access.access import allow
+from depot_api.access import allow
 from depot_api.facts.fact_array import Unreadable, read_array
 from depot_api.facts.fact_schema import facts_body
-from depot_api.settings.roles import REPORTS, Caller
-from depot_api.state.bodies import read_body, values_of
-from depot_api.state.depot import Depot, depot_of
-from depot_api.store.store import NewFact, StoreDown, microseconds
+from depot_api.settings import REPORTS, Caller
+from depot_api.state import Depot, depot_of, read_body, values_of
+from depot_api.store import NewFact, StoreDown, microseconds
 from fleet import Fact, Message, fact_from_json, fields_of
 
 router = APIRouter(tags=["facts"])

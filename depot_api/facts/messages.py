@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.known_time.known_time import no_earlier
-from depot_api.settings.roles import BOUND, Caller
-from depot_api.state.depot import day_of, depot_of, today_of
-from depot_api.store.store import new_fact
+from depot_api.access import allow, audit_log
+from depot_api.known_time import no_earlier
+from depot_api.settings import BOUND, Caller
+from depot_api.state import day_of, depot_of, today_of
+from depot_api.store import new_fact
 from fleet import Message, instant, new_id
 
 router = APIRouter(tags=["messages"])

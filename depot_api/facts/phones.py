@@ -29,14 +29,13 @@ import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from depot_api.access.access import Allow, admit, caller_of_token
-from depot_api.duty.roster import DAY, FORTNIGHT, Roster
+from depot_api.access import Allow, admit, caller_of_token
+from depot_api.duty import DAY, FORTNIGHT, Roster
 from depot_api.facts.intake import PATIENCE_S
-from depot_api.known_time.known_time import no_earlier
-from depot_api.settings.roles import Caller
-from depot_api.state.bodies import read_body
-from depot_api.state.depot import Depot, depot_of, zone_of
-from depot_api.store.store import NewFact, StoreDown, new_fact
+from depot_api.known_time import no_earlier
+from depot_api.settings import Caller
+from depot_api.state import Depot, depot_of, read_body, zone_of
+from depot_api.store import NewFact, StoreDown, new_fact
 from fleet import RULES, Position, instant
 
 MOST_BYTES = 64 * 1024

@@ -15,15 +15,12 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, insert, select
 
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.known_time.known_time import no_earlier
-from depot_api.pictures.pictures import media_type_of, without_metadata
-from depot_api.settings.roles import Caller
-from depot_api.state.bodies import read_body
-from depot_api.state.depot import Depot, day_of, depot_of, today_of
-from depot_api.store.store import instant_of, microseconds
-from depot_api.store.tables import photos
+from depot_api.access import allow, audit_log
+from depot_api.known_time import no_earlier
+from depot_api.pictures import media_type_of, without_metadata
+from depot_api.settings import Caller
+from depot_api.state import Depot, day_of, depot_of, read_body, today_of
+from depot_api.store import instant_of, microseconds, photos
 
 router = APIRouter(tags=["photos"])
 

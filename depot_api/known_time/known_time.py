@@ -34,14 +34,16 @@ from sqlalchemy import (
     update,
 )
 
-from depot_api.duty.on_duty import FIRST
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import (
+from depot_api.duty import FIRST
+from depot_api.store import (
+    Store,
     attempts,
     deletions,
     facts,
+    instant_of,
     known_time,
     looks,
+    microseconds,
     photos,
     refusals,
     sessions,

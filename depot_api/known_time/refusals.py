@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, insert, select, update
 
 from depot_api.known_time.known_time import Doubt
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import refusals
+from depot_api.store import Store, instant_of, microseconds, refusals
 from fleet import instant, instant_text
 
 if TYPE_CHECKING:

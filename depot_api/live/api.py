@@ -14,13 +14,13 @@ import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 
-from depot_api.access.access import allow, caller
+from depot_api.access import allow, caller
 from depot_api.live.board import Sees
 from depot_api.live.live import Live
 from depot_api.live.live_tour import LiveTour
 from depot_api.live.streaming import EventStream, events
-from depot_api.settings.roles import BOUND, Caller
-from depot_api.state.depot import Depot, depot_of
+from depot_api.settings import BOUND, Caller
+from depot_api.state import Depot, depot_of
 from fleet import instant_text
 
 #: Who sees where the trucks are. A contractor: his own only.

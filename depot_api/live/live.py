@@ -18,22 +18,29 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from depot_api.duty.driven_plan import DayPlan, Turn, newest_versions, plan_versions
-from depot_api.duty.on_duty import AFTER, BEFORE, WITHOUT_PLANS, Planned
-from depot_api.duty.roster import planned_of, words_of
+from depot_api.duty import (
+    AFTER,
+    BEFORE,
+    WITHOUT_PLANS,
+    DayPlan,
+    Planned,
+    Turn,
+    newest_versions,
+    plan_versions,
+    planned_of,
+    words_of,
+)
 from depot_api.live.board import Board, Sees
 from depot_api.live.live_day import TABLES, LiveDay, carried_from
 from depot_api.live.live_tour import Carried, LiveTour
-from depot_api.store.store import Store, StoredFact, StoreDown, microseconds
-from depot_api.store.tables import facts, sources
+from depot_api.store import Store, StoredFact, StoreDown, facts, microseconds, sources
 from fleet import instant_text
 from onboard.clock import Clock
 from onboard.worker import Worker
-from optimizer.matching.matching import Matcher
-from optimizer.matching.network import Network
+from optimizer.matching import Matcher, Network
 
 if TYPE_CHECKING:
-    from optimizer.planning.town import Town
+    from optimizer.planning import Town
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds between two looks at the tail, and at the versions of the plans.

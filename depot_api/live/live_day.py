@@ -20,14 +20,26 @@ from datetime import date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any
 
-from depot_api.duty.driven_plan import DayPlan, Turn, turns_of
-from depot_api.duty.on_duty import FUTURE_US, MOST_WORDS, SENSED, OnDuty, Planned, Said, on_duty
-from depot_api.duty.roster import is_usable, known_of, word_of
+from depot_api.duty import (
+    FUTURE_US,
+    MOST_WORDS,
+    SENSED,
+    DayPlan,
+    OnDuty,
+    Planned,
+    Said,
+    Turn,
+    is_usable,
+    known_of,
+    on_duty,
+    turns_of,
+    word_of,
+)
 from depot_api.live.board import Board
 from depot_api.live.live_tour import Carried, LiveTour, carried_over
-from depot_api.store.store import Store, StoredFact, instant_of, microseconds
+from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
-from optimizer.matching.matching import Matcher
+from optimizer.matching import Matcher
 
 LOG = logging.getLogger("ripeur.live")
 TABLES = ("trucks", "tours", "tasks", "incidents", "tickets", "weighings", "messages", "plan")

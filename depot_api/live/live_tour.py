@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from depot_api.duty.driven_plan import Turn
+from depot_api.duty import Turn
 from fleet import Duty, Fact, Load, Outcome, Task, instant_text
-from optimizer.evidence.evidence import Evidence, State
-from optimizer.evidence.follow import FollowedTour
-from optimizer.evidence.progress import Progress
-from optimizer.matching.matching import Matcher
+from optimizer.evidence import Evidence, FollowedTour, Progress, State
+from optimizer.matching import Matcher
 
 #: What a tour may be. ``under_way``: begun, but without streets to match on nobody can say whether it is late.
 TOUR_STATES = ("not_started", "on_time", "late", "very_late", "silent", "under_way", "done")

@@ -18,8 +18,8 @@ from fastapi import HTTPException, Response
 from fastapi.responses import JSONResponse
 
 from depot_api.live.board import Board, Sees
-from depot_api.settings.roles import Caller
-from depot_api.state.fair_share import Share
+from depot_api.settings import Caller
+from depot_api.state import Share
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds: between two events, between two looks for news, between signs of life, until a slow reader is dropped.

@@ -8,7 +8,7 @@ from typing import Any
 
 from depot_api.plans.nameless import without_names
 from fleet import Plan
-from onboard.outbox.sender import Depot, DepotError
+from onboard.outbox import Depot, DepotError
 
 #: A town's day is some megabytes, which the depot reads and writes before it answers.
 TIMEOUT_S = 120.0
@@ -50,8 +50,8 @@ def area_of(folder: Path, area: Path | None) -> Path | None:
 
 def faults_of(folder: Path, area: Path | None) -> list[str] | None:
     """What the checker says of the plan, empty where it is good; None where its area is not at hand."""
-    from optimizer.area.area import Area
-    from optimizer.check.checker import check_file, report_lines
+    from optimizer.area import Area
+    from optimizer.check import check_file, report_lines
 
     where = area_of(folder, area)
     if where is None:
@@ -64,8 +64,8 @@ def faults_of(folder: Path, area: Path | None) -> list[str] | None:
 def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]]:
     """[lon, lat] of every node the plan speaks of: off the area's map, else off the tours drawn beside the plan."""
     if area is not None:
-        from optimizer.area.area import Area
-        from optimizer.planning.plan import nodes_of
+        from optimizer.area import Area
+        from optimizer.planning import nodes_of
         from optimizer.streets import extract
 
         lonlat = extract.read(Area.load(area).extract).lonlat

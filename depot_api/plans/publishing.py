@@ -19,16 +19,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, func, insert, select
 
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.duty.driven_plan import astray, read_plan
+from depot_api.access import allow, audit_log
+from depot_api.duty import astray, read_plan
 from depot_api.plans.changes import changed
 from depot_api.plans.nameless import without_names
-from depot_api.settings.roles import Caller
-from depot_api.state.bodies import read_body, values_of
-from depot_api.state.depot import Depot, depot_of, today_of
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import plans, tours
+from depot_api.settings import Caller
+from depot_api.state import Depot, depot_of, read_body, today_of, values_of
+from depot_api.store import Store, instant_of, microseconds, plans, tours
 from fleet import Plan, Tour, instant_text
 
 router = APIRouter(tags=["plans"])
@@ -151,7 +148,7 @@ def _tour_json(
 
 def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]], str]:
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
-    from optimizer.check.checker import malformed  # with the map's libraries: only who publishes pays for them
+    from optimizer.check import malformed  # with the map's libraries: only who publishes pays for them
 
     values = values_of(body)
     if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):

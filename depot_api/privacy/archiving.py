@@ -17,17 +17,13 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
-from depot_api.duty.driven_plan import plan_versions, turns_of
-from depot_api.live.live import network_of
-from depot_api.live.live_day import carried_from, facts_of_turn
-from depot_api.live.live_tour import LiveTour
+from depot_api.duty import plan_versions, turns_of
+from depot_api.live import LiveTour, carried_from, facts_of_turn, network_of
 from depot_api.privacy.retention import last_run
-from depot_api.state.depot import Depot, zone_of
-from depot_api.store.store import Store, microseconds
-from depot_api.store.tables import distilled, paces, plans, services
+from depot_api.state import Depot, zone_of
+from depot_api.store import Store, distilled, microseconds, paces, plans, services
 from fleet import Position
-from optimizer.matching.matching import Matcher
-from optimizer.matching.steps import Fix, Step
+from optimizer.matching import Fix, Matcher, Step
 
 log = logging.getLogger("ripeur.retention")
 

@@ -11,13 +11,11 @@ from anyio import to_thread
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.known_time import refusals
-from depot_api.known_time.refusals import RUN
+from depot_api.access import allow, audit_log
+from depot_api.known_time import RUN, refusals
 from depot_api.privacy import nightly, retention
-from depot_api.settings.roles import Caller
-from depot_api.state.depot import Depot, depot_of
+from depot_api.settings import Caller
+from depot_api.state import Depot, depot_of
 from fleet import instant, instant_text
 
 router = APIRouter(tags=["people"])

@@ -7,11 +7,23 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from depot_api.known_time.known_time import NEAR, Doubt, Watch, clock_doubts, note_doubt, senders_ahead
-from depot_api.known_time.refusals import RUN, Refusal, end, refuse, refused, tell
+from depot_api.known_time import (
+    NEAR,
+    RUN,
+    Doubt,
+    Refusal,
+    Watch,
+    clock_doubts,
+    end,
+    note_doubt,
+    refuse,
+    refused,
+    senders_ahead,
+    tell,
+)
 from depot_api.privacy.retention import clock_judged, last_run_at, run
-from depot_api.state.depot import Depot
-from depot_api.store.store import StoreDown
+from depot_api.state import Depot
+from depot_api.store import StoreDown
 from onboard.clock import SystemClock
 
 log = logging.getLogger("ripeur.retention")

@@ -8,18 +8,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from dashboards.staff.looks import looks_page, privacy_page
-from dashboards.staff.people import word
-from dashboards.staff.retention import refusals_part
-from depot_api.access import audit_log
-from depot_api.access.access import allow, caller
-from depot_api.access.audit_log import PAGE
+from dashboards.staff import looks_page, privacy_page, refusals_part, word
+from depot_api.access import PAGE, allow, audit_log, caller
 from depot_api.privacy import retention, standing
-from depot_api.settings.retention_terms import purposes
-from depot_api.settings.roles import Caller
-from depot_api.state.depot import Depot, depot_of, zone_of
-from depot_api.state.notices import OVERSEERS, noticed
-from depot_api.state.pages import frame_of, html, language
+from depot_api.settings import Caller, purposes
+from depot_api.state import OVERSEERS, Depot, depot_of, frame_of, html, language, noticed, zone_of
 from fleet import instant_text
 
 router = APIRouter(tags=["people"])

@@ -17,25 +17,30 @@ from time import sleep
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, true
 
-from depot_api.duty.on_duty import FIRST
-from depot_api.known_time.known_time import (
+from depot_api.duty import FIRST
+from depot_api.known_time import (
     FAR,
+    RUN,
     Doubt,
     clock_doubts,
+    end,
     judged_without_watch,
     keep_known,
     kept,
     note_doubt,
+    refuse,
+    refused,
     settle,
 )
-from depot_api.known_time.refusals import RUN, end, refuse, refused
-from depot_api.settings.retention_terms import PURPOSES, Purpose
-from depot_api.store.store import Store, instant_of, microseconds
-from depot_api.store.tables import (
+from depot_api.settings import PURPOSES, Purpose
+from depot_api.store import (
+    Store,
     attempts,
     deletions,
     facts,
+    instant_of,
     looks,
+    microseconds,
     objections,
     paces,
     photos,

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
-from dashboards.staff.retention import MOST_COUNTED, mail_text
-from depot_api.known_time import refusals
-from depot_api.known_time.known_time import Doubt
-from depot_api.known_time.refusals import RUN, Refusal
+from dashboards.staff import MOST_COUNTED, mail_text
+from depot_api.known_time import RUN, Doubt, Refusal, refusals
 from depot_api.privacy import retention
-from depot_api.state.depot import Depot, minute_of, zone_of
+from depot_api.state import Depot, minute_of, zone_of
 from fleet import instant_text
 
 

@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import insert, select
 
-from dashboards.contractor.sheet import (
+from dashboards.contractor import (
     LONGEST_NOTE,
     SCRIPT,
     SHEET_POLICY,
@@ -32,18 +32,14 @@ from dashboards.contractor.sheet import (
     sheet_csv,
     sheet_page,
 )
-from depot_api.access import audit_log
-from depot_api.access.access import allow
+from depot_api.access import allow, audit_log
 from depot_api.accounts import users
-from depot_api.duty.roster import Roster
-from depot_api.facts.phones import AHEAD, MPS_PER_KMH, position_id
-from depot_api.privacy.archiving import days_to_distil
-from depot_api.settings.roles import Caller
-from depot_api.state.bodies import read_body
-from depot_api.state.depot import Depot, depot_of, zone_of
-from depot_api.state.pages import frame_of, guard, html, language
-from depot_api.store.store import NewFact, Store, instant_of, microseconds, new_fact
-from depot_api.store.tables import objections, services
+from depot_api.duty import Roster
+from depot_api.facts import AHEAD, MPS_PER_KMH, position_id
+from depot_api.privacy import days_to_distil
+from depot_api.settings import Caller
+from depot_api.state import Depot, depot_of, frame_of, guard, html, language, read_body, zone_of
+from depot_api.store import NewFact, Store, instant_of, microseconds, new_fact, objections, services
 from fleet import Position, instant
 
 router = APIRouter(tags=["contractor"])

@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from dashboards.console.day_report import DayReport, TourReport
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.duty.driven_plan import Turn, plan_in_force, plan_versions, turns_of
-from depot_api.duty.roster import known_of, rows_of_turn
-from depot_api.live.live import Live, network_of
-from depot_api.live.live_day import carried_from, facts_of_turn
-from depot_api.live.live_tour import Carried, LiveTour
-from depot_api.settings.roles import Caller
-from depot_api.state.depot import depot_of, today_of
-from depot_api.store.store import Store
+from dashboards.console import DayReport, TourReport
+from depot_api.access import allow, audit_log
+from depot_api.duty import Turn, known_of, plan_in_force, plan_versions, rows_of_turn, turns_of
+from depot_api.live import Carried, Live, LiveTour, carried_from, facts_of_turn, network_of
+from depot_api.settings import Caller
+from depot_api.state import depot_of, today_of
+from depot_api.store import Store
 from onboard.position.geo import Spot, metres
-from optimizer.matching.matching import Matcher
+from optimizer.matching import Matcher
 
 if TYPE_CHECKING:
-    from optimizer.planning.town import Town
+    from optimizer.planning import Town
 
 router = APIRouter(tags=["live"])
 

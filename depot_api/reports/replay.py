@@ -13,17 +13,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 
-from depot_api.access import audit_log
-from depot_api.access.access import allow
-from depot_api.duty.driven_plan import DayPlan, Turn, plan_in_force, plan_versions, turns_of
-from depot_api.duty.roster import rows_of_turn
-from depot_api.live.live import Live, network_of
+from depot_api.access import allow, audit_log
+from depot_api.duty import DayPlan, Turn, plan_in_force, plan_versions, rows_of_turn, turns_of
+from depot_api.live import Live, network_of
 from depot_api.reports.day_report import read_tour
-from depot_api.settings.roles import Caller
-from depot_api.state.depot import depot_of
-from depot_api.store.store import Store
+from depot_api.settings import Caller
+from depot_api.state import depot_of
+from depot_api.store import Store
 from fleet import instant_text
-from optimizer.matching.matching import Matcher
+from optimizer.matching import Matcher
 
 router = APIRouter(tags=["replay"])
 

@@ -9,8 +9,7 @@ from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 
-from depot_api.store.databases import is_down, said
-from depot_api.store.store import StoreFull
+from depot_api.store import StoreFull, is_down, said
 
 
 async def read_body(request: Request, most_bytes: int, more: Callable[[int], None] = lambda _: None) -> bytes:

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
-from depot_api.settings.settings import Settings
+from depot_api.settings import Settings
 from depot_api.state.fair_share import FairShares
 from onboard.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from depot_api.store.store import Store
-    from optimizer.planning.town import Town
+    from depot_api.store import Store
+    from optimizer.planning import Town
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from fastapi import HTTPException
 
-from depot_api.settings.roles import BOUND, Caller
+from depot_api.settings import BOUND, Caller
 
 MIB = 1 << 20
 #: Bytes of bodies, unpacked, that are being read and judged for one account.

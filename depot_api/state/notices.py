@@ -9,13 +9,12 @@ from typing import Any
 from anyio import to_thread
 from fastapi import Request
 
-from dashboards.staff.people import Frame
-from dashboards.staff.retention import notice_line, short_line
+from dashboards.staff import Frame, notice_line, short_line
 from depot_api.known_time import refusals
-from depot_api.settings.roles import PEOPLE, Caller
+from depot_api.settings import PEOPLE, Caller
 from depot_api.state.depot import Depot, depot_of, minute_of, zone_of
 from depot_api.state.pages import frame_of
-from depot_api.store.store import Store
+from depot_api.store import Store
 from fleet import instant_text
 
 #: Who is told on every page of theirs.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from dashboards.staff.people import POLICY, Frame
-from depot_api.settings.roles import Caller
+from dashboards.staff import POLICY, Frame
+from depot_api.settings import Caller
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "ripeur_lang"

@@ -1,0 +1,56 @@
+"""The database: durable before the answer, SQLite or PostgreSQL."""
+
+from depot_api.store.backup import back_up, restore
+from depot_api.store.databases import is_down, said
+from depot_api.store.store import NewFact, Store, StoredFact, StoreDown, StoreFull, instant_of, microseconds, new_fact
+from depot_api.store.tables import (
+    attempts,
+    deletions,
+    distilled,
+    facts,
+    known_time,
+    looks,
+    objections,
+    paces,
+    photos,
+    plans,
+    refusals,
+    services,
+    sessions,
+    sources,
+    tokens,
+    tours,
+    users,
+)
+
+__all__ = [
+    "NewFact",
+    "Store",
+    "StoreDown",
+    "StoreFull",
+    "StoredFact",
+    "attempts",
+    "back_up",
+    "deletions",
+    "distilled",
+    "facts",
+    "instant_of",
+    "is_down",
+    "known_time",
+    "looks",
+    "microseconds",
+    "new_fact",
+    "objections",
+    "paces",
+    "photos",
+    "plans",
+    "refusals",
+    "restore",
+    "said",
+    "services",
+    "sessions",
+    "sources",
+    "tokens",
+    "tours",
+    "users",
+]

@@ -25,8 +25,7 @@ from onboard.box.recorder import Recorder
 from onboard.box.settings import Settings
 from onboard.clock import Clock
 from onboard.duty import DutyState
-from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import Depot, Sender
+from onboard.outbox import Depot, Outbox, Sender
 from onboard.position.receiver import GpsdReceiver, Receiver
 from onboard.private import private_folder
 from onboard.sensors.readings import Sensor
@@ -192,8 +191,7 @@ def equipment_of(settings: Settings, clock: Clock) -> Equipment:
 def _simulated(settings: Settings, plan: Path, clock: Clock, sensors: Mapping[str, Sensor]) -> Equipment:
     """The truck's tour driven on paper, its crew included."""
     from onboard.position.replay import Recording
-    from onboard.simulation.rehearsal import course_from, sensors_of
-    from onboard.simulation.simulate import drive
+    from onboard.simulation import course_from, drive, sensors_of
 
     driven = drive(course_from(plan, settings.truck, clock.now()), settings.seed)
     said: list[tuple[datetime, Mapping[str, Any]]] = [

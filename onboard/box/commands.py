@@ -112,7 +112,7 @@ def _crew(args: argparse.Namespace) -> int:
 
 
 def _outbox(args: argparse.Namespace) -> int:
-    from onboard.outbox.outbox import shown
+    from onboard.outbox import shown
 
     counts, refused = shown(args.file)
     if args.json:

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from onboard.box.settings import AreaSettings, area_settings_from
 from onboard.clock import Clock
-from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import Depot, DepotError
+from onboard.outbox import Depot, DepotError, Outbox
 
 TOUR_NOTE, SETTINGS_NOTE, MESSAGES_NOTE = "tour", "settings", "messages"
 _MOST_MESSAGES = 50

@@ -22,7 +22,7 @@ from onboard.box.settings import AreaSettings
 from onboard.box.thinning import Measures, Seen, Thinning
 from onboard.clock import Clock
 from onboard.duty import duty_from_note
-from onboard.outbox.outbox import Outbox, OutboxFull
+from onboard.outbox import Outbox, OutboxFull
 from onboard.position.fix_time import BestTime, Moment
 from onboard.position.receiver import Fix
 from onboard.sensors.readings import LiftSeen, LoadSeen, Reading

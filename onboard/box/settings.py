@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onboard.box.thinning import Measures
-from onboard.outbox.outbox import QUOTA_BYTES
+from onboard.outbox import QUOTA_BYTES
 
 
 @dataclass(frozen=True, slots=True)

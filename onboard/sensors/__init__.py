@@ -1,0 +1,1 @@
+"""Bins, weights and the vehicle, read from their lines."""

@@ -1,0 +1,1 @@
+"""`ripeur bench`: published instances, solved and judged."""

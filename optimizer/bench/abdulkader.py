@@ -15,9 +15,8 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.network import DAY, counted, number
 from optimizer.bench.shifts import ENDLESS_S, enough, shifts
 from optimizer.bench.solution_file import Tokens
-from optimizer.problem.cost import UNSERVED_EUR
-from optimizer.problem.problem import Mode, Problem, ProblemSite, ProblemTask
-from optimizer.search.ruin_recreate.ground import shifts_to_spare
+from optimizer.problem import UNSERVED_EUR, Mode, Problem, ProblemSite, ProblemTask
+from optimizer.search import shifts_to_spare
 
 S_PER_UNIT = 100.0
 NO_LIMIT = 999_999

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optimizer.bench.solution_file import Tokens, written
 from optimizer.bench.verify import Verified, verify
-from optimizer.problem.problem import UNREACHABLE, Problem, Solution
+from optimizer.problem import UNREACHABLE, Problem, Solution
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.network import DAY, header
 from optimizer.bench.shifts import enough, shifts
 from optimizer.bench.solution_file import Tokens
-from optimizer.problem.cost import UNSERVED_EUR
-from optimizer.problem.problem import Mode, Problem, ProblemSite, ProblemTask, Window
+from optimizer.problem import UNSERVED_EUR, Mode, Problem, ProblemSite, ProblemTask, Window
 
 FEET_PER_MILE, METRES_PER_MILE = 5280.0, 1609.344
 HEAD = ("capacity", "yards of the day", "stops of the day", "lunch", "mph")  # lines 1 to 5

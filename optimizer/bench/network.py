@@ -19,9 +19,8 @@ from scipy.sparse.csgraph import dijkstra
 from optimizer.bench.instance import Instance
 from optimizer.bench.shifts import ENDLESS_S, enough, shifts
 from optimizer.bench.solution_file import Tokens
-from optimizer.problem.cost import UNSERVED_EUR
-from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemSite, ProblemTask
-from optimizer.search.ruin_recreate.ground import shifts_to_spare
+from optimizer.problem import UNREACHABLE, UNSERVED_EUR, Mode, Problem, ProblemSite, ProblemTask
+from optimizer.search import shifts_to_spare
 
 ROWS = 256  # nodes whose ways are looked for at once: what Dijkstra answers in is four times the matrix's width
 DAY = date(2000, 1, 1)  # formats have no date

@@ -6,8 +6,8 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from optimizer.problem.problem import Problem, ProblemShift
-from optimizer.search.ruin_recreate.ground import SPARE_TRIPS
+from optimizer.problem import Problem, ProblemShift
+from optimizer.search import SPARE_TRIPS
 
 ENDLESS_S = 1e9
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optimizer.problem.problem import Problem, Solution, Visit
-from optimizer.problem.schedule import schedule
+from optimizer.problem import Problem, Solution, Visit, schedule
 
 
 @dataclass(frozen=True, slots=True)

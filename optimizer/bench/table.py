@@ -11,8 +11,8 @@ from optimizer.bench.instance import Instance
 from optimizer.bench.results import Log, Result, known_of
 from optimizer.bench.shifts import with_shifts
 from optimizer.bench.verify import Verified, verify
-from optimizer.problem.problem import Solution
-from optimizer.search.engines import solve
+from optimizer.problem import Solution
+from optimizer.search import solve
 
 READERS = {
     "carp": carplib.read, "mcarp": belenguer.read, "mcarptif": belenguer.read, "wcvrptw": kim.read,

@@ -25,8 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 
 from fleet import REGIMES, Leg, Plan, Shift, Task, Tour, Truck, Unserved
-from optimizer.area.area import INPUT_FILES, Area
-from optimizer.area.collection import promise
+from optimizer.area import INPUT_FILES, Area, promise
 from optimizer.check import claims as check_claims
 from optimizer.check import figures as check_figures
 from optimizer.check import loads as check_loads

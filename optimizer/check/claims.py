@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 from fleet import Plan, Shift, Task, Truck
-from optimizer.area.area import Area
+from optimizer.area import Area
 from optimizer.check.faults import Fault, fault
 from optimizer.check.passage import HEAVY_KG, Passage
 from optimizer.check.reach import Step, follows

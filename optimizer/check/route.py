@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fleet import Leg, Task, Tour
-from optimizer.area.area import Area, PlaceAt
+from optimizer.area import Area, PlaceAt
 from optimizer.check.faults import Fault, fault
 from optimizer.check.passage import Passage, lanes, oneway, signed_kmh, street_width_m
 from optimizer.check.rawmap import RawMap, Restriction, Way

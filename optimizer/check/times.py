@@ -13,7 +13,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from fleet import REGIMES, BreakRule, Leg, Regime, Shift, Site, Task, Tour
-from optimizer.area.area import Area
+from optimizer.area import Area
 from optimizer.check.faults import Fault, fault
 
 Span = tuple[datetime, datetime]

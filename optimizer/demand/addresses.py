@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimizer.streets.extract import Extract
-from optimizer.streets.snapping import plain_name
+from optimizer.streets import Extract, plain_name
 
 BASE_COLUMNS = ("numero", "nom_voie", "lon", "lat")
 

@@ -10,9 +10,8 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
-from optimizer.area.area import Area, Commune
-from optimizer.streets.extract import Boundary, Extract, MappedObject, whole_number
-from optimizer.streets.snapping import Floats, Ints
+from optimizer.area import Area, Commune
+from optimizer.streets import Boundary, Extract, Floats, Ints, MappedObject, whole_number
 
 TOWNS = ("city", "town", "village")
 #: Where neither the area nor the map knows a population: per km of residential, living or unclassified

@@ -16,17 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from optimizer.area.area import DWELLINGS, Area
-from optimizer.area.notes import Note
-from optimizer.area.sectors import sector_of
+from optimizer.area import DWELLINGS, Area, Note, sector_of
 from optimizer.demand.addresses import Address, merged, read_base
 from optimizer.demand.communes import PEOPLE_PER_KM, Territories, listed
 from optimizer.demand.demand_file import KnownDemand, read_demand
 from optimizer.demand.households import Households
 from optimizer.demand.learning import read_learned
-from optimizer.streets.extract import Extract
-from optimizer.streets.snapping import Floats, Ints, Kerbs, by_numbers, odd_sides, parity
-from optimizer.streets.streets import Streets
+from optimizer.streets import Extract, Floats, Ints, Kerbs, Streets, by_numbers, odd_sides, parity
 
 WEEKS_PER_YEAR = 365.2425 / 7
 SIDES = ("left", "right")

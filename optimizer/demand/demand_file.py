@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optimizer.area.area import DWELLINGS, Area
+from optimizer.area import DWELLINGS, Area
 from optimizer.demand.addresses import table
-from optimizer.streets.snapping import Ints, Kerbs, plain_name
+from optimizer.streets import Ints, Kerbs, plain_name
 
 Where = tuple[str, str]
 SIDES = ("left", "right")

@@ -13,10 +13,9 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from optimizer.area.area import Area
+from optimizer.area import Area
 from optimizer.demand.addresses import Address
-from optimizer.streets.extract import Building, Extract
-from optimizer.streets.snapping import Floats, Ints
+from optimizer.streets import Building, Extract, Floats, Ints
 
 Flags = NDArray[np.bool_]
 

@@ -18,8 +18,7 @@ from typing import Literal
 from fleet import Fact, Leg, Lift, Load, Outcome, Task, Tour, Vehicle
 from optimizer.evidence import weights as weigh
 from optimizer.evidence.visits import SHORT_M, Visit, Visits, joined
-from optimizer.matching.network import Network
-from optimizer.matching.steps import Step
+from optimizer.matching import Network, Step
 
 Status = Literal["done", "partly", "missed", "pending"]
 #: Why a task is in its state; the texts people read stand in the pages' catalogue.

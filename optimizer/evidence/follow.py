@@ -20,8 +20,7 @@ from datetime import datetime, timedelta
 from fleet import Duty, Fact, Lift, Load, Outcome, Position, Task, Tour, Vehicle
 from optimizer.evidence.evidence import State, TourEvidence
 from optimizer.evidence.progress import Progress, SiteVisit, progress
-from optimizer.matching.matching import Matcher, Track
-from optimizer.matching.steps import Fix, Matched, Settled, Step
+from optimizer.matching import Fix, Matched, Matcher, Settled, Step, Track
 
 #: Facts from so long before the planned start until so long after the planned end are the tour's.
 BEFORE, AFTER = timedelta(hours=2), timedelta(hours=6)

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fleet import Task, Tour
-from optimizer.matching.network import Network, Span
-from optimizer.matching.steps import Step
+from optimizer.matching import Network, Span, Step
 
 #: A stretch shorter than this is a point to a receiver; how near to a point, or beyond a stretch's ends, counts.
 SHORT_M, NEAR_M, BEYOND_M = 40.0, 40.0, 12.0

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.streets.streets import Streets
-from optimizer.streets.turns import Turns
+from optimizer.streets import Streets, Turns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]

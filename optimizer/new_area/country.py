@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from optimizer.area.notes import Note
-from optimizer.streets.extract import Extract
-from optimizer.streets.snapping import plain_name
+from optimizer.area import Note
+from optimizer.streets import Extract, plain_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,10 @@ import numpy as np
 from pyproj import Transformer
 
 from fleet import Truck
+from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more
 from optimizer.area import sectors as sectoring
-from optimizer.area.area import INPUT_FILES, Area, Commune, Sector
-from optimizer.area.notes import Note
-from optimizer.area.public_holidays import parts_with_more
-from optimizer.demand.communes import PEOPLE_PER_KM, mapped
-from optimizer.demand.demand import Demand, estimate
-from optimizer.drop_off.osm import read_osm
+from optimizer.demand import PEOPLE_PER_KM, Demand, estimate, mapped
+from optimizer.drop_off import read_osm
 from optimizer.new_area.country import Country, country_of
 from optimizer.new_area.notes import all_said
 from optimizer.new_area.proposal import (
@@ -42,10 +39,8 @@ from optimizer.new_area.proposal import (
     trucks_needed,
 )
 from optimizer.new_area.template import Wanted, area_toml
+from optimizer.streets import Extract, Streets, survey, truck_may_use
 from optimizer.streets import extract as osm
-from optimizer.streets.access import truck_may_use
-from optimizer.streets.extract import Extract
-from optimizer.streets.streets import Streets, survey
 
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
 SHIFT_S = 7 * 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optimizer.area.notes import Note, number_text
+from optimizer.area import Note, number_text
 
 #: By a note's code; ``<code>_one`` where its ``count`` is one.
 TEXTS: dict[str, dict[str, str]] = {

@@ -15,13 +15,9 @@ import numpy as np
 from pyproj import Transformer
 
 from fleet import Truck
-from optimizer.area.area import Area
-from optimizer.area.notes import Note
-from optimizer.demand.demand import Demand
-from optimizer.streets import access
-from optimizer.streets.extract import Extract, MappedObject
-from optimizer.streets.snapping import Floats
-from optimizer.streets.streets import Streets, sides_of
+from optimizer.area import Area, Note
+from optimizer.demand import Demand
+from optimizer.streets import Extract, Floats, MappedObject, Streets, access, sides_of
 
 #: An object of the map lies this near to a street that trucks reach, else it is not proposed. Land uses are large.
 NEAR_M = 400.0

@@ -10,15 +10,11 @@ import numpy as np
 from pyproj import Transformer
 
 from fleet import Hours
+from optimizer.area import DROP_OFF, DWELLINGS, WEEKDAYS, Area, Note, PlaceAt, number_text
 from optimizer.area import sectors as sectoring
-from optimizer.area.area import DROP_OFF, DWELLINGS, Area, PlaceAt
-from optimizer.area.notes import Note, number_text
-from optimizer.area.opening_hours import WEEKDAYS
-from optimizer.demand.demand import Demand
+from optimizer.demand import Demand
 from optimizer.new_area.proposal import Work, stretch_work, together
-from optimizer.streets.closures import Closure
-from optimizer.streets.extract import Extract
-from optimizer.streets.streets import Streets, Stretch, sides_of
+from optimizer.streets import Closure, Extract, Streets, Stretch, sides_of
 
 #: Notes of the demand are ``note_<code>``. Numbers come as numbers and are grouped by thousands.
 TEXTS: dict[str, dict[str, str]] = {

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
 
-from optimizer.area.area import Commune
-from optimizer.area.notes import Note
+from optimizer.area import Commune, Note
 from optimizer.new_area.notes import all_said
 
 LABELS = {

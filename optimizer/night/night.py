@@ -8,12 +8,10 @@ from dataclasses import replace
 from datetime import date
 
 from fleet import Plan, Truck
-from optimizer.area.area import Area
-from optimizer.planning.day import Day
-from optimizer.planning.plan import plan_of
-from optimizer.planning.town import Town
-from optimizer.problem.problem import Solution
-from optimizer.search.engines import Progress, solve
+from optimizer.area import Area
+from optimizer.planning import Day, Town, plan_of
+from optimizer.problem import Solution
+from optimizer.search import Progress, solve
 
 
 def plan_day(

@@ -16,14 +16,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from fleet import LICENCES, REGIMES, Hours, Shift, Site, Task, Truck
-from optimizer.area.area import DROP_OFF, DWELLINGS, Area
-from optimizer.area.collection import Promise, promise
-from optimizer.area.sectors import sector_of
+from optimizer.area import DROP_OFF, DWELLINGS, Area, Promise, promise, sector_of
 from optimizer.planning.sides import Pass
 from optimizer.planning.town import Town
-from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
-from optimizer.streets.closures import Closure
-from optimizer.streets.roads import Stand
+from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
+from optimizer.streets import Closure, Stand
 
 #: Leaving a task is never cheaper than this, however little lies there: a promise is a promise.
 UNSERVED_FLOOR_EUR = 500.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fleet import Plan, Tour
-from optimizer.area.area import Area
+from optimizer.area import Area
 
 #: The phase that a leg's time goes to. What is between two legs is waiting.
 PHASES = {"depot": "service", "drive": "drive", "collect": "collect", "unload": "unload", "break": "break"}

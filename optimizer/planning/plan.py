@@ -10,10 +10,8 @@ from optimizer.planning.day import Day
 from optimizer.planning.figures import figures
 from optimizer.planning.sides import Pass
 from optimizer.planning.town import Town
-from optimizer.problem.problem import Event, Solution, Visit
-from optimizer.problem.schedule import schedule
-from optimizer.streets.roads import RoadPath, Stand, TruckRoads
-from optimizer.streets.turns import driven
+from optimizer.problem import Event, Solution, Visit, schedule
+from optimizer.streets import RoadPath, Stand, TruckRoads, driven
 
 
 def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: str) -> Plan:

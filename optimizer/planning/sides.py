@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fleet import Side, TaskKind
-from optimizer.area.area import Area
-from optimizer.streets.roads import CLOSED, Stand, TruckRoads
-from optimizer.streets.streets import Streets, Stretch, sides_of
+from optimizer.area import Area
+from optimizer.streets import CLOSED, Stand, Streets, Stretch, TruckRoads, sides_of
 
 
 @dataclass(frozen=True, slots=True)

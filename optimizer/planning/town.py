@@ -19,16 +19,12 @@ from pyproj import Transformer
 from scipy.spatial import cKDTree
 
 from fleet import Place, Site, Truck
-from optimizer.area.area import Area, PlaceAt
-from optimizer.demand.demand import Demand, estimate
+from optimizer.area import Area, PlaceAt
+from optimizer.demand import Demand, estimate
+from optimizer.drop_off import DropOffPoint, read_osm
 from optimizer.drop_off import points as drop_off_points
-from optimizer.drop_off.osm import read_osm
-from optimizer.drop_off.points import DropOffPoint
 from optimizer.planning.sides import Pass, passes
-from optimizer.streets import closures, extract
-from optimizer.streets.extract import Extract
-from optimizer.streets.roads import CLOSED, Roads, TruckRoads
-from optimizer.streets.streets import Streets, Stretch, dead_ends, survey
+from optimizer.streets import CLOSED, Extract, Roads, Streets, Stretch, TruckRoads, closures, dead_ends, extract, survey
 
 Told = Callable[[str], None]
 

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from optimizer.problem.problem import Problem, Solution
+from optimizer.problem import Problem, Solution
 from optimizer.search.draft import Draft
 from optimizer.search.repair import insert_unserved, of_draft, repair, solution_of
 from optimizer.search.terms import NEVER, Floats, Ints, Terms

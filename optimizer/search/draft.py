@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.problem.problem import Solution, Visit, Window
-from optimizer.problem.schedule import opening
+from optimizer.problem import Solution, Visit, Window, opening
 from optimizer.search.terms import EPS, NEVER, Floats, Ints, Terms, Way
 
 TRIES = 40  # places for a new trip that are looked at on the clock

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from types import FrameType
 
-from optimizer.problem.cost import cost_eur
-from optimizer.problem.problem import Problem, Solution
+from optimizer.problem import Problem, Solution, cost_eur
 from optimizer.search.construct import construct
 from optimizer.search.ortools_routing import improve_by_routing
 from optimizer.search.recreate import Watch, improve

@@ -27,8 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
-from optimizer.problem.cost import cost_eur
-from optimizer.problem.problem import Problem, ProblemTask, Solution, Window
+from optimizer.problem import Problem, ProblemTask, Solution, Window, cost_eur
 from optimizer.search.draft import Draft
 from optimizer.search.recreate import Watch
 from optimizer.search.repair import repair

@@ -16,9 +16,17 @@ import numpy as np
 import pyvrp
 from numpy.typing import NDArray
 
-from optimizer.problem.cost import UNSERVED_EUR, cost_eur
-from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemShift, Solution, Visit
-from optimizer.problem.schedule import schedule
+from optimizer.problem import (
+    UNREACHABLE,
+    UNSERVED_EUR,
+    Mode,
+    Problem,
+    ProblemShift,
+    Solution,
+    Visit,
+    cost_eur,
+    schedule,
+)
 
 LONG_S = 1e8  # a shift that may last so long has no limit
 MOST_PLACES = 8_000  # its matrices take 16 bytes per pair

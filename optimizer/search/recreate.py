@@ -14,8 +14,7 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.problem.cost import cost_eur
-from optimizer.problem.problem import Problem, Solution
+from optimizer.problem import Problem, Solution, cost_eur
 from optimizer.search.construct import fill
 from optimizer.search.draft import Draft
 from optimizer.search.repair import of_draft, repair

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from optimizer.problem.problem import UNREACHABLE, Problem, Solution, Visit
-from optimizer.problem.schedule import opening, place_of, schedule
+from optimizer.problem import UNREACHABLE, Problem, Solution, Visit, opening, place_of, schedule
 from optimizer.search.draft import Draft, Offer
 from optimizer.search.terms import Flags, Terms, ways_of
 

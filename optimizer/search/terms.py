@@ -12,8 +12,7 @@ from itertools import pairwise, permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.problem.problem import UNREACHABLE, Mode, Problem, ProblemShift, Window
-from optimizer.problem.schedule import longest_work_s
+from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemShift, Window, longest_work_s
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from optimizer.problem.problem import Mode, Problem, ProblemSite, ProblemTask, Solution, Visit, Window
-from optimizer.problem.schedule import schedule
+from optimizer.problem import Mode, Problem, ProblemSite, ProblemTask, Solution, Visit, Window, schedule
 from optimizer.search.repair import emptied, repair, unloadings
 from optimizer.search.terms import EPS
 

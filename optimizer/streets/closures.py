@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
-from optimizer.area.area import Area, ClosedWindow
+from optimizer.area import Area, ClosedWindow
 from optimizer.streets.extract import OBJECTS, Extract
 from optimizer.streets.snapping import plain_name
 from optimizer.streets.streets import Streets

@@ -26,8 +26,8 @@ import pyroutingkit
 from numpy.typing import NDArray
 
 from fleet import Truck
-from optimizer.area.area import Area
-from optimizer.problem.problem import UNREACHABLE
+from optimizer.area import Area
+from optimizer.problem import UNREACHABLE
 from optimizer.streets import access
 from optimizer.streets.extract import Extract
 from optimizer.streets.streets import Segment, Streets, apart_at, dead_ends

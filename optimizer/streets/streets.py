@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from fleet import Side, Truck
-from optimizer.area.area import Area, StreetRules
+from optimizer.area import Area, StreetRules
 from optimizer.streets import access
 from optimizer.streets.extract import Extract, Way
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from weighbridge.indicator.protocols import KG_PER
+from weighbridge.indicator import KG_PER
 
 _FILE_KEYS = {"separator": ";", "encoding": "utf-8", "decimal": ",", "dates": "%d/%m/%Y %H:%M",
               "timezone": "Europe/Paris", "unit": "kg", "skip_lines": 0}  # fmt: skip

@@ -16,7 +16,7 @@ from uuid import uuid5
 
 from fleet import Sorting
 from weighbridge.balance.plant_file import PlantFormat, Row, RowFault, read_mapping, refusal, rows, stay
-from weighbridge.bridge.register import NAMES
+from weighbridge.bridge import NAMES
 
 COLUMNS = ("at", "from", "flux", "bags", "torn", "kg", "bales", "stock", "ticket")
 NEEDED = ("at", "flux")

@@ -17,8 +17,7 @@ from uuid import uuid5
 
 from fleet import Ticket
 from weighbridge.balance.plant_file import PlantFormat, Row, RowFault, read_mapping, refusal, rows, stay
-from weighbridge.bridge.plate import KnownTruck, plain_plate
-from weighbridge.bridge.register import NAMES
+from weighbridge.bridge import NAMES, KnownTruck, plain_plate
 
 COLUMNS = ("number", "in", "out", "plate", "product", "gross", "tare", "net")
 NEEDED = ("number", "out", "plate", "net")

@@ -22,7 +22,7 @@ from typing import Any
 
 from fleet import Health, Ticket, new_id
 from onboard.clock import Clock
-from onboard.outbox.outbox import Outbox
+from onboard.outbox import Outbox
 from onboard.private import private_folder
 from onboard.sensors.readings import LiftSeen
 from onboard.worker import Worker, revive_all
@@ -31,8 +31,7 @@ from weighbridge.bridge.plate import Who
 from weighbridge.bridge.register import Register
 from weighbridge.bridge.ticket import TicketSheet, write_pdf
 from weighbridge.bridge.weighing import Weighbridge
-from weighbridge.indicator.indicator import IndicatorLine
-from weighbridge.indicator.protocols import Reading
+from weighbridge.indicator import IndicatorLine, Reading
 
 HEALTH_S, TICK_S = 600.0, 30.0
 _log = logging.getLogger(__name__)

@@ -29,8 +29,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from fleet import Fact, Ticket, Weighing, fact_from_json, instant, instant_text
-from onboard.outbox.pages import Row
-from onboard.outbox.salvage import clean, finish, finished, legible, number_of, open_whole, raw, taken_over
+from onboard.outbox import Row, clean, finish, finished, legible, number_of, open_whole, raw, taken_over
 from onboard.private import private_folder
 
 #: The space in which weighings and tickets have their ids: the same weighing has the same id wherever it is read from.

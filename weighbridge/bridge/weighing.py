@@ -16,7 +16,7 @@ from fleet import Health, Ticket, new_id
 from weighbridge.bridge.bridge import Bridge
 from weighbridge.bridge.plate import KnownTruck, Who, named, on_the_plate
 from weighbridge.bridge.register import Change, Load, Register
-from weighbridge.indicator.protocols import Reading
+from weighbridge.indicator import Reading
 
 #: Announcements are for one weighing; a tag read before the plate was reached is for the next truck.
 TAG_VALID = timedelta(minutes=2)

@@ -18,9 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.problem.cost import cost_eur
-from optimizer.problem.problem import Problem, Solution, Visit
-from optimizer.problem.schedule import schedule
+from optimizer.problem import Problem, Solution, Visit, cost_eur, schedule
 from optimizer.search import repair
 from optimizer.search.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, small
 from optimizer.search.ruin_recreate.kernels import trace

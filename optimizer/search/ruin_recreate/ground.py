@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, depth_first_order, minimum_spanning_tree
 
-from optimizer.problem.problem import UNREACHABLE, Problem, ProblemShift, Window
-from optimizer.problem.schedule import longest_work_s, opening, schedule
+from optimizer.problem import UNREACHABLE, Problem, ProblemShift, Window, longest_work_s, opening, schedule
 from optimizer.search.terms import ways_of
 
 Floats = NDArray[np.float64]

@@ -708,7 +708,16 @@ def _drill(args: argparse.Namespace) -> int:
     gpsd = not args.no_gpsd
     return run_drill(
         Settings(
-            args.plan, args.area, args.minutes, args.speed, args.seed, args.port, lang, args.trucks, gpsd, args.prepare
+            folder=args.plan,
+            area=args.area,
+            minutes=args.minutes,
+            speed=args.speed,
+            seed=args.seed,
+            port=args.port,
+            lang=lang,
+            trucks=args.trucks,
+            gpsd=gpsd,
+            preparation_s=args.prepare,
         )
     )
 

@@ -30,9 +30,15 @@ def basemap_of(town: Town, plan: Plan | None = None) -> Basemap:
     wanted = nodes_of(plan) if plan else set()
     wanted |= {town.depot.osm_node, *(site.osm_node for site in town.sites)}
     return Basemap(
-        (*streets, *footways), {n: lonlat[n] for n in wanted}, tuple(b.outline for b in town.extract.buildings),
-        seen.water, seen.green, labels, town.area.attribution, town.area.traffic_side,
-    )  # fmt: skip
+        roads=(*streets, *footways),
+        places={n: lonlat[n] for n in wanted},
+        buildings=tuple(b.outline for b in town.extract.buildings),
+        water=seen.water,
+        green=seen.green,
+        labels=labels,
+        attribution=town.area.attribution,
+        traffic_side=town.area.traffic_side,
+    )
 
 
 def area_words(town: Town) -> AreaWords:

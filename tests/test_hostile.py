@@ -179,9 +179,13 @@ def test_an_identity_provider_that_hangs_leaves_threads_for_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     provider = Provider(
-        name="Mairie", issuer="http://127.0.0.1:9", client_id="x", client_secret="x", public_url="http://localhost:8000",
+        name="Mairie",
+        issuer="http://127.0.0.1:9",
+        client_id="x",
+        client_secret="x",
+        public_url="http://localhost:8000",
         roles={"x": "planner"},
-    )  # fmt: skip
+    )
     app = people_app(scene.store, scene.clock, Settings(oidc=provider))
     waiting, go, lock, most = [0], threading.Event(), threading.Lock(), 8
 

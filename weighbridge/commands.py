@@ -68,7 +68,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
     clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
     depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None
     bridge = Bridge(
-        args.site, args.instrument, args.timezone, stored_tares=args.stored_tares,
+        site=args.site, instrument=args.instrument, timezone=args.timezone, stored_tares=args.stored_tares,
         second_within_s=args.second_within * 3600,
     )  # fmt: skip
     trucks = trucks_of(args.trucks) if args.trucks else {}
@@ -78,13 +78,13 @@ def _weighbridge(args: argparse.Namespace) -> int:
     private_folder(files.folder)
     outbox = Outbox(files.outbox)
     agent = Agent(
-        Weighbridge(bridge, Register(files.register, args.site, outbox), trucks),
-        line,
-        outbox,
-        clock,
-        files,
-        _say,
-        args.lang,
+        weighbridge=Weighbridge(bridge, Register(files.register, args.site, outbox), trucks),
+        indicator=line,
+        outbox=outbox,
+        clock=clock,
+        files=files,
+        told=_say,
+        language=args.lang,
     )
     workers = [Worker("door", agent.open_door, agent.stop)]
     if args.tags:
@@ -229,8 +229,10 @@ def _bridge_drill(args: argparse.Namespace) -> int:
     from weighbridge.indicator import Plate, PtyIndicator, SimulatedIndicator, indicator_of
 
     clock = clock_from(args.clock)
-    plate = Plate(clock)
-    with PtyIndicator(SimulatedIndicator(indicator_of(args.protocol), plate, clock), args.baud) as pty:
+    plate = Plate(clock=clock)
+    with PtyIndicator(
+        SimulatedIndicator(protocol=indicator_of(args.protocol), plate=plate, clock=clock), args.baud
+    ) as pty:
         print(f"{pty.port}  (on KG, off, drift KG; Ctrl-D ends)", flush=True)
         with suppress(KeyboardInterrupt):
             for line in sys.stdin:

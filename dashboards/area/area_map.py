@@ -81,7 +81,17 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
 
 
 def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, lang: str) -> dict[str, Any]:
-    nothing = Plan({}, date(2000, 1, 3), "UTC", 0, "", "", (), (), ())
+    nothing = Plan(
+        area={},
+        date=date(2000, 1, 3),
+        timezone="UTC",
+        seed=0,
+        engine="",
+        program_version="",
+        tasks=(),
+        tours=(),
+        unserved=(),
+    )
     data = _data(nothing, basemap, AreaWords(title, ()), lang, TEXTS["title"][lang].format(name=title))
     streets = [(f["properties"], f["geometry"]["coordinates"]) for f in layers["streets"]["features"]]
     if streets:

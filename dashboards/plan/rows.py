@@ -131,7 +131,7 @@ class _Telling:
         last_end = self.tour.legs[0].start_at if self.tour.legs else None
         for index, leg in enumerate(self.tour.legs):
             if last_end is not None and (leg.start_at - last_end).total_seconds() >= WAIT_S:
-                self.told.append(Row("wait", None, last_end, leg.start_at))
+                self.told.append(Row(kind="wait", number=None, start_at=last_end, end_at=leg.start_at))
             last_end = leg.end_at
             if leg.kind == "drive":
                 self.driven.append(leg)
@@ -165,11 +165,21 @@ class _Telling:
         via, via_m, entering = self._via("", leg.osm_nodes)
         self.told.append(
             Row(
-                leg.kind, None, leg.start_at, leg.end_at, (index,), via=via, via_m=via_m, turn=entering,
-                kg=leg.kg or None, site=leg.site, trip=self.trip if leg.kind == "unload" else None,
-                notes=before, osm_nodes=leg.osm_nodes,
+                kind=leg.kind,
+                number=None,
+                start_at=leg.start_at,
+                end_at=leg.end_at,
+                legs=(index,),
+                via=via,
+                via_m=via_m,
+                turn=entering,
+                kg=leg.kg or None,
+                site=leg.site,
+                trip=self.trip if leg.kind == "unload" else None,
+                notes=before,
+                osm_nodes=leg.osm_nodes,
             )
-        )  # fmt: skip
+        )
         self.driven = []
         if leg.kind in ("unload", "depot"):
             self.way = []  # a truck leaves a yard as it likes
@@ -182,11 +192,26 @@ class _Telling:
         begins = streets.crossing(nodes[0], street) if nodes else ""
         ends = streets.crossing(nodes[-1], street) if len(nodes) > 1 and nodes[0] != nodes[-1] else ""
         row = Row(
-            "collect", self.number, leg.start_at, leg.end_at, (index,), task.kind if task else "street", street,
-            leg.side, begins, ends, entering, via, via_m, dict(leg.kg),
-            task.dwellings if task else 0, task.containers if task else 0,
-            before + self._notes(leg, task), on_foot=leg.mode == "foot", osm_nodes=leg.osm_nodes,
-        )  # fmt: skip
+            kind="collect",
+            number=self.number,
+            start_at=leg.start_at,
+            end_at=leg.end_at,
+            legs=(index,),
+            task_kind=task.kind if task else "street",
+            street=street,
+            side=leg.side,
+            from_street=begins,
+            to_street=ends,
+            turn=entering,
+            via=via,
+            via_m=via_m,
+            kg=dict(leg.kg),
+            dwellings=task.dwellings if task else 0,
+            containers=task.containers if task else 0,
+            notes=before + self._notes(leg, task),
+            on_foot=leg.mode == "foot",
+            osm_nodes=leg.osm_nodes,
+        )
         self.driven = []
         return row
 

@@ -65,11 +65,11 @@ class Type:
 
 #: From the most readable to the most compact.
 TYPES = (
-    Type(13.0, 11.0, 5.5, 4.8, 1.5, True, 120.0),
-    Type(12.0, 10.5, 5.1, 4.5, 1.1, True, 108.0),
-    Type(11.5, 10.0, 4.9, 4.3, 0.8, True, 98.0),
-    Type(11.0, 10.0, 4.6, 4.15, 0.6, True, 90.0),
-    Type(11.0, 10.0, 4.6, 4.1, 0.4, False, 74.0),
+    Type(main=13.0, second=11.0, line=5.5, low=4.8, gap=1.5, kg=True, map_mm=120.0),
+    Type(main=12.0, second=10.5, line=5.1, low=4.5, gap=1.1, kg=True, map_mm=108.0),
+    Type(main=11.5, second=10.0, line=4.9, low=4.3, gap=0.8, kg=True, map_mm=98.0),
+    Type(main=11.0, second=10.0, line=4.6, low=4.15, gap=0.6, kg=True, map_mm=90.0),
+    Type(main=11.0, second=10.0, line=4.6, low=4.1, gap=0.4, kg=False, map_mm=74.0),
 )
 #: A short tour stands on one page with a map of at least this height.
 _ONE_PAGE_MAP_MM = 112.0

@@ -77,7 +77,9 @@ def depot_app(
         from optimizer.planning import Town  # the solver's tables: only a depot with an area loads them
 
         town = Town.prepare(area_folder)
-    depot = Depot(store, town, clock or SystemClock(), None, settings or settings_of(area_folder))
+    depot = Depot(
+        store=store, town=town, clock=clock or SystemClock(), live=None, settings=settings or settings_of(area_folder)
+    )
     app = FastAPI(
         title="Ripeur depot", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan, responses=REFUSALS,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for at every request otherwise

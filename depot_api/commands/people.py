@@ -186,7 +186,7 @@ def _retention(args: argparse.Namespace) -> int:
             from optimizer.planning import Town
 
             town = Town.prepare(args.area)
-        depot = Depot(store, town, settings=Settings(terms=terms))
+        depot = Depot(store=store, town=town, settings=Settings(terms=terms))
         word = _word(args)
         if args.dry_run:
             gone = retention.run(store, terms, now, dry=True)

@@ -62,8 +62,10 @@ class DrillBridge:
     lost: int = 0
 
     def __post_init__(self) -> None:
-        self.plate = Plate(self.clock, Random(self.site))
-        indicator = SimulatedIndicator(PROTOCOLS[self.protocol], self.plate, self.clock, random=Random(self.site + "!"))
+        self.plate = Plate(clock=self.clock, random=Random(self.site))
+        indicator = SimulatedIndicator(
+            protocol=PROTOCOLS[self.protocol], plate=self.plate, clock=self.clock, random=Random(self.site + "!")
+        )
         self.line = PtyIndicator(indicator)
 
     @property

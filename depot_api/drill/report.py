@@ -54,11 +54,19 @@ def tour_line(tour: Tour, live: Mapping[str, Any], reported: Mapping[str, Any], 
     count = Counter(status.get(task, "pending") for task in due)
     tipped = [leg for leg in tour.legs if leg.kind == "unload" and told.since <= leg.end_at <= until]
     return TourLine(
-        tour.shift or tour.id, len(due), count["done"], count["partly"], count["missed"],
-        sum(state == "done" for task, state in status.items() if task not in due), planned_km(tour, until),
-        reported.get("driven_km"), live.get("late_s"), sum(sum(leg.kg.values()) for leg in tipped),
-        sum(reported.get("weighed_kg", {}).values()), reported.get("lifts", 0),
-    )  # fmt: skip
+        name=tour.shift or tour.id,
+        due=len(due),
+        done=count["done"],
+        partly=count["partly"],
+        missed=count["missed"],
+        ahead=sum(state == "done" for task, state in status.items() if task not in due),
+        planned_km=planned_km(tour, until),
+        driven_km=reported.get("driven_km"),
+        late_s=live.get("late_s"),
+        planned_kg=sum(sum(leg.kg.values()) for leg in tipped),
+        weighed_kg=sum(reported.get("weighed_kg", {}).values()),
+        lifts=reported.get("lifts", 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +120,19 @@ def _sum(lines: Sequence[TourLine], lang: str) -> TourLine:
         return sum(getattr(line, name) for line in lines)
 
     return TourLine(
-        word("r_all", lang), total("due"), total("done"), total("partly"), total("missed"), total("ahead"),
-        total("planned_km"), sum(known) if known else None, None, total("planned_kg"), total("weighed_kg"),
-        total("lifts"),
-    )  # fmt: skip
+        name=word("r_all", lang),
+        due=total("due"),
+        done=total("done"),
+        partly=total("partly"),
+        missed=total("missed"),
+        ahead=total("ahead"),
+        planned_km=total("planned_km"),
+        driven_km=sum(known) if known else None,
+        late_s=None,
+        planned_kg=total("planned_kg"),
+        weighed_kg=total("weighed_kg"),
+        lifts=total("lifts"),
+    )
 
 
 def _row(line: TourLine, lang: str) -> list[str]:

@@ -159,7 +159,14 @@ class _Drill:
             model = Model() if equipment.contacts else Model(bins_share=0.0)
             driven = drive(course, s.seed, model)
             self.trucks.append(
-                DrillTruck(driven, equipment, self.folder / course.truck, self.since, self.until, course.kerb_kg)
+                DrillTruck(
+                    drive=driven,
+                    equipment=equipment,
+                    data=self.folder / course.truck,
+                    since=self.since,
+                    until=self.until,
+                    kerb_kg=course.kerb_kg,
+                )
             )
         self.trucks = [truck for truck in self.trucks if truck.drive.end_at > self.since]
         visits: dict[str, list[Any]] = {}
@@ -250,7 +257,11 @@ class _Drill:
         self.bridges = []
         for k, (site, visits) in enumerate(sorted(self.visits.items())):
             bridge = DrillBridge(
-                site, SPOKEN[k % len(SPOKEN)], self.clock, crossings(visits), self.folder / f"at-{site}"
+                site=site,
+                protocol=SPOKEN[k % len(SPOKEN)],
+                clock=self.clock,
+                crossings=crossings(visits),
+                data=self.folder / f"at-{site}",
             )
             Outbox(bridge.data / "outbox.db").close()
             witness(bridge.data / "outbox.db")
@@ -266,7 +277,14 @@ class _Drill:
         wait_s = (self.since - self.clock.now()).total_seconds() / self.settings.speed
         if wait_s > 1:
             self.terminal.tell("begins", seconds=round(wait_s))
-        self.watch = Watch(self.terminal, self.children, self.depot, self.plan, self.trucks, self.clock)
+        self.watch = Watch(
+            terminal=self.terminal,
+            children=self.children,
+            depot=self.depot,
+            plan=self.plan,
+            trucks=self.trucks,
+            clock=self.clock,
+        )
         with ThreadPoolExecutor(1, "looker") as looker:
             events = heapq.merge(
                 *(sorted(end.events(self.crews), key=_moment) for end in self._ends),

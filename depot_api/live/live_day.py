@@ -127,7 +127,7 @@ class LiveDay:
                 slots[turn.tour.id] = known
             else:
                 live = LiveTour(turn, self.matcher, self.carried)
-                slots[turn.tour.id] = _Slot(live, behind_s=time.monotonic() - LATEST_S, whole=False)
+                slots[turn.tour.id] = _Slot(live=live, behind_s=time.monotonic() - LATEST_S, whole=False)
         self._streets = {task.id: task.name for day in found for task in day.plan.tasks}
         self.turns, self.slots = turns, slots
         self.board.keep_only("tours", slots)
@@ -175,7 +175,7 @@ class LiveDay:
             slot = self.slots.get(turn.tour.id)
             if slot is not None and slot.seen_us >= from_us:
                 self.slots[turn.tour.id] = _Slot(
-                    LiveTour(turn, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
+                    live=LiveTour(turn, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
                     poured_s=time.monotonic(), whole=False, seen_us=slot.seen_us, pinned=slot.pinned,
                 )  # fmt: skip
         for row in self._incidents.get(who, {}).values():

@@ -25,7 +25,7 @@ STEADY_S = 2 * 60
 #: On duty, and nothing heard for so long.
 SILENT = timedelta(minutes=10)
 
-_NOT_YET = State("pending", "not_yet", 0.0, None, None, ())
+_NOT_YET = State(status="pending", reason="not_yet", share=0.0, from_at=None, until_at=None, evidence=())
 _SAID: Mapping[str, tuple[str, str]] = {
     "done": ("done", "crew_done"),
     "partly": ("partly", "crew_partly"),
@@ -103,7 +103,7 @@ class LiveTour:
         status, reason = _SAID[said.outcome]
         told = Evidence("crew", said.at, said.at, 1.0, "", said.note or "")
         share = {"done": 1.0, "partly": 0.5}.get(status, 0.0)
-        return State(status, reason, share, said.at, said.at, (told,))  # type: ignore[arg-type]
+        return State(status=status, reason=reason, share=share, from_at=said.at, until_at=said.at, evidence=(told,))  # type: ignore[arg-type]
 
     # --- where it stands -----------------------------------------------------------------------------------------
 
@@ -231,13 +231,25 @@ class LiveTour:
             "tour": self.tour.id,
             "served_by": by if state.status in ("done", "partly") else None,
             "evidence": [
-                {"what": e.what, "from_at": _second(e.from_at), "until_at": _second(e.until_at),
-                 "amount": round(e.amount, 2), "unit": e.unit, "note": e.note} for e in state.evidence
+                {
+                    "what": e.what,
+                    "from_at": _second(e.from_at),
+                    "until_at": _second(e.until_at),
+                    "amount": round(e.amount, 2),
+                    "unit": e.unit,
+                    "note": e.note,
+                }
+                for e in state.evidence
             ],
-            "crew": None if said is None else {
-                "outcome": said.outcome, "at": _second(said.at), "note": said.note, "photos": list(said.photos or ()),
+            "crew": None
+            if said is None
+            else {
+                "outcome": said.outcome,
+                "at": _second(said.at),
+                "note": said.note,
+                "photos": list(said.photos or ()),
             },
-        }  # fmt: skip
+        }
 
 
 def carried_over(before: Mapping[str, Carried], tours: Iterable[LiveTour]) -> dict[str, Carried]:

@@ -111,12 +111,25 @@ def _reported(store: Store, live: LiveTour, all_tickets: Tickets) -> TourReport:
             planned[flux] = planned.get(flux, 0.0) + kg
     driven_m = _driven_m(store, live)
     return TourReport(
-        tour.id, tour.shift or tour.id, tour.truck, len(live.tasks), count["done"], count["partly"], count["missed"],
-        round(sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000, 3),
-        round(driven_m / 1000, 3) if driven_m else None, tour.start_at, tour.end_at, live.began_at, live.ended_at,
-        {name: round(kg, 1) for name, kg in planned.items()}, {name: round(kg, 1) for name, kg in weighed.items()},
-        sum(leg.kind == "unload" for leg in tour.legs), len(tickets), sum(1 for _ in rows_of_turn(store, "lift", turn)),
-    )  # fmt: skip
+        tour=tour.id,
+        name=tour.shift or tour.id,
+        truck=tour.truck,
+        tasks=len(live.tasks),
+        done_tasks=count["done"],
+        partly_tasks=count["partly"],
+        missed_tasks=count["missed"],
+        planned_km=round(sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000, 3),
+        driven_km=round(driven_m / 1000, 3) if driven_m else None,
+        planned_start_at=tour.start_at,
+        planned_end_at=tour.end_at,
+        began_at=live.began_at,
+        ended_at=live.ended_at,
+        planned_kg={name: round(kg, 1) for name, kg in planned.items()},
+        weighed_kg={name: round(kg, 1) for name, kg in weighed.items()},
+        planned_unloadings=sum(leg.kind == "unload" for leg in tour.legs),
+        tickets=len(tickets),
+        lifts=sum(1 for _ in rows_of_turn(store, "lift", turn)),
+    )
 
 
 class Tickets:

@@ -145,7 +145,7 @@ class NmeaReader:
         at = self._instant(now.clock)
         placed = now.valid is not False and now.lat_deg is not None and now.lon_deg is not None and now.mode != 1
         if not placed:
-            return Fix(at, None, None, None, None, None, 1)
+            return Fix(at=at, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=1)
         return Fix(
             at=at, lat_deg=now.lat_deg, lon_deg=now.lon_deg, speed_mps=now.speed_mps, heading_deg=now.heading_deg,
             eph_m=now.eph_m, mode=now.mode or 2,

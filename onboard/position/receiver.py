@@ -49,7 +49,7 @@ class Fix:
         return self.lat_deg is not None and self.lon_deg is not None
 
 
-NOTHING = Fix(None, None, None, None, None, None, 0)
+NOTHING = Fix(at=None, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=0)
 
 
 class Receiver(Protocol):
@@ -63,7 +63,15 @@ class Receiver(Protocol):
 def fix_of(report: Mapping[str, Any]) -> Fix:
     """A fix from gpsd's ``TPV`` report. Whatever is missing or out of its bounds is None; without a place, no fix."""
     if report.get("mode") not in (2, 3):
-        return Fix(_instant(report), None, None, None, None, None, 1 if report.get("mode") == 1 else 0)
+        return Fix(
+            at=_instant(report),
+            lat_deg=None,
+            lon_deg=None,
+            speed_mps=None,
+            heading_deg=None,
+            eph_m=None,
+            mode=1 if report.get("mode") == 1 else 0,
+        )
     read = gpsd.GpsResponse.from_json({"active": 1, "tpv": [dict(report)], "sky": [{}]})
 
     def given(name: str, value: Any, low: float, high: float) -> float | None:
@@ -73,12 +81,22 @@ def fix_of(report: Mapping[str, Any]) -> Fix:
 
     lat_deg, lon_deg = given("lat", read.lat, -90, 90), given("lon", read.lon, -180, 180)
     if lat_deg is None or lon_deg is None:
-        return Fix(_instant(report), None, None, None, None, None, 1)
+        return Fix(
+            at=_instant(report), lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=1
+        )
     eph_m = given("eph", report.get("eph"), 0, 1e6)
     if eph_m is None and "epx" in report:
         eph_m = given("epy", read.position_precision()[0], 0, 1e6)
     speed_mps, heading_deg = given("speed", read.hspeed, 0, 150), given("track", read.track, 0, 360)
-    return Fix(_instant(report), lat_deg, lon_deg, speed_mps, heading_deg, eph_m, read.mode)
+    return Fix(
+        at=_instant(report),
+        lat_deg=lat_deg,
+        lon_deg=lon_deg,
+        speed_mps=speed_mps,
+        heading_deg=heading_deg,
+        eph_m=eph_m,
+        mode=read.mode,
+    )
 
 
 def _instant(report: Mapping[str, Any]) -> datetime | None:

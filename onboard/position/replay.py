@@ -55,7 +55,15 @@ class Recording:
 
 
 def _at(fix: Fix, at: datetime) -> Fix:
-    return Fix(at, fix.lat_deg, fix.lon_deg, fix.speed_mps, fix.heading_deg, fix.eph_m, fix.mode)
+    return Fix(
+        at=at,
+        lat_deg=fix.lat_deg,
+        lon_deg=fix.lon_deg,
+        speed_mps=fix.speed_mps,
+        heading_deg=fix.heading_deg,
+        eph_m=fix.eph_m,
+        mode=fix.mode,
+    )
 
 
 def _times(fixes: Sequence[Fix]) -> list[datetime]:
@@ -133,7 +141,15 @@ def fact_fixes(path: Path) -> Iterator[Fix]:
             if isinstance(fact, Position):
                 mode = fact.mode if fact.mode is not None else 2 if fact.lat_deg is not None else 1
                 found.append(
-                    Fix(fact.at, fact.lat_deg, fact.lon_deg, fact.speed_mps, fact.heading_deg, fact.eph_m, mode)
+                    Fix(
+                        at=fact.at,
+                        lat_deg=fact.lat_deg,
+                        lon_deg=fact.lon_deg,
+                        speed_mps=fact.speed_mps,
+                        heading_deg=fact.heading_deg,
+                        eph_m=fact.eph_m,
+                        mode=mode,
+                    )
                 )
     yield from sorted(found, key=lambda fix: fix.at or datetime.min.replace(tzinfo=UTC))
 
@@ -155,9 +171,17 @@ def _gpx_fix(point: ET.Element) -> Fix:
     at = _instant(said.get("time", ""))
     lat, lon = _within(point.get("lat"), 90), _within(point.get("lon"), 180)
     if mode == 1 or lat is None or lon is None:
-        return Fix(at, None, None, None, None, None, 1)
+        return Fix(at=at, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=1)
     course = _within(said.get("course"), 360)
-    return Fix(at, lat, lon, _within(said.get("speed"), 150), course, None, mode)
+    return Fix(
+        at=at,
+        lat_deg=lat,
+        lon_deg=lon,
+        speed_mps=_within(said.get("speed"), 150),
+        heading_deg=course,
+        eph_m=None,
+        mode=mode,
+    )
 
 
 #: What the columns of a CSV may be called: field, factor to our unit.
@@ -210,10 +234,18 @@ def _csv_fix(cells: dict[str, str]) -> Fix:
     lat, lon = said.get("lat"), said.get("lon")
     mode = int(said.get("mode", 1 if lat is None or lon is None else 2))
     if mode < 2 or lat is None or lon is None:
-        return Fix(at, None, None, None, None, None, min(mode, 1))
+        return Fix(at=at, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=min(mode, 1))
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
         raise ValueError(f"lat, lon = {lat:g}, {lon:g}, must be degrees")
-    return Fix(at, lat, lon, said.get("speed"), said.get("heading"), said.get("eph"), min(mode, 3))
+    return Fix(
+        at=at,
+        lat_deg=lat,
+        lon_deg=lon,
+        speed_mps=said.get("speed"),
+        heading_deg=said.get("heading"),
+        eph_m=said.get("eph"),
+        mode=min(mode, 3),
+    )
 
 
 def _csv_instant(text: str) -> datetime:

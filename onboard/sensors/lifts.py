@@ -80,13 +80,13 @@ def _source(text: str) -> LiftSource:
     if options.get("animals", "no") not in ("yes", "no"):
         raise ValueError(f"lifts: animals = {options['animals']!r}, must be yes or no")
     return LiftSource(
-        kind,
-        port,
-        usual.changed_by(options),
-        options.get("side"),
-        seconds("lifts", options, "absence", 15.0),
-        seconds("lifts", options, "pair", 10.0),
-        options.get("animals") == "yes",
+        kind=kind,
+        port=port,
+        settings=usual.changed_by(options),
+        side=options.get("side"),
+        absence_s=seconds("lifts", options, "absence", 15.0),
+        pair_s=seconds("lifts", options, "pair", 10.0),
+        animals=options.get("animals") == "yes",
     )
 
 

@@ -75,17 +75,21 @@ _MPS_PER_STEP = 1 / 256 / 3.6
 SIGNALS: Mapping[str, Signal] = {
     s.name: s
     for s in (
-        Signal("wheel_speed_mps", CCVS, 2, 2, _MPS_PER_STEP, lasts_s=5.0),
-        Signal("pto_state", CCVS, 7, 1, 1.0, (1, 5), lasts_s=5.0),  # 0: off
-        Signal("pto_engaged", PTODE, 7, 1, 1.0, (1, 2), lasts_s=5.0),  # 0: none, 1: at least one, 2: error
-        Signal("tachograph_speed_mps", TCO1, 7, 2, _MPS_PER_STEP, lasts_s=5.0),
-        Signal("distance_m", VDHR, 1, 4, 5.0),
-        Signal("fuel_l", LFC, 5, 4, 0.5),
-        Signal("fine_fuel_l", HRLFC, 5, 4, 0.001),
-        Signal("engine_h", HOURS, 1, 4, 0.05),
-        Signal("axle", VW, 1, 1, 1.0),  # high half: the axle from the front, low half: the wheel from the left
-        Signal("axle_kg", VW, 2, 2, 0.5),
-        Signal("gross_kg", CVW, 1, 2, 10.0),
+        Signal(name="wheel_speed_mps", group=CCVS, first=2, size=2, scale=_MPS_PER_STEP, lasts_s=5.0),
+        Signal(name="pto_state", group=CCVS, first=7, size=1, scale=1.0, bits=(1, 5), lasts_s=5.0),  # 0: off
+        Signal(
+            name="pto_engaged", group=PTODE, first=7, size=1, scale=1.0, bits=(1, 2), lasts_s=5.0
+        ),  # 0: none, 1: at least one, 2: error
+        Signal(name="tachograph_speed_mps", group=TCO1, first=7, size=2, scale=_MPS_PER_STEP, lasts_s=5.0),
+        Signal(name="distance_m", group=VDHR, first=1, size=4, scale=5.0),
+        Signal(name="fuel_l", group=LFC, first=5, size=4, scale=0.5),
+        Signal(name="fine_fuel_l", group=HRLFC, first=5, size=4, scale=0.001),
+        Signal(name="engine_h", group=HOURS, first=1, size=4, scale=0.05),
+        Signal(
+            name="axle", group=VW, first=1, size=1, scale=1.0
+        ),  # high half: the axle from the front, low half: the wheel from the left
+        Signal(name="axle_kg", group=VW, first=2, size=2, scale=0.5),
+        Signal(name="gross_kg", group=CVW, first=1, size=2, scale=10.0),
     )
 }
 _BY_GROUP: Mapping[int, tuple[Signal, ...]] = {

@@ -86,11 +86,19 @@ def course_of(
         task = (tasks or {}).get(leg.task or "")
         legs.append(
             CourseLeg(
-                leg.kind, leg.start_at, leg.end_at, tuple(_spot(node, coordinates) for node in leg.osm_nodes), leg.task,
-                leg.side, leg.mode, leg.site, dict(leg.kg), task.dwellings if task else 0,
-                task.containers if task else 0,
+                kind=leg.kind,
+                start_at=leg.start_at,
+                end_at=leg.end_at,
+                line=tuple(_spot(node, coordinates) for node in leg.osm_nodes),
+                task=leg.task,
+                side=leg.side,
+                mode=leg.mode,
+                site=leg.site,
+                kg=dict(leg.kg),
+                dwellings=task.dwellings if task else 0,
+                containers=task.containers if task else 0,
             )
-        )  # fmt: skip
+        )
     known = streets if streets is not None else streets_of(legs)
     return Course(tour.id, tour.truck, tuple(legs), known, kerb_kg)
 
@@ -107,13 +115,20 @@ def course_of_published(tour: Mapping[str, Any], kerb_kg: float = 12_000.0) -> C
     """A tour as ``GET /tours/{truck}`` gives it: legs with ``coordinates`` as ``[lon, lat]``."""
     legs = tuple(
         CourseLeg(
-            leg["kind"], instant(leg["start_at"]), instant(leg["end_at"]),
-            tuple(Spot(lat, lon) for lon, lat in leg.get("coordinates") or ()), leg.get("task"), leg.get("side"),
-            leg.get("mode") or "truck", leg.get("site"), dict(leg.get("kg") or {}), leg.get("dwellings") or 0,
-            leg.get("containers") or 0,
+            kind=leg["kind"],
+            start_at=instant(leg["start_at"]),
+            end_at=instant(leg["end_at"]),
+            line=tuple(Spot(lat, lon) for lon, lat in leg.get("coordinates") or ()),
+            task=leg.get("task"),
+            side=leg.get("side"),
+            mode=leg.get("mode") or "truck",
+            site=leg.get("site"),
+            kg=dict(leg.get("kg") or {}),
+            dwellings=leg.get("dwellings") or 0,
+            containers=leg.get("containers") or 0,
         )
         for leg in tour["legs"]
-    )  # fmt: skip
+    )
     return Course(tour["tour"], tour["truck"], legs, streets_of(legs), kerb_kg)
 
 

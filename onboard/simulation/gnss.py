@@ -50,7 +50,15 @@ def observed(positions: Iterable[TruePosition], receiver: Receiver, random: Rand
             silent_s = random.uniform(*receiver.gap_s)
         if k < first_fix_s or not p.sky:
             seen_before = False
-            yield Fix(p.at if k >= 2 else None, None, None, None, None, None, 1)  # its clock needs a satellite or two
+            yield Fix(
+                at=p.at if k >= 2 else None,
+                lat_deg=None,
+                lon_deg=None,
+                speed_mps=None,
+                heading_deg=None,
+                eph_m=None,
+                mode=1,
+            )  # its clock needs a satellite or two
             continue
         if not seen_before:
             poor_s, seen_before = random.uniform(*receiver.recovery_s), True

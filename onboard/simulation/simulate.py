@@ -34,13 +34,22 @@ def drive(course: Course, seed: int, model: Model | None = None) -> Drive:
     positions = tuple(driver.positions)
     sensors = Random(f"{seed}/{course.tour}/sensors")
     return Drive(
-        course.tour, course.truck, seed, course.start_at, driver.now, positions,
-        tuple(observed(positions, model.receiver, Random(f"{seed}/{course.tour}/receiver"))),
-        tuple(sorted(driver.lifts, key=lambda lift: lift.at)),
-        tuple(scale_reads(positions, driver.body_kg, course.kerb_kg, sensors)),
-        tuple(vehicle_reads(positions, driver.pto, sensors)), tuple(driver.unloadings), tuple(driver.duty),
-        tuple(driver.said), dict(driver.truth), driver.driven_m,
-    )  # fmt: skip
+        tour=course.tour,
+        truck=course.truck,
+        seed=seed,
+        start_at=course.start_at,
+        end_at=driver.now,
+        positions=positions,
+        fixes=tuple(observed(positions, model.receiver, Random(f"{seed}/{course.tour}/receiver"))),
+        lifts=tuple(sorted(driver.lifts, key=lambda lift: lift.at)),
+        loads=tuple(scale_reads(positions, driver.body_kg, course.kerb_kg, sensors)),
+        vehicle=tuple(vehicle_reads(positions, driver.pto, sensors)),
+        unloadings=tuple(driver.unloadings),
+        duty=tuple(driver.duty),
+        said=tuple(driver.said),
+        truth=dict(driver.truth),
+        driven_m=driver.driven_m,
+    )
 
 
 class _Driver:
@@ -193,13 +202,17 @@ class _Driver:
         m, chance, began = self.model, self.random.random(), self.now
         street = leg.mode == "truck" and len(leg.line) > 1
         if street and chance < m.blocked_share and self._round(legs, k, leg):
-            self.truth[task] = TaskTruth(task, "missed", began, self.now, 0.0, "blocked")
+            self.truth[task] = TaskTruth(
+                task=task, state="missed", from_at=began, until_at=self.now, share=0.0, why="blocked"
+            )
             self._say(task, "blocked", "blocked_street")
             return
         if street and chance < m.blocked_share + m.passed_share:
             self._pto(False)
             self._drive(leg.line)
-            self.truth[task] = TaskTruth(task, "missed", began, self.now, 0.0, "passed")
+            self.truth[task] = TaskTruth(
+                task=task, state="missed", from_at=began, until_at=self.now, share=0.0, why="passed"
+            )
             self._say(task, "not_done")
             return
         off = street and chance < m.blocked_share + m.passed_share + m.broken_off_share
@@ -258,7 +271,14 @@ class _Driver:
         by_hand = all(s.by_hand for s in done)
         state, why = ("done", None) if share > 0.999 else ("partly", "broken_off")
         self.truth[task] = TaskTruth(
-            task, state, began, self.now, share, why, sum(self.load.values()) - loaded, by_hand
+            task=task,
+            state=state,
+            from_at=began,
+            until_at=self.now,
+            share=share,
+            why=why,
+            kg=sum(self.load.values()) - loaded,
+            by_hand=by_hand,
         )
         if state == "partly":
             self._say(task, "partly", self.random.choice(("roadworks", "bin", "breakdown", "other")))
@@ -315,9 +335,17 @@ class _Driver:
         on_plate_again = self.now
         self._stand(self._drawn(m.plate_s), "unload")
         self.unloadings.append(
-            Unloading(leg.site or "", arrived, on_plate, on_plate_again, self.now, gross_kg,
-                      self.course.kerb_kg + left_kg, tipped)
-        )  # fmt: skip
+            Unloading(
+                site=leg.site or "",
+                arrived_at=arrived,
+                gross_at=on_plate,
+                tare_at=on_plate_again,
+                gone_at=self.now,
+                gross_kg=gross_kg,
+                tare_kg=self.course.kerb_kg + left_kg,
+                kg=tipped,
+            )
+        )
 
     def _break(self, leg: CourseLeg) -> None:
         self._pto(False)

@@ -260,13 +260,13 @@ def _closed(raw: Any, faults: Faults) -> list[ClosedWindow]:
             faults.add(where, "near", table["near"], 'must be a tag of the map, such as "amenity=school"')
         closed.append(
             ClosedWindow(
-                table["name"],
-                table["from"],
-                table["to"],
-                table["weekdays"],
-                table["near"],
-                table["within_m"],
-                table["streets"],
+                name=table["name"],
+                from_s=table["from"],
+                to_s=table["to"],
+                weekdays=table["weekdays"],
+                near=table["near"],
+                within_m=table["within_m"],
+                streets=table["streets"],
             )
         )
     return closed

@@ -180,8 +180,16 @@ def read_rules(path: Path, sectors: set[str] | None, services: set[str] | None, 
         if len(faults.lines) > before:
             continue
         rule = CollectionRule(
-            number_of_row, sector, service, dwelling, day, every, anchor, season_from, season_to
-        )  # fmt: skip
+            row=number_of_row,
+            sector=sector,
+            service=service,
+            dwelling=dwelling,
+            weekday=day,
+            every_weeks=every,
+            anchor=anchor,
+            season_from=season_from,
+            season_to=season_to,
+        )
         same = (sector, service, dwelling, day, every, anchor.toordinal() // 7 % every, season_from, season_to)
         if seen.setdefault(same, number_of_row) != number_of_row:
             faults.say(row.where, f"the same rule as row {seen[same]}, must be written once")
@@ -215,7 +223,17 @@ def read_exceptions(
             faults.add(
                 row.where, "date", cells["date"], f"must have one row for a sector and service (also row {earlier})"
             )
-        exceptions.append(CollectionException(number_of_row, sector, service, day, what, moved_to, cells["note"]))
+        exceptions.append(
+            CollectionException(
+                row=number_of_row,
+                sector=sector,
+                service=service,
+                date=day,
+                what=what,
+                moved_to=moved_to,
+                note=cells["note"],
+            )
+        )
     return exceptions
 
 

@@ -46,14 +46,31 @@ def read(path: Path) -> Instance:
     mode = [Mode(i, 0.0, serve * S_PER_UNIT, 0.0) for i in range(len(rows))]
     # paid by the metre (one per second of travel): service takes time, but costs nothing
     problem = Problem(
-        DAY, ("first", "second"),
-        tuple(ProblemTask(f"{row[0]:.0f}", (mode[i],), (row[3], row[4]), (), everyone, UNSERVED_EUR)
-              for i, row in enumerate(customers, start=1)),
-        (ProblemSite("depot", 0, (), 0.0, (True, True)),),
-        shifts(count, capacity=capacity, eur_per_m=1 / S_PER_UNIT,
-               length_s=limit * S_PER_UNIT if limit < NO_LIMIT else ENDLESS_S),
-        (travel_ds,), 1.0, 0.0, 0.0,
-    )  # fmt: skip
+        date=DAY,
+        dimensions=("first", "second"),
+        tasks=tuple(
+            ProblemTask(
+                id=f"{row[0]:.0f}",
+                modes=(mode[i],),
+                load=(row[3], row[4]),
+                windows=(),
+                shifts=everyone,
+                unserved_eur=UNSERVED_EUR,
+            )
+            for i, row in enumerate(customers, start=1)
+        ),
+        sites=(ProblemSite("depot", 0, (), 0.0, (True, True)),),
+        shifts=shifts(
+            count,
+            capacity=capacity,
+            eur_per_m=1 / S_PER_UNIT,
+            length_s=limit * S_PER_UNIT if limit < NO_LIMIT else ENDLESS_S,
+        ),
+        travel_ds=(travel_ds,),
+        mean_speed_mps=1.0,
+        eur_per_reversal=0.0,
+        balance_eur_per_s=0.0,
+    )
     tokens = Tokens.of(tuple((task.id,) for task in problem.tasks))
     return Instance(path.stem, "mcvrp", path, problem, tokens)
 

@@ -41,7 +41,16 @@ def read(path: Path) -> Instance:
     vehicles, unload = header(path, headers, "VEHICLES", 0), header(path, headers, "DUMPING_COST", 0)
     sites = tuple(map(int, re.findall(r"\d+", headers.get("DUMPING_SITES", ""))))
     trip_s = header(path, headers, "MAX_TRIP", above=0) if sites else None
-    streets = Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles), unload, sites, trip_s)
+    streets = Streets(
+        name=path.stem,
+        links=tuple(links),
+        depot=int(depot),
+        capacity=capacity,
+        vehicles=int(vehicles),
+        unload=unload,
+        sites=sites,
+        trip_s=trip_s,
+    )
     return instance_of(streets, "mcarptif" if sites else "mcarp", path)
 
 

@@ -45,4 +45,8 @@ def read(path: Path) -> Instance:
     counted(path, headers, "EDGES_NOREQ", len(links) - served)
     depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)
     vehicles = header(path, headers, "VEHICLES", 0)
-    return instance_of(Streets(path.stem, tuple(links), int(depot), capacity, int(vehicles)), "carp", path)
+    return instance_of(
+        Streets(name=path.stem, links=tuple(links), depot=int(depot), capacity=capacity, vehicles=int(vehicles)),
+        "carp",
+        path,
+    )

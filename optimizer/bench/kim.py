@@ -70,15 +70,37 @@ def read(path: Path) -> Instance:
     for a in range(len(rows)):
         travel_ds[a] = np.ceil(np.abs(at - at[a]).sum(1) * s_per_ft * 10 - 1e-6)
     problem = Problem(
-        DAY, ("yards",),
-        tuple(ProblemTask(rows[i].id, (Mode(i, 0.0, rows[i].serve_s, 0.0),), (rows[i].yards,), rows[i].windows,
-                          everyone, UNSERVED_EUR) for i in stops),
-        tuple(ProblemSite(rows[i].id, i, rows[i].windows, rows[i].serve_s, (True,)) for i in sites),
-        shifts(count, depot=depots[0], start_s=depot.hours[0], length_s=length_s, capacity=(trip_yards,),
-               fixed_eur=VEHICLE_EUR, eur_per_m=1 / METRES_PER_MILE, most_load=(day_yards,), most_tasks=int(day_stops),
-               lunch=(*LUNCH_S, lunch_s) if lunch_s > 0 else None),
-        (travel_ds,), mph * METRES_PER_MILE / 3600, 0.0, 0.0,
-    )  # fmt: skip
+        date=DAY,
+        dimensions=("yards",),
+        tasks=tuple(
+            ProblemTask(
+                id=rows[i].id,
+                modes=(Mode(i, 0.0, rows[i].serve_s, 0.0),),
+                load=(rows[i].yards,),
+                windows=rows[i].windows,
+                shifts=everyone,
+                unserved_eur=UNSERVED_EUR,
+            )
+            for i in stops
+        ),
+        sites=tuple(ProblemSite(rows[i].id, i, rows[i].windows, rows[i].serve_s, (True,)) for i in sites),
+        shifts=shifts(
+            count,
+            depot=depots[0],
+            start_s=depot.hours[0],
+            length_s=length_s,
+            capacity=(trip_yards,),
+            fixed_eur=VEHICLE_EUR,
+            eur_per_m=1 / METRES_PER_MILE,
+            most_load=(day_yards,),
+            most_tasks=int(day_stops),
+            lunch=(*LUNCH_S, lunch_s) if lunch_s > 0 else None,
+        ),
+        travel_ds=(travel_ds,),
+        mean_speed_mps=mph * METRES_PER_MILE / 3600,
+        eur_per_reversal=0.0,
+        balance_eur_per_s=0.0,
+    )
     tokens = Tokens.of(tuple((rows[i].id,) for i in stops), tuple(f"U{rows[i].id}" for i in sites))
     return Instance(path.stem, "wcvrptw", path, problem, tokens)
 
@@ -89,7 +111,15 @@ def _row(path: Path, number: int, words: list[str]) -> _Row:
         if not isfinite(x_ft + y_ft) or not min(early, late, serve_s, yards) >= 0:
             raise ValueError
         opens_s, closes_s = (float(hhmm // 100 * 3600 + hhmm % 100 * 60) for hhmm in (early, late))
-        return _Row(words[0], x_ft, y_ft, (opens_s, closes_s), serve_s, yards, int(words[7]))
+        return _Row(
+            id=words[0],
+            x_ft=x_ft,
+            y_ft=y_ft,
+            hours=(opens_s, closes_s),
+            serve_s=serve_s,
+            yards=yards,
+            type=int(words[7]),
+        )
     except (ValueError, IndexError):
         raise ValueError(f"{path.name}: line {number}: {' '.join(words)!r}, must be id, x, y, early, late, seconds, "
                          "yards, type") from None  # fmt: skip

@@ -113,13 +113,22 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
         drive = min(serve, link.cross)
         modes = tuple(Mode(place + m, drive, 0.0, 0.0, standing_s=serve - drive) for m in range(len(link.directions)))
         place += len(modes)
-        problem_tasks.append(ProblemTask(str(i), modes, (link.demand,), (), everyone, UNSERVED_EUR))
+        problem_tasks.append(
+            ProblemTask(
+                id=str(i), modes=modes, load=(link.demand,), windows=(), shifts=everyone, unserved_eur=UNSERVED_EUR
+            )
+        )
     problem = Problem(
-        DAY, ("load",), tuple(problem_tasks),
-        tuple(ProblemSite(f"U{node}", 1 + i, (), streets.unload, (True,)) for i, node in enumerate(sites)),
-        shifts(count, capacity=(streets.capacity,), eur_per_s=1.0, length_s=streets.trip_s or ENDLESS_S),
-        (deadheads_ds(streets.links, begins, ends),), 1.0, 0.0, 0.0,
-    )  # fmt: skip
+        date=DAY,
+        dimensions=("load",),
+        tasks=tuple(problem_tasks),
+        sites=tuple(ProblemSite(f"U{node}", 1 + i, (), streets.unload, (True,)) for i, node in enumerate(sites)),
+        shifts=shifts(count, capacity=(streets.capacity,), eur_per_s=1.0, length_s=streets.trip_s or ENDLESS_S),
+        travel_ds=(deadheads_ds(streets.links, begins, ends),),
+        mean_speed_mps=1.0,
+        eur_per_reversal=0.0,
+        balance_eur_per_s=0.0,
+    )
     tokens = Tokens.of(
         tuple(tuple(f"{tail}>{head}" for tail, head in link.directions) for link in tasks),
         tuple(f"U{node}" for node in streets.sites),

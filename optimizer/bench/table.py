@@ -46,9 +46,22 @@ class Measured:
         run, known = self.run, known_of(self.path)
         vehicles = known.vehicles if run.format in VEHICLES_FIRST else None
         new = Result(
-            self.log.commit, run.engine, run.format, self.path.stem, seed, run.budget_s, run.cores, run.iterations,
-            0.0, 0, known.cost, known.claimed, vehicles, 0.0, 0.0,
-        )  # fmt: skip
+            commit=self.log.commit,
+            engine=run.engine,
+            format=run.format,
+            instance=self.path.stem,
+            seed=seed,
+            budget_s=run.budget_s,
+            cores=run.cores,
+            iterations=run.iterations,
+            cost=0.0,
+            vehicles=0,
+            best_known=known.cost,
+            claimed=known.claimed,
+            best_vehicles=vehicles,
+            seconds=0.0,
+            reading_s=0.0,
+        )
         there = self.log.there.get(new.key)
         if there is not None:  # beside what is known now
             return replace(there, best_known=known.cost, claimed=known.claimed, best_vehicles=vehicles), False

@@ -84,7 +84,15 @@ def waste_windows(text: str, lines: list[Line]) -> float:
 
 def _place(row: list[str]) -> _Place:
     early, late = (int(word) // 100 * 3600 + int(word) % 100 * 60 for word in row[3:5])
-    return _Place(float(row[1]), float(row[2]), early, late, float(row[5]), float(row[6]), int(row[7]))
+    return _Place(
+        x_ft=float(row[1]),
+        y_ft=float(row[2]),
+        opens_s=early,
+        closes_s=late,
+        serve_s=float(row[5]),
+        yards=float(row[6]),
+        type=int(row[7]),
+    )
 
 
 def _clock(s: float) -> str:

@@ -50,9 +50,9 @@ def check_file(path: Path, area: Area | None, folder: Path | None) -> Report:
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (OSError, ValueError) as error:
-        return Report((fault("MALFORMED", path="$", why=str(error)),))
+        return Report(faults=(fault("MALFORMED", path="$", why=str(error)),))
     faults = tuple(malformed(document))
-    return Report(faults) if faults else check(Plan.from_json(document), area, folder)
+    return Report(faults=faults) if faults else check(Plan.from_json(document), area, folder)
 
 
 def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None = None) -> Report:
@@ -63,7 +63,7 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
     """
     faults = list(_references(plan, area))
     if faults:
-        return Report(tuple(faults))
+        return Report(faults=tuple(faults))
     if plan.tasks and not plan.tours:
         faults.append(fault("NO_TOURS", tasks=len(plan.tasks)))
     elif not plan.tours and area is not None and (due := promise(area).due(plan.date)):
@@ -389,4 +389,12 @@ class _Case:
             return sum(v for task, v in of.items() if task in served) / whole if whole > 0 else 1.0
 
         measured = self.raw is not None and self.area is not None
-        return Report(tuple(faults), self._length_m, self._foot_m, self._reversals, share(kg), share(metres), measured)
+        return Report(
+            faults=tuple(faults),
+            length_m=self._length_m,
+            foot_m=self._foot_m,
+            reversals=self._reversals,
+            served_share=share(kg),
+            length_share=share(metres),
+            measured=measured,
+        )

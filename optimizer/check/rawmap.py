@@ -150,7 +150,15 @@ def _restrictions(id_: int, tags: Mapping[str, str], members: Iterable[tuple[str
     kinds = {tags[key] for key in RESTRICTION_KEYS if tags.get(key, "").startswith(("no_", "only_"))}
     via_node = next(iter(via_nodes), None)
     return [
-        Restriction(id_, kind, kind.startswith("only_"), from_ways, via_node, via_ways, to_ways)
+        Restriction(
+            id=id_,
+            kind=kind,
+            only=kind.startswith("only_"),
+            from_ways=from_ways,
+            via_node=via_node,
+            via_ways=via_ways,
+            to_ways=to_ways,
+        )
         for kind in sorted(kinds)
     ]
 

@@ -180,16 +180,16 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
             people_here = (counts["houses"] + counts["blocks"]) * per_dwelling
             dwellings[where] = Residents(people_here, **counts)
     return Demand(
-        dwellings,
-        {f.name: f.kg_per_inhabitant_year / WEEKS_PER_YEAR * part for f in area.flux},
-        {s.name: s.flux for s in area.services},
-        per_dwelling,
-        SHOP_PEOPLE,
-        known.kg,
-        _learned(area, streets, notes),
-        tuple(notes),
-        (*refused, *known.refused),
-        doors.lost,
+        dwellings=dwellings,
+        kg_per_person_week={f.name: f.kg_per_inhabitant_year / WEEKS_PER_YEAR * part for f in area.flux},
+        services={s.name: s.flux for s in area.services},
+        people_per_dwelling=per_dwelling,
+        shop_people=SHOP_PEOPLE,
+        known_kg=known.kg,
+        learned=_learned(area, streets, notes),
+        notes=tuple(notes),
+        refused=(*refused, *known.refused),
+        addresses_without_street=doors.lost,
     )
 
 

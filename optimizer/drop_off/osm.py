@@ -95,10 +95,10 @@ def _mapped_point(mapped: _Mapped, flux: Iterable[str], lat_deg: float, lon_deg:
     street = tags.get("addr:street") or tags.get("addr:place")
     number = tags.get("addr:housenumber")
     return DropOffPoint(
-        point_id, tags.get("name"), lat_deg, lon_deg, tags.get("addr:city"),
-        f"{number} {street}" if street and number else street,
-        tuple(Container(f"{point_id}-{name}", name, None, position) for name in flux),
-        tags.get("operator"), OSM_SOURCE, mapped.updated,
+        id=point_id, name=tags.get("name"), lat_deg=lat_deg, lon_deg=lon_deg, commune=tags.get("addr:city"),
+        address=f"{number} {street}" if street and number else street,
+        containers=tuple(Container(f"{point_id}-{name}", name, None, position) for name in flux),
+        operator=tags.get("operator"), source=OSM_SOURCE, updated=mapped.updated,
     )  # fmt: skip
 
 

@@ -255,10 +255,18 @@ def _point(head: Mapping[str, str], containers: tuple[Container, ...]) -> DropOf
     except ValueError as error:
         raise ValueError(f"updated = {head['updated']!r}, must be a date such as 2026-11-23") from error
     return DropOffPoint(
-        head["id"], head["name"] or None, _float("lat_deg", head["lat_deg"]), _float("lon_deg", head["lon_deg"]),
-        head["commune"] or None, head["address"] or None, containers, head["operator"] or None, head["source"],
-        updated, head["status"],  # type: ignore[arg-type]
-    )  # fmt: skip
+        id=head["id"],
+        name=head["name"] or None,
+        lat_deg=_float("lat_deg", head["lat_deg"]),
+        lon_deg=_float("lon_deg", head["lon_deg"]),
+        commune=head["commune"] or None,
+        address=head["address"] or None,
+        containers=containers,
+        operator=head["operator"] or None,
+        source=head["source"],
+        updated=updated,
+        status=head["status"],  # type: ignore[arg-type]
+    )
 
 
 def _float(name: str, value: str) -> float:

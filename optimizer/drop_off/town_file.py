@@ -430,9 +430,18 @@ def _joined(rows: Sequence[_Row], source: str, taken: set[str]) -> DropOffPoint:
             boxes.append(Container(name, flux, volume_m3, position, handling))  # type: ignore[arg-type]
     facts = first.facts
     return DropOffPoint(
-        first.id, facts["name"], first.lat_deg, first.lon_deg, facts["commune"], facts["address"], tuple(boxes),
-        facts["operator"], tidied(source) or "?", facts["updated"], facts["status"],
-    )  # fmt: skip
+        id=first.id,
+        name=facts["name"],
+        lat_deg=first.lat_deg,
+        lon_deg=first.lon_deg,
+        commune=facts["commune"],
+        address=facts["address"],
+        containers=tuple(boxes),
+        operator=facts["operator"],
+        source=tidied(source) or "?",
+        updated=facts["updated"],
+        status=facts["status"],
+    )
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -185,7 +185,13 @@ class TourEvidence:
             state = self._state(task, weighed[task], spine, over)
             passed = state.status in ("pending", "missed") and self._order.get(task, last) < last - 1
             found[task] = State(
-                state.status, state.reason, state.share, state.from_at, state.until_at, state.evidence, passed
+                status=state.status,
+                reason=state.reason,
+                share=state.share,
+                from_at=state.from_at,
+                until_at=state.until_at,
+                evidence=state.evidence,
+                passed_over=passed,
             )
         return found
 
@@ -318,13 +324,17 @@ class TourEvidence:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
         length = self._visits.lengths.get(task, 0.0)
         if length < SHORT_M:
-            return State("done", "collected", 1.0, begin, end, pieces)
+            return State(status="done", reason="collected", share=1.0, from_at=begin, until_at=end, evidence=pieces)
         been = min(1.0, _total(joined(span for one in served for span in one.visit.covered())) / length)
         lost = self._lost_beside(served)
         if lost is not None and lost.amount >= 0.4 * (1 - been) * self._planned_s(task):
-            return State("done", "collected", been, begin, end, (*pieces, lost))
+            return State(
+                status="done", reason="collected", share=been, from_at=begin, until_at=end, evidence=(*pieces, lost)
+            )
         if been < WHOLE_SHARE and length * (1 - been) > WHOLE_BUT_M:
-            return State("partly", "part_of_length", been, begin, end, pieces)
+            return State(
+                status="partly", reason="part_of_length", share=been, from_at=begin, until_at=end, evidence=pieces
+            )
         worked = joined(span for one in served for span in self._worked(task, one))
         share = min(1.0, _total(worked) / length)
         edges = [0.0, *(edge for span in worked for edge in span), length]
@@ -332,8 +342,17 @@ class TourEvidence:
         stops = self._stops(task, served[0].visit)
         whole = idle <= max(IDLE_M, IDLE_STOPS * length / stops) or length - share * length <= WHOLE_BUT_M
         if whole:
-            return State("done", "collected", max(share, WHOLE_SHARE), begin, end, pieces)
-        return State("partly", "part_of_length", share, begin, end, pieces)
+            return State(
+                status="done",
+                reason="collected",
+                share=max(share, WHOLE_SHARE),
+                from_at=begin,
+                until_at=end,
+                evidence=pieces,
+            )
+        return State(
+            status="partly", reason="part_of_length", share=share, from_at=begin, until_at=end, evidence=pieces
+        )
 
     def _stops(self, task: str, visit: Visit) -> float:
         """How many stops a service takes: by the time planned, no more than there are doors, and never side by side."""
@@ -367,15 +386,38 @@ class TourEvidence:
         over: bool,
     ) -> State:
         if task in self._visits.unknown:
-            return State("pending", "not_on_map", 0.0, None, None, pieces)
+            return State(status="pending", reason="not_on_map", share=0.0, from_at=None, until_at=None, evidence=pieces)
         hidden = self._hidden(task, spine, over)
         if hidden is not None:
-            return State("pending", "not_tracked", 0.0, None, None, (*pieces, hidden))
+            return State(
+                status="pending",
+                reason="not_tracked",
+                share=0.0,
+                from_at=None,
+                until_at=None,
+                evidence=(*pieces, hidden),
+            )
         if any(one.visit.unsure_s > 0.5 * one.visit.spent_s and one.nats > -2.0 for one in visits):
-            return State("pending", "not_tracked", 0.0, None, None, pieces)
+            return State(
+                status="pending", reason="not_tracked", share=0.0, from_at=None, until_at=None, evidence=pieces
+            )
         if not over:
-            return State("pending", "driven_by" if visits else "not_yet", 0.0, None, None, pieces)
-        return State("missed", "driven_by" if visits else "not_visited", 0.0, None, None, pieces)
+            return State(
+                status="pending",
+                reason="driven_by" if visits else "not_yet",
+                share=0.0,
+                from_at=None,
+                until_at=None,
+                evidence=pieces,
+            )
+        return State(
+            status="missed",
+            reason="driven_by" if visits else "not_visited",
+            share=0.0,
+            from_at=None,
+            until_at=None,
+            evidence=pieces,
+        )
 
     def _lost_beside(self, served: list[_Weighed]) -> Evidence | None:
         """A time without track right before or after the service: the rest of the stretch may lie in it."""
@@ -412,18 +454,62 @@ class TourEvidence:
         pieces = (*seen.evidence, word)
         if said.outcome == "done":
             if seen.status == "done":
-                return State("done", "collected", seen.share, seen.from_at, seen.until_at, pieces)
+                return State(
+                    status="done",
+                    reason="collected",
+                    share=seen.share,
+                    from_at=seen.from_at,
+                    until_at=seen.until_at,
+                    evidence=pieces,
+                )
             if seen.status == "missed" and seen.reason == "not_visited":
-                return State("partly", "crew_and_track_disagree", 0.0, None, None, pieces)
-            return State("done", "crew_done", 1.0, seen.from_at or said.at, seen.until_at or said.at, pieces)
+                return State(
+                    status="partly",
+                    reason="crew_and_track_disagree",
+                    share=0.0,
+                    from_at=None,
+                    until_at=None,
+                    evidence=pieces,
+                )
+            return State(
+                status="done",
+                reason="crew_done",
+                share=1.0,
+                from_at=seen.from_at or said.at,
+                until_at=seen.until_at or said.at,
+                evidence=pieces,
+            )
         if said.outcome == "not_presented":  # the crew was there and had nothing to take
-            return State("done", "crew_not_presented", 1.0, seen.from_at or said.at, seen.until_at or said.at, pieces)
+            return State(
+                status="done",
+                reason="crew_not_presented",
+                share=1.0,
+                from_at=seen.from_at or said.at,
+                until_at=seen.until_at or said.at,
+                evidence=pieces,
+            )
         if said.outcome == "partly":
-            return State("partly", "crew_partly", seen.share, seen.from_at, seen.until_at, pieces)
+            return State(
+                status="partly",
+                reason="crew_partly",
+                share=seen.share,
+                from_at=seen.from_at,
+                until_at=seen.until_at,
+                evidence=pieces,
+            )
         later = seen.status == "done" and seen.until_at is not None and seen.until_at > said.at + timedelta(minutes=5)
         if later:  # said blocked, came back and did it
-            return State("done", "collected", seen.share, seen.from_at, seen.until_at, pieces)
-        return State("missed", f"crew_{said.outcome}", 0.0, None, None, pieces)
+            return State(
+                status="done",
+                reason="collected",
+                share=seen.share,
+                from_at=seen.from_at,
+                until_at=seen.until_at,
+                evidence=pieces,
+            )
+        return State(
+            status="missed", reason=f"crew_{said.outcome}", share=0.0, from_at=None, until_at=None, evidence=pieces
+        )
 
     def _pieces(self, task: str, one: _Weighed) -> Iterable[Evidence]:
         visit = one.visit

@@ -73,7 +73,17 @@ def progress(
     last = max(reached, key=lambda k: reached[k][0], default=-1)
     if over:
         late = None if ended_at is None else (ended_at - tour.end_at).total_seconds()
-        return Progress(len(tour.legs), late, pace, {}, (), ended_at or tour.end_at, len(own), done, True)
+        return Progress(
+            leg=len(tour.legs),
+            late_s=late,
+            pace=pace,
+            expected_at={},
+            sites_at=(),
+            ends_at=ended_at or tour.end_at,
+            tasks=len(own),
+            done_tasks=done,
+            over=True,
+        )
     if last < 0 and began_at is None:
         waited = max(timedelta(0), now - tour.start_at)
         ahead = _ahead(tour, states, reached, -1, tour.start_at + waited, pace)

@@ -244,7 +244,18 @@ class Visits:
             long, lasts = step.length_m * share, (leave - enter) * share
             on_it = self.lengths[id_] == 0.0 or id_ in own
             self._bits[id_].append(
-                (True, Bit(0.0, long, enter, enter + lasts, step.still_s * share, step.gap_s, on_it))
+                (
+                    True,
+                    Bit(
+                        from_m=0.0,
+                        to_m=long,
+                        enter_s=enter,
+                        leave_s=enter + lasts,
+                        still_s=step.still_s * share,
+                        gap_s=step.gap_s,
+                        on_it=on_it,
+                    ),
+                )
             )
         return near
 
@@ -312,9 +323,15 @@ def _bit_on(step: Step, lie: _Lie, enter: float, leave: float) -> Bit | None:
     sign = 1.0 if lie.forward else -1.0
     a, b = (lie.begins_m + sign * (at - lie.from_m) for at in (begin, end))
     if step.length_m == 0:
-        return Bit(a, b, enter, leave, step.still_s, step.gap_s, True)
+        return Bit(from_m=a, to_m=b, enter_s=enter, leave_s=leave, still_s=step.still_s, gap_s=step.gap_s, on_it=True)
     rate = (leave - enter) / step.length_m
     since = enter + rate * (begin - step.from_m)
     return Bit(
-        a, b, since, since + rate * (end - begin), step.still_s * (end - begin) / step.length_m, step.gap_s, True
+        from_m=a,
+        to_m=b,
+        enter_s=since,
+        leave_s=since + rate * (end - begin),
+        still_s=step.still_s * (end - begin) / step.length_m,
+        gap_s=step.gap_s,
+        on_it=True,
     )

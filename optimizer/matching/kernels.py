@@ -88,10 +88,18 @@ class Chain(NamedTuple):
 def new_chain() -> Chain:
     table = (WINDOW, WIDTH)
     return Chain(
-        np.zeros(2, np.int32), np.zeros((WINDOW, 5)), np.zeros(WINDOW, np.int32), np.zeros(table, np.int32),
-        np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table), np.zeros(table),
-        np.zeros(table, np.int32), np.zeros((WINDOW, WIDTH, WIDTH), np.float32),
-    )  # fmt: skip
+        ring=np.zeros(2, np.int32),
+        fix=np.zeros((WINDOW, 5)),
+        width=np.zeros(WINDOW, np.int32),
+        arc=np.zeros(table, np.int32),
+        offset=np.zeros(table),
+        x=np.zeros(table),
+        y=np.zeros(table),
+        said=np.zeros(table),
+        score=np.zeros(table),
+        back=np.zeros(table, np.int32),
+        between=np.zeros((WINDOW, WIDTH, WIDTH), np.float32),
+    )
 
 
 # --- kernels: where a fix may be ---------------------------------------------------------------------------------

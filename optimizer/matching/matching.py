@@ -58,10 +58,16 @@ class Matcher:
         self.network = network
         arcs = len(network.arrays.length)
         self.work = Work(
-            np.zeros(1, np.int32), np.zeros(arcs, np.int32), np.zeros(arcs, np.int32), np.zeros(arcs, np.int32),
-            np.zeros(arcs), np.zeros(arcs), np.zeros(arcs, np.int32), np.zeros(4 * arcs + 64),
-            np.zeros(4 * arcs + 64, np.int32),
-        )  # fmt: skip
+            stamp=np.zeros(1, np.int32),
+            seen=np.zeros(arcs, np.int32),
+            goal=np.zeros(arcs, np.int32),
+            final=np.zeros(arcs, np.int32),
+            cost=np.zeros(arcs),
+            nats=np.zeros(arcs),
+            before=np.zeros(arcs, np.int32),
+            heap_cost=np.zeros(4 * arcs + 64),
+            heap_arc=np.zeros(4 * arcs + 64, np.int32),
+        )
 
     def warm(self) -> None:
         """Compile the kernels, or load them: half a minute the first time on a machine; call it in a thread."""
@@ -72,7 +78,9 @@ class Matcher:
             lon, lat = self.network.plane.lonlat(*self.network.xy[line.nodes[-(k % 2)]])
             track.add([Fix(begin + timedelta(seconds=30 * k), lat, lon, 5.0, 5.0, 0.0)])
         track.flush()
-        there, back = (_Key(arc, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0) for arc in (0, 1))
+        there, back = (
+            _Key(arc=arc, offset=0.0, from_s=0.0, until_s=0.0, confidence=1.0, x=0.0, y=0.0) for arc in (0, 1)
+        )
         track.parts(there, back, 60.0)
 
     def track(self, expected: Iterable[int] | None = None) -> Track:
@@ -148,10 +156,14 @@ class Track:
         best = int(np.argmin(scores))
         sure = 1.0 / float(np.exp(np.minimum(0.0, scores[best] - scores)).sum())
         key = _Key(
-            int(chain.arc[column, best]), float(chain.offset[column, best]), float(chain.fix[column, 0]),
-            float(chain.fix[column, 1]), sure, float(chain.x[column, best]),
-            float(chain.y[column, best]),
-        )  # fmt: skip
+            arc=int(chain.arc[column, best]),
+            offset=float(chain.offset[column, best]),
+            from_s=float(chain.fix[column, 0]),
+            until_s=float(chain.fix[column, 1]),
+            confidence=sure,
+            x=float(chain.x[column, best]),
+            y=float(chain.y[column, best]),
+        )
         return self._matched(key)
 
     # --- one fix after the other ---------------------------------------------------------------------------------
@@ -262,13 +274,31 @@ class Track:
     def _matched(self, key: _Key) -> Matched:
         lon, lat = self.matcher.network.plane.lonlat(key.x, key.y)
         at = datetime.fromtimestamp(key.from_s, UTC)
-        return Matched(at, key.arc, key.offset, lat, lon, key.confidence, self.piece)
+        return Matched(
+            at=at,
+            arc=key.arc,
+            offset_m=key.offset,
+            lat_deg=lat,
+            lon_deg=lon,
+            confidence=key.confidence,
+            piece=self.piece,
+        )
 
     def _stand(self, key: _Key) -> Iterator[Step]:
         still = key.until_s - key.from_s
         if still > 0.0:
             begin, end = datetime.fromtimestamp(key.from_s, UTC), datetime.fromtimestamp(key.until_s, UTC)
-            yield Step(key.arc, key.offset, key.offset, begin, end, self.piece, still, 0.0, key.confidence)
+            yield Step(
+                arc=key.arc,
+                from_m=key.offset,
+                to_m=key.offset,
+                enter_at=begin,
+                leave_at=end,
+                piece=self.piece,
+                still_s=still,
+                gap_s=0.0,
+                confidence=key.confidence,
+            )
 
     def _driven(self, last: _Key, key: _Key) -> Iterator[Step]:
         """The steps between two settled keys, the time shared out by length."""
@@ -280,7 +310,17 @@ class Track:
             until = clock + gap * ((to - begin) / total if total > 0 else 1.0 / len(parts))
             if to > begin or total == 0:
                 enter, leave = datetime.fromtimestamp(clock, UTC), datetime.fromtimestamp(until, UTC)
-                yield Step(arc, begin, to, enter, leave, self.piece, 0.0, gap, sure)
+                yield Step(
+                    arc=arc,
+                    from_m=begin,
+                    to_m=to,
+                    enter_at=enter,
+                    leave_at=leave,
+                    piece=self.piece,
+                    still_s=0.0,
+                    gap_s=gap,
+                    confidence=sure,
+                )
             clock = until
 
     def parts(self, last: _Key, key: _Key, gap: float) -> list[tuple[int, float, float]]:

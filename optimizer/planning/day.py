@@ -97,13 +97,21 @@ def due_tasks(town: Town, day: datetime.date, promised: Promise | None = None) -
             found.append(
                 (
                     Task(
-                        one.id + suffix, one.kind, one.osm_way, one.osm_nodes, one.side,
-                        {f: round(v, 3) for f, v in kg.items()}, round(dwellings), one.name, sector, tuple(services),
-                        windows.allowed(one),
+                        id=one.id + suffix,
+                        kind=one.kind,
+                        osm_way=one.osm_way,
+                        osm_nodes=one.osm_nodes,
+                        side=one.side,
+                        demand_kg={f: round(v, 3) for f, v in kg.items()},
+                        dwellings=round(dwellings),
+                        name=one.name,
+                        sector=sector,
+                        services=tuple(services),
+                        windows=windows.allowed(one),
                     ),
                     one,
                 )
-            )  # fmt: skip
+            )
     return found + _drop_off_tasks(town, day, promised, windows)
 
 
@@ -130,13 +138,33 @@ def _drop_off_tasks(town: Town, day: datetime.date, promised: Promise, windows: 
                 kg[c.flux] += min(most, town.demand.total_weekly_kg(c.flux) / containers[c.flux] * weeks)
             stands = {profile: tuple(s for s in truck.point_stands(node)) for profile, truck in town.roads.items()}
             one = Pass(
-                f"d{point.id}/{service.name}", "drop_off", None, (node,), "both", point.name or "", (),
-                town.streets.xy[node], 0.0, {p: s for p, s in stands.items() if s}, {},
-            )  # fmt: skip
+                id=f"d{point.id}/{service.name}",
+                kind="drop_off",
+                osm_way=None,
+                osm_nodes=(node,),
+                side="both",
+                name=point.name or "",
+                shares=(),
+                middle_xy=town.streets.xy[node],
+                length_m=0.0,
+                stands={p: s for p, s in stands.items() if s},
+                arcs={},
+            )
             task = Task(
-                one.id, "drop_off", None, (node,), "both", dict(kg), 0, one.name, sector, (service.name,),
-                windows.allowed(one), ("crane",), len(mine),
-            )  # fmt: skip
+                id=one.id,
+                kind="drop_off",
+                osm_way=None,
+                osm_nodes=(node,),
+                side="both",
+                demand_kg=dict(kg),
+                dwellings=0,
+                name=one.name,
+                sector=sector,
+                services=(service.name,),
+                windows=windows.allowed(one),
+                skills=("crane",),
+                containers=len(mine),
+            )
             found.append((task, one))
     return found
 
@@ -279,24 +307,42 @@ class _Made:
             passes.append(one)
             problem_tasks.append(
                 ProblemTask(
-                    task.id, self._modes(task, one), self.load(task.demand_kg),
-                    tuple((self.elapsed(a), self.elapsed(b)) for a, b in task.windows), frozenset(shifts),
-                    UNSERVED_FLOOR_EUR + self.area.prices.unserved_eur_per_t * task.total_kg / 1000,
+                    id=task.id,
+                    modes=self._modes(task, one),
+                    load=self.load(task.demand_kg),
+                    windows=tuple((self.elapsed(a), self.elapsed(b)) for a, b in task.windows),
+                    shifts=frozenset(shifts),
+                    unserved_eur=UNSERVED_FLOOR_EUR + self.area.prices.unserved_eur_per_t * task.total_kg / 1000,
                 )
-            )  # fmt: skip
+            )
         profiles = list(dict.fromkeys(self.town.profiles[s.truck] for s in self.shifts))
         travel = tuple(self.town.roads[p].matrix_ds(self.stands) for p in profiles)
         prices = self.area.prices
         problem = Problem(
-            self.date, tuple(f"{what}:{'+'.join(sorted(flux))}" for what, flux in self.flux_sets),
-            tuple(problem_tasks), sites,
-            tuple(self._shift(shift, profiles.index(self.town.profiles[shift.truck]), depot) for shift in self.shifts),
-            travel, self._mean_speed_mps(), prices.eur_per_reversal, prices.balance_eur_per_h / 3600,
-        )  # fmt: skip
+            date=self.date,
+            dimensions=tuple(f"{what}:{'+'.join(sorted(flux))}" for what, flux in self.flux_sets),
+            tasks=tuple(problem_tasks),
+            sites=sites,
+            shifts=tuple(
+                self._shift(shift, profiles.index(self.town.profiles[shift.truck]), depot) for shift in self.shifts
+            ),
+            travel_ds=travel,
+            mean_speed_mps=self._mean_speed_mps(),
+            eur_per_reversal=prices.eur_per_reversal,
+            balance_eur_per_s=prices.balance_eur_per_h / 3600,
+        )
         return Day(
-            self.town, self.date, self.midnight, tuple(tasks), tuple(passes), tuple(t for t, _ in due), tuple(excluded),
-            self.shifts, tuple(self.stands), problem,
-        )  # fmt: skip
+            town=self.town,
+            date=self.date,
+            midnight=self.midnight,
+            tasks=tuple(tasks),
+            passes=tuple(passes),
+            all_tasks=tuple(t for t, _ in due),
+            excluded=tuple(excluded),
+            shifts=self.shifts,
+            stands=tuple(self.stands),
+            problem=problem,
+        )
 
     def _who(self, task: Task, one: Pass) -> tuple[str | None, list[int]]:
         """The shifts that may serve a task, or why none may."""
@@ -371,12 +417,24 @@ class _Made:
     def _shift(self, shift: Shift, travel: int, depot: int) -> ProblemShift:
         truck, prices, regime = self.area.truck(shift.truck), self.area.prices, REGIMES[shift.regime]
         return ProblemShift(
-            shift.id, travel, depot, self.elapsed(shift.start_s), shift.length_s, self._overtime_s(shift),
-            shift.start_service_s, shift.end_service_s, self.area.service_times.crew_factor[shift.loaders],
-            self.capacity(truck), regime.breaks, self._max_work_s(shift), regime.max_driving_s,
-            truck.eur_per_day + (prices.eur_per_call_out if shift.catch_up else 0.0), prices.eur_per_h / 3600,
-            prices.eur_per_overtime_h / 3600, truck.eur_per_km / 1000,
-        )  # fmt: skip
+            id=shift.id,
+            travel=travel,
+            depot=depot,
+            start_s=self.elapsed(shift.start_s),
+            length_s=shift.length_s,
+            overtime_s=self._overtime_s(shift),
+            start_service_s=shift.start_service_s,
+            end_service_s=shift.end_service_s,
+            crew_factor=self.area.service_times.crew_factor[shift.loaders],
+            capacity=self.capacity(truck),
+            breaks=regime.breaks,
+            max_work_s=self._max_work_s(shift),
+            max_driving_s=regime.max_driving_s,
+            fixed_eur=truck.eur_per_day + (prices.eur_per_call_out if shift.catch_up else 0.0),
+            eur_per_s=prices.eur_per_h / 3600,
+            overtime_eur_per_s=prices.eur_per_overtime_h / 3600,
+            eur_per_m=truck.eur_per_km / 1000,
+        )
 
     def _overtime_s(self, shift: Shift) -> float:
         """The overtime that leaves the truck, and the driver, to the next shift of the day in time."""

@@ -24,10 +24,16 @@ def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: st
     unserved = [Unserved(task, reason) for task, reason in day.excluded]
     unserved += [Unserved(day.tasks[index].id, reason) for index, reason in solution.unserved]
     plan = Plan(
-        {"name": area.name, "path": str(area.folder), "digests": area.digests()},
-        day.date, area.timezone, seed, engine, version, day.all_tasks, tuple(tours),
-        tuple(sorted(unserved, key=lambda u: (u.reason, u.task))),
-    )  # fmt: skip
+        area={"name": area.name, "path": str(area.folder), "digests": area.digests()},
+        date=day.date,
+        timezone=area.timezone,
+        seed=seed,
+        engine=engine,
+        program_version=version,
+        tasks=day.all_tasks,
+        tours=tuple(tours),
+        unserved=tuple(sorted(unserved, key=lambda u: (u.reason, u.task))),
+    )
     counted = figures(plan, area, covered_share(day.town))
     return replace(plan, figures=counted)
 
@@ -78,14 +84,23 @@ class _TourMaker:
                     legs.extend(self._drive(Event("drive", event.start_s, event.start_s, event.visit)))
                 legs.append(self._task(event) if event.kind == "task" else self._unload(event))
         s = self.shift
-        return Tour(id_, s.id, s.truck, s.regime, s.driver, s.loaders, tuple(legs))
+        return Tour(
+            id=id_, shift=s.id, truck=s.truck, regime=s.regime, driver=s.driver, loaders=s.loaders, legs=tuple(legs)
+        )
 
     def _instant(self, seconds: float) -> datetime:
         return self.day.midnight + timedelta(seconds=round(seconds))
 
     def _leg(self, kind: LegKind, event: Event, nodes: tuple[int, ...] = ()) -> Leg:
         load = {f: round(kg, 3) for f, kg in self.load.items()}
-        return Leg(kind, self._instant(event.start_s), self._instant(event.end_s), 0.0, nodes, load_after_kg=load)
+        return Leg(
+            kind=kind,
+            start_at=self._instant(event.start_s),
+            end_at=self._instant(event.end_s),
+            length_m=0.0,
+            osm_nodes=nodes,
+            load_after_kg=load,
+        )
 
     def _service(self, event: Event) -> Leg:
         return self._leg("depot", event, (self.depot.node_in,))

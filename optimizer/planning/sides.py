@@ -184,9 +184,18 @@ class _Served:
                 stands[profile] = tuple(stand for stand, _ in kept)
                 arcs[profile] = tuple(run for _, run in kept)
         return Pass(
-            f"w{stretch.osm_way}:{nodes[0]}-{nodes[-1]}:{side}", "street", stretch.osm_way, nodes, side,
-            stretch.name, self.shares(stretch, nodes, side), stretch.middle_xy, stretch.length_m, stands, arcs,
-        )  # fmt: skip
+            id=f"w{stretch.osm_way}:{nodes[0]}-{nodes[-1]}:{side}",
+            kind="street",
+            osm_way=stretch.osm_way,
+            osm_nodes=nodes,
+            side=side,
+            name=stretch.name,
+            shares=self.shares(stretch, nodes, side),
+            middle_xy=stretch.middle_xy,
+            length_m=stretch.length_m,
+            stands=stands,
+            arcs=arcs,
+        )
 
     @staticmethod
     def shares(stretch: Stretch, nodes: tuple[int, ...], side: Side) -> tuple[Share, ...]:
@@ -205,10 +214,20 @@ class _Served:
         xy = self.streets.xy
         metres = sum(float(np.hypot(xy[a][0] - xy[b][0], xy[a][1] - xy[b][1])) for a, b in itertools.pairwise(out))
         return Pass(
-            f"w{stretch.osm_way}:{nodes[0]}-{nodes[-1]}:both", "street", stretch.osm_way, nodes, "both", stretch.name,
-            self.shares(stretch, nodes, "both"), stretch.middle_xy, stretch.length_m, stands,
-            {p: tuple((s.arrive,) for s in found) for p, found in stands.items()}, out + out[-2::-1], 2 * metres,
-        )  # fmt: skip
+            id=f"w{stretch.osm_way}:{nodes[0]}-{nodes[-1]}:both",
+            kind="street",
+            osm_way=stretch.osm_way,
+            osm_nodes=nodes,
+            side="both",
+            name=stretch.name,
+            shares=self.shares(stretch, nodes, "both"),
+            middle_xy=stretch.middle_xy,
+            length_m=stretch.length_m,
+            stands=stands,
+            arcs={p: tuple((s.arrive,) for s in found) for p, found in stands.items()},
+            foot_nodes=out + out[-2::-1],
+            foot_m=2 * metres,
+        )
 
     def presentation_point(self, node: int, stretches: Sequence[Stretch]) -> Pass:
         """Where the residents of dead ends bring their bins: at the entrance, for all dead ends that begin there."""
@@ -217,10 +236,18 @@ class _Served:
         names = sorted({s.name for s in stretches if s.name})
         shares = tuple(Share(s.id, side) for s in stretches for side in ("left", "right"))
         return Pass(
-            f"p{node}", "presentation_point", None, (node,), "both", ", ".join(names), shares, self.streets.xy[node],
-            sum(s.length_m for s in stretches), stands,
-            {p: tuple((s.arrive,) for s in found) for p, found in stands.items()},
-        )  # fmt: skip
+            id=f"p{node}",
+            kind="presentation_point",
+            osm_way=None,
+            osm_nodes=(node,),
+            side="both",
+            name=", ".join(names),
+            shares=shares,
+            middle_xy=self.streets.xy[node],
+            length_m=sum(s.length_m for s in stretches),
+            stands=stands,
+            arcs={p: tuple((s.arrive,) for s in found) for p, found in stands.items()},
+        )
 
     def point(self, node: int, without: Iterable[int] = ()) -> dict[str, tuple[Stand, ...]]:
         """The stands at a node, by profile, leaving out arrivals over the given segments."""

@@ -214,11 +214,17 @@ class Problem:
 
         tasks = tuple(
             ProblemTask(
-                t["id"], tuple(Mode(**m) for m in t["modes"]), tuple(t["load"]), windows(t["windows"]),
-                frozenset(t["shifts"]), t["unserved_eur"], t.get("told"), t.get("moved_eur", 0.0),
+                id=t["id"],
+                modes=tuple(Mode(**m) for m in t["modes"]),
+                load=tuple(t["load"]),
+                windows=windows(t["windows"]),
+                shifts=frozenset(t["shifts"]),
+                unserved_eur=t["unserved_eur"],
+                told=t.get("told"),
+                moved_eur=t.get("moved_eur", 0.0),
             )
             for t in j["tasks"]
-        )  # fmt: skip
+        )
         sites = tuple(
             ProblemSite(
                 s["id"], s["place"], windows(s["windows"]), s["unload_s"], tuple(s["takes"]),
@@ -240,9 +246,16 @@ class Problem:
             for s in j["shifts"]
         )
         return cls(
-            date.fromisoformat(j["date"]), tuple(j["dimensions"]), tasks, sites, shifts,
-            tuple(map(matrix, j["travel_ds"])), j["mean_speed_mps"], j["eur_per_reversal"], j["balance_eur_per_s"],
-        )  # fmt: skip
+            date.fromisoformat(j["date"]),
+            tuple(j["dimensions"]),
+            tasks,
+            sites,
+            shifts,
+            tuple(map(matrix, j["travel_ds"])),
+            j["mean_speed_mps"],
+            j["eur_per_reversal"],
+            j["balance_eur_per_s"],
+        )
 
 
 def _finite(where: str, names: str, *values: float) -> None:

@@ -199,7 +199,7 @@ def _with_lunch(route: _Route, lunch: tuple[float, float, float]) -> _Clock:
 
 def _pass(route: _Route, rests: tuple[_Rest, ...]) -> _Clock:
     """The clock of a route with exactly these rests."""
-    clock, shift = _Clock(rests), route.shift
+    clock, shift = _Clock(rests=rests), route.shift
     since, begins_s, waits_s = clock.since, clock.begins_s, clock.waits_s
     rest_at = {rest.before: rest for rest in rests}
     now = shift.start_s + shift.start_service_s

@@ -43,7 +43,12 @@ def tied(problem: Problem, id: str, satellite: int, carrier: int, place: int, wi
         raise ValueError(f"tie {id}: load = {load}, must not be above the carrier's {shifts[carrier].capacity}")
     above_all_eur = ABOVE_ALL_EUR + sum(t.unserved_eur for t in problem.tasks if t.unserved_eur < ABOVE_ALL_EUR)
     stand = ProblemTask(
-        id, (Mode(place, 0.0, 0.0, 0.0, standing_s=stands_s),), load, (window,), frozenset({carrier}), above_all_eur
+        id=id,
+        modes=(Mode(place, 0.0, 0.0, 0.0, standing_s=stands_s),),
+        load=load,
+        windows=(window,),
+        shifts=frozenset({carrier}),
+        unserved_eur=above_all_eur,
     )
     meeting = ProblemSite(id, place, (window,), tip_s, (True,) * len(load), frozenset({satellite}))
     together = replace(problem, tasks=(*problem.tasks, stand), sites=(*problem.sites, meeting))

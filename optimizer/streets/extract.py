@@ -165,7 +165,13 @@ def _relations(path: Path) -> tuple[tuple[Restriction, ...], dict[int, tuple[str
             exempt = tuple(tags.get("except", "").replace(" ", "").split(";")) if "except" in tags else ()
             restrictions.append(
                 Restriction(
-                    relation.id, kind, refs("from", "w"), refs("via", "n"), refs("via", "w"), refs("to", "w"), exempt
+                    id=relation.id,
+                    kind=kind,
+                    from_ways=refs("from", "w"),
+                    via_nodes=refs("via", "n"),
+                    via_ways=refs("via", "w"),
+                    to_ways=refs("to", "w"),
+                    exempt=exempt,
                 )
             )
         if tags.get("boundary") == "administrative" and "name" in tags and tags.get("admin_level", "").isdigit():
@@ -233,28 +239,28 @@ def _objects(
     node_tags = {node: found for node, found in tagged.items() if node in lonlat}
     boundaries = tuple(_boundaries(outlines, borders))
     return Extract(
-        path,
-        tuple(ways),
-        lonlat,
-        node_tags,
-        restrictions,
-        tuple(buildings),
-        tuple(addresses),
-        tuple(objects),
-        boundaries,
+        path=path,
+        ways=tuple(ways),
+        lonlat=lonlat,
+        node_tags=node_tags,
+        restrictions=restrictions,
+        buildings=tuple(buildings),
+        addresses=tuple(addresses),
+        objects=tuple(objects),
+        boundaries=boundaries,
     )
 
 
 def _building(id_: int, outline: tuple[LonLat, ...], tags: Mapping[str, str]) -> Building:
     return Building(
-        id_,
-        outline,
-        tags["building"],
-        _levels(tags),
-        whole_number(tags.get("building:flats")),
-        "shop" in tags or tags.get("amenity") in SHOPLIKE,
-        tags.get("addr:street"),
-        tags.get("addr:housenumber"),
+        id=id_,
+        outline=outline,
+        use=tags["building"],
+        levels=_levels(tags),
+        flats=whole_number(tags.get("building:flats")),
+        shop="shop" in tags or tags.get("amenity") in SHOPLIKE,
+        street=tags.get("addr:street"),
+        number=tags.get("addr:housenumber"),
     )
 
 

@@ -216,12 +216,18 @@ def _stretches(
         nodes = run[0].nodes + tuple(node for s in run[1:] for node in s.nodes[1:])
         found.append(
             Stretch(
-                f"w{way.id}:{nodes[0]}-{nodes[-1]}" + (f"~{nodes[1]}" if nodes[0] == nodes[-1] else ""),
-                way.id, nodes, tuple(s.index for s in run), way.tags.get("name", way.tags.get("ref", "")), way.highway,
-                access.oneway(way.tags), crossing_is_safe(way.tags, rules),
-                np.array([xy[n] for n in nodes]), sum(s.length_m for s in run),
+                id=f"w{way.id}:{nodes[0]}-{nodes[-1]}" + (f"~{nodes[1]}" if nodes[0] == nodes[-1] else ""),
+                osm_way=way.id,
+                osm_nodes=nodes,
+                segments=tuple(s.index for s in run),
+                name=way.tags.get("name", way.tags.get("ref", "")),
+                highway=way.highway,
+                oneway=access.oneway(way.tags),
+                both_sides=crossing_is_safe(way.tags, rules),
+                xy=np.array([xy[n] for n in nodes]),
+                length_m=sum(s.length_m for s in run),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 

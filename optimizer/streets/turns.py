@@ -99,9 +99,14 @@ def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
     flat = [(tail, *turn) for tail, turns in enumerate(out) for turn in turns]
     tail, head, node_, kind = (np.array(column) for column in zip(*flat, strict=True))
     return Turns(
-        tail.astype(np.uint32), head.astype(np.uint32), kind.astype(np.int8), node_.astype(np.int64),
-        np.array(arc, dtype=np.int32), stop_in, stop_out,
-    )  # fmt: skip
+        tail=tail.astype(np.uint32),
+        head=head.astype(np.uint32),
+        kind=kind.astype(np.int8),
+        node=node_.astype(np.int64),
+        arc=np.array(arc, dtype=np.int32),
+        stop_in=stop_in,
+        stop_out=stop_out,
+    )
 
 
 def _ending_at(segment: Segment, node: int) -> list[int]:

@@ -112,7 +112,16 @@ def close_day(
     rise = after - before if before is not None and after is not None else None
     mine = tuple(ticket for ticket in kept if since <= ticket.at < until)
     gone = tuple(ticket for ticket in left if since <= ticket.at < until)
-    return DayBalance(site, day, mine, gone, sum(t.net_kg for t in mine), dict(out), rise, len(today))
+    return DayBalance(
+        site=site,
+        day=day,
+        tickets=mine,
+        replaced=gone,
+        in_kg=sum(t.net_kg for t in mine),
+        out_kg=dict(out),
+        stock_kg=rise,
+        reports=len(today),
+    )
 
 
 def _stock(reports: Sequence[Sorting]) -> float | None:

@@ -106,7 +106,7 @@ def torn_bags(samples: Sequence[Sample]) -> TornBags:
     needed = LEAST + PER_CAUSE * (2 + len(others))
     if len(kept) < needed:
         why = f"{len(kept)} samples, at least {needed} are needed for density, delay and {1 + len(others)} bodies"
-        return TornBags(len(samples), share, why=why)
+        return TornBags(samples=len(samples), share=share, why=why)
     # half a bag each way keeps the log-odds of loads without a torn bag finite
     y = [math.log((s.torn + 0.5) / (s.bags - s.torn + 0.5)) for s in kept]
     w = [s.bags * (p := (s.torn + 0.5) / (s.bags + 1)) * (1 - p) for s in kept]
@@ -117,7 +117,7 @@ def torn_bags(samples: Sequence[Sample]) -> TornBags:
     ]
     inverse = _inverse(normal)
     if inverse is None:
-        return TornBags(len(samples), share, why="densities or delays of the samples are all alike")
+        return TornBags(samples=len(samples), share=share, why="densities or delays of the samples are all alike")
     right = [sum(wi * xi[a] * yi for wi, xi, yi in zip(w, x, y, strict=True)) for a in range(len(x[0]))]
     beta = [sum(c * r for c, r in zip(row, right, strict=True)) for row in inverse]
     free = len(kept) - len(beta)
@@ -136,7 +136,15 @@ def torn_bags(samples: Sequence[Sample]) -> TornBags:
     densities = [s.density_kg_m3 for s in kept]
     mean_delay = sum(s.delay_h for s in kept) / len(kept)
     return TornBags(
-        len(samples), share, causes, None, tuple(beta), cov, mean_delay, (min(densities), max(densities)), t
+        samples=len(samples),
+        share=share,
+        causes=causes,
+        why=None,
+        _at=tuple(beta),
+        _cov=cov,
+        _mean_delay_h=mean_delay,
+        _range=(min(densities), max(densities)),
+        _t=t,
     )
 
 

@@ -58,7 +58,17 @@ def trips_of(plan: Plan, site: str | None = None, left_out: Collection[tuple[str
                     by_task[leg.task, flux] = by_task.get((leg.task, flux), 0.0) + value
             elif leg.kind == "unload":
                 nth += 1
-                found.append(Trip(tour.id, tour.truck, leg.end_at, nth, leg.site, dict(kg), by_task))
+                found.append(
+                    Trip(
+                        tour=tour.id,
+                        truck=tour.truck,
+                        at=leg.end_at,
+                        nth=nth,
+                        site=leg.site,
+                        kg=dict(kg),
+                        tasks=by_task,
+                    )
+                )
                 kg, by_task = defaultdict(float), {}
     return [trip for trip in found if site is None or trip.site == site]
 

@@ -64,9 +64,14 @@ class Files:
 def sheet_of(register: Register, ticket: Ticket, timezone: str, copy: bool = False) -> TicketSheet:
     """A ticket with everything that its paper shows."""
     return TicketSheet(
-        ticket, timezone, register.weighing(ticket.gross_weighing), register.weighing(ticket.tare_weighing),
-        register.ticket(ticket.corrects) if ticket.corrects else None, register.replaced_by(ticket), copy,
-    )  # fmt: skip
+        ticket=ticket,
+        timezone=timezone,
+        gross=register.weighing(ticket.gross_weighing),
+        tare=register.weighing(ticket.tare_weighing),
+        original=register.ticket(ticket.corrects) if ticket.corrects else None,
+        replaced_by=register.replaced_by(ticket),
+        copy=copy,
+    )
 
 
 @dataclass

@@ -395,7 +395,17 @@ def _kg(value: object) -> float:
 def _load(row: tuple[Any, ...]) -> Load | None:
     n, truck, plate, product, flux, weighing, kg, at, note = row
     try:
-        return Load(n, truck, plate, product, flux, weighing, _kg(kg), instant(at), note)
+        return Load(
+            n=n,
+            truck=truck,
+            plate=plate,
+            product=product,
+            flux=flux,
+            weighing=weighing,
+            kg=_kg(kg),
+            at=instant(at),
+            note=note,
+        )
     except ValueError as error:
         _log.error("load %d cannot be read: %s", n, error)
         return None

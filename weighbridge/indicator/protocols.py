@@ -89,10 +89,10 @@ _TOLEDO_TARE = Number("tare", 6, whole=True, fill="0", nothing=" ")
 
 MT_CONTINUOUS = Indicator(
     FrameFormat(
-        "mt-continuous",
-        b"\x02",
-        b"\r",
-        (
+        name="mt-continuous",
+        start=b"\x02",
+        end=b"\r",
+        shapes=(
             Shape("full", (_TOLEDO_STATUS, _TOLEDO_WEIGHT, _TOLEDO_TARE)),
             # Cardinal "short": what is left of a full frame when six bytes are lost looks like it
             Shape("short", (_TOLEDO_STATUS, _TOLEDO_WEIGHT), unless="full"),
@@ -125,10 +125,10 @@ _SMA_UNIT = Code(3, {b"kg ": {"unit": "kg"}, b"t  ": {"unit": "t"}, b"g  ": {"un
 
 SMA = Indicator(
     FrameFormat(
-        "sma",
-        b"\n",
-        b"\r",
-        (
+        name="sma",
+        start=b"\n",
+        end=b"\r",
+        shapes=(
             Shape(
                 "standard",
                 (
@@ -184,10 +184,10 @@ _ADDRESS = Text("address", 2, "[0-9]{2}")
 
 DINI_ARGEO = Indicator(
     FrameFormat(
-        "dini-argeo",
-        b"",
-        b"\r\n",
-        tuple(Shape(name, fields, _PART_OF.get(name)) for name, fields in _DINI.items())
+        name="dini-argeo",
+        start=b"",
+        end=b"\r\n",
+        shapes=tuple(Shape(name, fields, _PART_OF.get(name)) for name, fields in _DINI.items())
         # on RS-485 two digits of address go before
         + tuple(
             Shape(f"{name}_addressed", (_ADDRESS, *fields), f"{_PART_OF[name]}_addressed" if name in _PART_OF else None)
@@ -201,10 +201,10 @@ DINI_ARGEO = Indicator(
 
 SYSTEC = Indicator(
     FrameFormat(
-        "systec",
-        b"<",
-        b">",
-        (
+        name="systec",
+        start=b"<",
+        end=b">",
+        shapes=(
             Shape(
                 "weighing",
                 (
@@ -242,10 +242,10 @@ _RINSTRUM_SHOWN: Mapping[bytes, Mapping[str, Any]] = {
 
 RINSTRUM = Indicator(
     FrameFormat(
-        "rinstrum",
-        b"\x02",
-        b"\x03",
-        (
+        name="rinstrum",
+        start=b"\x02",
+        end=b"\x03",
+        shapes=(
             Shape("a", (_RINSTRUM_SIGN, Number("weight", 7), Code(1, {b"M": {"stable": False}, **_RINSTRUM_SHOWN}))),
             Shape(
                 "b",
@@ -334,10 +334,17 @@ class Reader:
             weights = {}
         alibi = values.get("alibi")
         return Reading(
-            at, frame.raw, weights.get("gross"), weights.get("net"), weights.get("tare"),
-            bool(values.get("stable", True)) and not fault, fault, alibi if alibi not in (None, "", "0") else None,
-            values.get("scale") or None, self._date(values.get("date")),
-        )  # fmt: skip
+            at=at,
+            raw=frame.raw,
+            gross_kg=weights.get("gross"),
+            net_kg=weights.get("net"),
+            tare_kg=weights.get("tare"),
+            stable=bool(values.get("stable", True)) and not fault,
+            fault=fault,
+            alibi=alibi if alibi not in (None, "", "0") else None,
+            scale=values.get("scale") or None,
+            date=self._date(values.get("date")),
+        )
 
     def _weights(self, values: Values, unit: str) -> dict[str, float]:
         factor = KG_PER[unit]

@@ -68,11 +68,20 @@ def routes_for(ground: Ground) -> Routes:
     k, n = len(ground.kind), len(ground.load)
     modes, dims = len(ground.shape.modes), len(ground.shape.loads)
     return Routes(
-        np.zeros((k, n), np.uint32), np.zeros(k, np.int32), np.zeros(n, np.int8),
-        np.zeros((n, modes, 4)), np.zeros((n, dims, 2)), np.zeros((k, 2)), np.zeros((k, dims + 3)),
-        np.zeros((k, 5), np.int32), np.zeros((n, modes, 4)), np.zeros((n, 7)), np.full((n, 2), -1, np.int32),
-        np.zeros((2, modes, 8)), np.zeros((n + 2, modes, 2), np.int32),
-    )  # fmt: skip
+        seq=np.zeros((k, n), np.uint32),
+        size=np.zeros(k, np.int32),
+        via=np.zeros(n, np.int8),
+        cells=np.zeros((n, modes, 4)),
+        loads=np.zeros((n, dims, 2)),
+        cost=np.zeros((k, 2)),
+        whole=np.zeros((k, dims + 3)),
+        reach=np.zeros((k, 5), np.int32),
+        clock=np.zeros((n, modes, 4)),
+        tail=np.zeros((n, 7)),
+        spot=np.full((n, 2), -1, np.int32),
+        labels=np.zeros((2, modes, 8)),
+        trail=np.zeros((n + 2, modes, 2), np.int32),
+    )
 
 
 @inlined

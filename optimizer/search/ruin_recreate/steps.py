@@ -115,10 +115,16 @@ class Best(NamedTuple):
 def met_for(routes: int, tasks: int) -> Met:
     slots = 1 << (2 * routes - 1).bit_length()
     return Met(
-        np.full(slots, -1, np.int64), np.zeros(routes, np.uint64), np.zeros(routes), np.zeros(routes, np.int32),
-        np.zeros(routes, np.int64), np.zeros(routes, np.int32), np.zeros(tasks, np.int32), np.zeros(tasks, np.int8),
-        np.zeros(2, np.int64),
-    )  # fmt: skip
+        slots=np.full(slots, -1, np.int64),
+        keys=np.zeros(routes, np.uint64),
+        eur=np.zeros(routes),
+        shift=np.zeros(routes, np.int32),
+        begin=np.zeros(routes, np.int64),
+        length=np.zeros(routes, np.int32),
+        tasks=np.zeros(tasks, np.int32),
+        via=np.zeros(tasks, np.int8),
+        counts=np.zeros(2, np.int64),
+    )
 
 
 def work_for(ground: Ground, seed: int) -> Work:

@@ -33,7 +33,8 @@ ALONE = {
     "can": {"onboard/vehicle_bus.py"},
     "authlib": {"depot_api/oidc.py"},
     "argon2": {"depot_api/passwords.py"},
-    "numba": {"optimizer/match_kernels.py", "optimizer/ruin_recreate/routes.py"},
+    "numba": {"optimizer/compiling.py"},  # so that no compiled function is kept that is not keyed by its sources
+    "llvmlite": {"optimizer/compiling.py"},
     "pyvrp": {"optimizer/bench/pyvrp_engine.py"},
     "osmnx": {"optimizer/overpass.py"},
 }

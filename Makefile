@@ -37,3 +37,4 @@ bench: .venv/installed
 
 clean:
 	rm -rf .venv $(DEMO) data/*/.cache
+	find optimizer -name '*.nb[ci]' -delete  # compiled kernels, of modules that have been renamed too

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -34,7 +33,6 @@ from optimizer.search.ruin_recreate.ground import (
     ground_of,
     shifts_to_spare,
 )
-from optimizer.search.ruin_recreate.kernel_cache import SOURCES, forget_stale
 from optimizer.search.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
 from optimizer.search.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
 from optimizer.search.ruin_recreate.recombine import recombined
@@ -369,26 +367,6 @@ def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
     for k, visits in enumerate(plan.routes):
         assert visits == tidy(problem, visits)
         assert not schedule(problem, k, visits).broken or not visits
-
-
-def test_kernels_compiled_of_other_sources_are_forgotten(tmp_path: Path) -> None:
-    folder = Path(engine.__file__).parent
-    compiled = [
-        p.name for p in sorted(folder.glob("*.py")) if re.search("^@(compiled|inlined|entry)", p.read_text(), re.M)
-    ]
-    assert {*compiled, "ground.py"} == {*SOURCES}
-    cache = tmp_path / "__pycache__"
-    cache.mkdir()
-    for name in SOURCES:
-        (tmp_path / name).write_text("a = 1")
-    forget_stale(tmp_path)
-    (cache / "steps.search-1.py311.nbi").write_bytes(b"compiled")
-    forget_stale(tmp_path)
-    assert list(cache.glob("*.nbi")), "nothing has changed"
-    (tmp_path / "clock.py").write_text("b = 2")
-    forget_stale(tmp_path)
-    assert not list(cache.glob("*.nbi"))
-    forget_stale(tmp_path / "absent")
 
 
 def test_a_truck_s_whole_day_bounds_loads_and_tasks_and_its_lunch_is_at_noon() -> None:

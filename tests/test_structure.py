@@ -258,7 +258,8 @@ ALONE = {
     "can": {"onboard/sensors/vehicle_bus.py"},
     "authlib": {"depot_api/access/oidc.py"},
     "argon2": {"depot_api/accounts/passwords.py"},
-    "numba": {"optimizer/matching/kernels.py", "optimizer/search/ruin_recreate/routes.py"},
+    "numba": {"optimizer/compiling.py"},
+    "llvmlite": {"optimizer/compiling.py"},
     "pyvrp": {"optimizer/search/pyvrp_engine.py"},
     "osmnx": {"optimizer/new_area/overpass.py"},
 }

@@ -6,13 +6,12 @@ Compiled by numba, once per machine; plain loops over arrays. All weights are in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.compiling import kept
 from optimizer.matching.network import AGAINST_ONE_WAY, CELL_M, U_TURN, Arrays, Floats, Ints
 
 #: How far from a fix a street is looked for.
@@ -36,15 +35,7 @@ HOPELESS, ODD = 14.0, 12.0
 WINDOW, WIDTH = 64, 16  # columns kept at most, candidates in each
 NEAR = 32  # segments looked at around a fix
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _kernel(function: _F) -> _F:
-    """Compiled, and kept beside the module, or for the user; where neither can be written, compiled at each start."""
-    try:
-        return cast(_F, numba.njit(cache=True)(function))
-    except RuntimeError:
-        return cast(_F, numba.njit(function))
+_kernel = kept()
 
 
 class Work(NamedTuple):

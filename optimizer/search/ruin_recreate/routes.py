@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from optimizer import compiling
 from optimizer.search.ruin_recreate.ground import (
     EUR,
     FIXED,
@@ -32,9 +32,9 @@ INF = np.inf
 #: Python calls is cached on disk and gets a way in from Python, which takes longer to compile than the function.
 _PLAIN: Any = {"nogil": True, "_nrt": False}
 _INNER: Any = {**_PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-compiled = njit(**_INNER)
-inlined = njit(**_INNER, forceinline=True)
-entry = njit(**_PLAIN, cache=True)
+compiled: Any = compiling.compiled(**_INNER)
+inlined: Any = compiling.compiled(**_INNER, forceinline=True)
+entry: Any = compiling.kept(**_PLAIN)
 
 
 class Routes(NamedTuple):

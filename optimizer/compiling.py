@@ -103,7 +103,7 @@ def sources_of(module: str) -> dict[str, bytes]:
             continue
         source = path.read_bytes()
         is_package = path.stem == "__init__"
-        if is_package and _door(source, name) is not None:
+        if is_package and name != own and _door(source, name) is not None:
             continue
         sources[name] = source
         left |= (_imported(source, name if is_package else package) | ({package} - {""})) - seen

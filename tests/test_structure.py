@@ -183,7 +183,7 @@ MAY: dict[str, set[str]] = {
     "optimizer.check": {"optimizer.area"},
     "optimizer.demand": {"optimizer.area", "optimizer.streets"},
     "optimizer.evidence": {"optimizer.matching"},
-    "optimizer.matching": {"optimizer.streets"},
+    "optimizer.matching": {"optimizer.compiling", "optimizer.streets"},
     "optimizer.new_area": {"optimizer.area", "optimizer.demand", "optimizer.drop_off", "optimizer.streets"},
     "optimizer.night": {"optimizer.area", "optimizer.planning", "optimizer.problem", "optimizer.search"},
     "optimizer.planning": {
@@ -193,7 +193,7 @@ MAY: dict[str, set[str]] = {
         "optimizer.problem",
         "optimizer.streets",
     },
-    "optimizer.search": {"optimizer.problem"},
+    "optimizer.search": {"optimizer.compiling", "optimizer.problem"},
     "optimizer.streets": {"optimizer.area", "optimizer.problem"},
     "ripeur": {
         "dashboards.area",

@@ -1,7 +1,7 @@
 """An area: the folder that says what a town has and promises, read once, judged whole, frozen.
 
-``Area.load(folder)`` reads ``area.toml``, ``collection.csv``, ``exceptions.csv`` and ``sectors.geojson``. Every fault
-of every file is listed in one ``AreaFaults`` (file, row or key, field, value, bound), not only the first.
+``area_file.read_area(folder)`` reads it. Every fault of every file is listed in one ``AreaFaults`` (file, row or key,
+field, value, bound), not only the first.
 """
 
 from __future__ import annotations
@@ -192,13 +192,6 @@ class Area:
     sectors: tuple[Sector, ...]
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     second_holiday: str = "free"  # one of SECOND_HOLIDAY
-
-    @classmethod
-    def load(cls, folder: Path) -> Area:
-        """The area in ``folder``, judged whole. AreaFaults names every fault of every file."""
-        from optimizer.area_file import read_area  # it builds on the classes above
-
-        return read_area(Path(folder))
 
     def flux_named(self, name: str) -> Flux:
         """ValueError where the area has no such flux."""

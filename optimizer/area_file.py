@@ -306,7 +306,10 @@ def _required_file(folder: Path, field: str, name: str, faults: Faults) -> None:
 
 
 def read_area(folder: Path) -> Area:
-    """The area in ``folder``. AreaFaults with all faults of all files where there is any."""
+    """The area in ``folder``: its ``area.INPUT_FILES``, judged whole.
+
+    AreaFaults with all faults of all files where there is any.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise AreaFaults([f"{folder}: no such folder, must be an area's folder with an area.toml"])

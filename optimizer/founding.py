@@ -26,6 +26,7 @@ from . import extract as osm
 from . import sectors as sectoring
 from .access import truck_may_use
 from .area import INPUT_FILES, Area, Commune, Sector
+from .area_file import read_area
 from .area_template import Wanted, area_toml
 from .communes import PEOPLE_PER_KM, mapped
 from .country import Country, country_of
@@ -129,11 +130,11 @@ def found(
         sectors = _sectors(area, extract, streets, work)
         wanted = _proposed(wanted, area, extract, streets, demand, work, sectors)
         _write(stage, wanted, sectors, wanted.crane_trucks > 0)
-        Area.load(stage)  # judged before anybody sees it
+        read_area(stage)  # judged before anybody sees it
         _move_in(stage, folder, extract_path, addresses)
     depot, site = Note("depot", {"why": wanted.depot_why}), Note("site", {"why": wanted.site_why})
     told_of = (wanted.country_why, (wanted.communes_why,), (depot,), (site,), wanted.fleet_why)
-    return Founded(Area.load(folder), tuple(all_said(notes, language) for notes in told_of))
+    return Founded(read_area(folder), tuple(all_said(notes, language) for notes in told_of))
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Want
     lon, lat = extract.lonlat[wanted.depot_node]
     ring = ((lon, lat), (lon + 0.01, lat), (lon, lat + 0.01), (lon, lat))
     _write(stage, wanted, (Sector("1", ((ring,),)),), True)
-    area = Area.load(stage)
+    area = read_area(stage)
     streets = survey(extract, area)
     demand = estimate(area, extract, streets)
     if not wanted.communes:

@@ -22,6 +22,7 @@ from fleet import Place, Site, Truck
 
 from . import closures, drop_off_points, extract
 from .area import Area, PlaceAt
+from .area_file import read_area
 from .demand import Demand, estimate
 from .drop_off_map import read_osm
 from .drop_off_points import DropOffPoint
@@ -66,7 +67,7 @@ class Town:
 
         ``cache``: where the road hierarchy is kept; None = ``.cache`` in the area's folder if that can be written.
         """
-        area = Area.load(folder)
+        area = read_area(folder)
         told("extract")
         found = extract.read(area.extract)
         points = drop_off_points_of(area)

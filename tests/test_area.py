@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import Hours
-from optimizer.area import INPUT_FILES, Area, AreaFaults
+from optimizer.area import INPUT_FILES, AreaFaults
+from optimizer.area_file import read_area
 from optimizer.area_keys import HIGHWAYS, LISTS, REQUIRED, SECTIONS, defaults
 from optimizer.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays
 
@@ -83,7 +84,7 @@ def town(tmp_path: Path) -> Path:
 
 def faults(folder: Path) -> list[str]:
     with pytest.raises(AreaFaults) as told:
-        Area.load(folder)
+        read_area(folder)
     return told.value.faults
 
 
@@ -103,7 +104,7 @@ def with_toml(town: Path, old: str, new: str) -> Path:
 
 
 def test_the_embedded_area_is_read_and_its_figures_are_the_sourced_ones() -> None:
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     assert {commune.name: commune.population for commune in area.communes}["Monaco"] == 36371
     assert sum(commune.population for commune in area.communes) == 73306
     per_year = {flux.name: flux.kg_per_inhabitant_year for flux in area.flux}
@@ -114,7 +115,7 @@ def test_the_embedded_area_is_read_and_its_figures_are_the_sourced_ones() -> Non
 
 
 def test_a_short_area_gets_every_default(town: Path) -> None:
-    area = Area.load(town)
+    area = read_area(town)
     assert area.crs == "EPSG:32632"  # the UTM zone of the depot
     assert area.second_holiday == "free"  # Germany does not work on holidays
     assert (area.timezone, area.language, area.traffic_side) == ("Europe/Paris", "fr", "right")
@@ -129,7 +130,7 @@ def test_a_short_area_gets_every_default(town: Path) -> None:
 
 def test_the_embedded_area_says_what_the_defaults_say_where_it_gives_rules() -> None:
     """Both are the same town's rules; a drift between them would be a mistake."""
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     for section in ("streets", "turns", "service_times", "prices"):
         built = getattr(area, section)
         assert {name: getattr(built, name) for name in defaults(section)} == defaults(section), section
@@ -142,20 +143,20 @@ def test_a_byte_order_mark_crlf_and_semicolons_are_read(town: Path) -> None:
         if name.endswith(".csv"):
             content = content.replace(",", ";").replace("\n", "\r\n")
         path.write_bytes(b"\xef\xbb\xbf" + content.encode())
-    area = Area.load(town)
+    area = read_area(town)
     assert [(rule.row, rule.sector) for rule in area.rules] == [(2, "Nord")]
 
 
 def test_digests_name_every_file_the_area_is_made_of(town: Path) -> None:
     with_toml(town, "[[flux]]", '[demand]\naddresses = "ban.csv"\n\n[[flux]]')
     (town / "ban.csv").write_text("id;numero\n", encoding="utf-8")
-    digests = Area.load(town).digests()
+    digests = read_area(town).digests()
     assert set(digests) == {"town.osm.pbf", *INPUT_FILES, "ban.csv"}
     assert digests["ban.csv"] == hashlib.sha256(b"id;numero\n").hexdigest()
 
 
 def test_look_ups_name_what_there_is() -> None:
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     assert area.truck("T8").crane
     assert area.shift("T8-verre").truck == "T8"
     assert area.flux_named("glass").kg_per_bag is None
@@ -173,7 +174,7 @@ def test_windows_seasons_and_exceptions_are_read(town: Path) -> None:
     (town / "exceptions.csv").write_text(
         EXCEPTIONS + '*,bags,2026-12-24,moved,2026-12-23,"early, said the mayor"\n', encoding="utf-8"
     )
-    area = Area.load(town)
+    area = read_area(town)
     assert (area.closed[0].from_s, area.closed[0].weekdays) == (8 * 3600, (0, 1, 2, 3, 4))
     assert (area.rules[1].season_from, area.rules[1].season_to) == ((11, 15), (3, 15))
     assert (area.rules[1].row, area.rules[1].every_weeks, area.rules[1].weekday) == (3, 2, 5)

@@ -19,7 +19,8 @@ import pytest
 
 from dashboards.area_map import _sectors
 from optimizer import founding_notes
-from optimizer.area import INPUT_FILES, Area
+from optimizer.area import INPUT_FILES
+from optimizer.area_file import read_area
 from optimizer.country import country_of
 from optimizer.extract import ExtractFault, read
 from optimizer.founding import FoundingFault, found
@@ -39,7 +40,7 @@ from .towns import DATA, RealTown
 def test_a_founded_area_is_read_back_without_a_fault(name: str, request: pytest.FixtureRequest) -> None:
     town: RealTown = request.getfixturevalue(name)
     area = town.area
-    assert Area.load(area.folder) == area
+    assert read_area(area.folder) == area
     assert [s.name for s in area.sectors] == [
         f"{'Sector' if area.language == 'en' else 'Secteur'} {k}" for k in range(1, 6)
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from optimizer import extract as osm
 from optimizer.area import Area
+from optimizer.area_file import read_area
 from optimizer.demand import Demand, estimate
 from optimizer.extract import Extract
 from optimizer.founding import Founded, found
@@ -34,7 +35,7 @@ class RealTown:
 
 @pytest.fixture(scope="session")
 def monaco() -> RealTown:
-    return RealTown.of(Area.load(DATA / "monaco"))
+    return RealTown.of(read_area(DATA / "monaco"))
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ from onboard.outbox import Outbox
 from onboard.rehearsal import courses
 from onboard.sender import Depot, DepotError
 from onboard.simulate import Model, drive
-from optimizer.area import Area
+from optimizer.area_file import read_area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -151,7 +151,7 @@ class _Drill:
         running = list({c.truck: c for c in reversed(running)}.values())[::-1]  # of a truck's two tours the first
         running = running[: s.trucks] if s.trucks else running
         self.terminal.tell("driving", tours=len(running))
-        area = Area.load(s.area)
+        area = read_area(s.area)
         kerbs = {truck.id: truck.kerb_kg for truck in area.trucks}
         self.labels = {flux.name: flux.label for flux in area.flux}
         self.trucks = []

@@ -173,6 +173,7 @@ class Area:
     crs: str
     traffic_side: str
     holidays: str | None
+    second_holiday: str  # one of SECOND_HOLIDAY
     depot: PlaceAt
     sites: tuple[tuple[PlaceAt, Site], ...]  # Site.osm_node is 0 until roads.py has snapped it
     flux: tuple[Flux, ...]
@@ -191,7 +192,6 @@ class Area:
     exceptions: tuple[CollectionException, ...]
     sectors: tuple[Sector, ...]
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    second_holiday: str = "free"  # one of SECOND_HOLIDAY
 
     def flux_named(self, name: str) -> Flux:
         """ValueError where the area has no such flux."""

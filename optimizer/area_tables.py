@@ -15,7 +15,8 @@ from shapely.geometry import Polygon
 from shapely.validation import explain_validity
 
 from optimizer.area import DROP_OFF, DWELLINGS, CollectionException, CollectionRule, Sector
-from optimizer.area_keys import REQUIRED, meant, number, one_of
+from optimizer.area_keys import REQUIRED
+from optimizer.area_readers import meant, number, one_of
 from optimizer.opening_hours import WEEKDAYS, weekday
 
 # --- faults ------------------------------------------------------------------------------------------------------

@@ -273,11 +273,10 @@ def _value(setting: Setting, values: _Values) -> Any:
     return values[setting.key] if values.get(setting.key) is not None else default
 
 
+# --- comments ----------------------------------------------------------------------------------------------------
+
 #: Bounds of which a value says enough, so that a comment need not.
 _PLAIN = {reader.bound for reader in (text, flag, file_name, several(text), several(text, least=1))}
-
-
-# --- comments ----------------------------------------------------------------------------------------------------
 
 
 def _title(words: str) -> str:

@@ -210,11 +210,11 @@ def _plan(args: argparse.Namespace) -> int:
 def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
     from dashboards.shared import day as day_text
     from dashboards.shared import text
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.night import solved, with_trucks
     from optimizer.planning import Day, Town, plan_of
 
-    area = Area.load(args.area)
+    area = read_area(args.area)
     for change in changes:
         with_trucks(area, change)  # more trucks gone than there are: said before the long work
     lang = args.lang or area.language
@@ -469,7 +469,7 @@ class _Teller:
 
 def _check(args: argparse.Namespace) -> int:
     from fleet import Plan
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.check import check_file, report_lines
 
     path = args.plan / "plan.json" if args.plan.is_dir() else args.plan
@@ -483,7 +483,7 @@ def _check(args: argparse.Namespace) -> int:
             folder = None  # the checker says what is malformed
         if folder is not None and not (folder / "area.toml").is_file():
             print(f"ripeur: the plan's area, {folder}, is not there; say where it is: --area DIR", file=sys.stderr)
-    area = Area.load(folder) if folder is not None and (folder / "area.toml").is_file() else None
+    area = read_area(folder) if folder is not None and (folder / "area.toml").is_file() else None
     report = check_file(path, area, folder)
     lang = args.lang or (area.language if area else "en")
     print("\n".join(report_lines(report, lang)))
@@ -619,7 +619,7 @@ def _flux_labels(area: Area) -> dict[str, str]:
 
 
 def _drop_off_import(args: argparse.Namespace) -> int:
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.drop_off import (
         FLUX_OF_OSM,
         ColumnMapping,
@@ -632,7 +632,7 @@ def _drop_off_import(args: argparse.Namespace) -> int:
     )
     from optimizer.drop_off import points as drop_off_points
 
-    area = Area.load(args.area)
+    area = read_area(args.area)
     lang = args.lang or area.language
     stored = _stored_points(area)
     if stored.exists() and not args.replace:
@@ -661,9 +661,9 @@ def _drop_off_import(args: argparse.Namespace) -> int:
 
 def _drop_off_export(args: argparse.Namespace) -> int:
     from dashboards.area import open_data
-    from optimizer.area import Area
+    from optimizer.area import read_area
 
-    area = Area.load(args.area)
+    area = read_area(args.area)
     points = _points(area)
     today = date.today()  # noqa: DTZ011 - the publisher's own day
     terms = open_data.publication(points, area.name, today, args.licence, args.lang or area.language)
@@ -673,10 +673,10 @@ def _drop_off_export(args: argparse.Namespace) -> int:
 
 
 def _drop_off_show(args: argparse.Namespace) -> int:
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.drop_off import Reading, show
 
-    area = Area.load(args.area)
+    area = read_area(args.area)
     points = _points(area)
     print("\n".join(show(Reading(tuple(points)), args.lang or area.language, _flux_labels(area))))
     return GOOD
@@ -702,9 +702,9 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _drill(args: argparse.Namespace) -> int:
     from depot_api.drill.run import Settings, run_drill
-    from optimizer.area import Area
+    from optimizer.area import read_area
 
-    lang = args.lang or Area.load(args.area).language
+    lang = args.lang or read_area(args.area).language
     gpsd = not args.no_gpsd
     return run_drill(
         Settings(

@@ -18,7 +18,7 @@ import ripeur
 from depot_api.plans.publishing import publish
 from depot_api.store.store import Store, new_fact
 from fleet import Fact, Leg, Plan, Sorting, Task, Ticket, Tour, new_id
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.demand.learning import read_learned
 from weighbridge.balance.balance import DayBalance, close_day, sampled_loads, spread, standing
 from weighbridge.balance.torn_bags import Sample, samples_of, torn_bags
@@ -340,7 +340,7 @@ def test_learning_is_told_and_written_by_sector_and_flux(
     assert all(float(row[3]) < float(row[2]) < float(row[4]) for row in rows)
     assert {row[5] for row in rows} == {"20"}
     assert "in force once area.toml says" in said
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     assert len(read_learned(out, [s.name for s in area.sectors], [f.name for f in area.flux])) == len(rows)
     code, said = run(capsys, *words[:4], "--from", "2025-01-01", "--to", "2025-01-02")
     assert code == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from optimizer.area.area import Area, ClosedWindow
+from optimizer.area.file import read_area
 from optimizer.new_area.founding import found
 from optimizer.new_area.summary import summary
 from optimizer.planning.town import Town, TownFault
@@ -50,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def town(folder: Path) -> tuple[Area, Extract, Streets]:
-    area = Area.load(folder)
+    area = read_area(folder)
     extract = read(area.extract)
     return area, extract, survey(extract, area)
 

@@ -18,7 +18,8 @@ import osmnx
 import pytest
 
 from dashboards.area.area_map import _sectors
-from optimizer.area.area import INPUT_FILES, Area
+from optimizer.area.area import INPUT_FILES
+from optimizer.area.file import read_area
 from optimizer.area.notes import Note, number_text
 from optimizer.new_area import notes as founding_notes
 from optimizer.new_area.country import country_of
@@ -39,7 +40,7 @@ from .towns import DATA, RealTown
 def test_a_founded_area_is_read_back_without_a_fault(name: str, request: pytest.FixtureRequest) -> None:
     town: RealTown = request.getfixturevalue(name)
     area = town.area
-    assert Area.load(area.folder) == area
+    assert read_area(area.folder) == area
     assert [s.name for s in area.sectors] == [
         f"{'Sector' if area.language == 'en' else 'Secteur'} {k}" for k in range(1, 6)
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.planning.town import Town
 from optimizer.problem.problem import UNREACHABLE
 from optimizer.streets.extract import ExtractFault, read
@@ -231,7 +231,7 @@ def test_paths_take_exactly_the_time_of_the_matrix_and_follow_the_map(monaco: To
 
 
 def test_a_second_town_from_the_cache_gives_the_same_times(tmp_path: Path) -> None:
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     extract = read(area.extract)
     streets = survey(extract, area, ())
     stop = next(node for node, found in streets.at_node.items() if len(found) > 3)

@@ -11,6 +11,7 @@ from pyproj import Transformer
 
 from fleet import Truck
 from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.streets.extract import Extract, read
 from optimizer.streets.roads import Roads, TruckRoads
 from optimizer.streets.streets import Streets, survey
@@ -56,7 +57,7 @@ def _tag(key: str, value: str) -> str:
 
 def rules(**streets: object) -> Area:
     """The embedded area's rules on the tiny map's projection; ``streets``: changes to its street rules."""
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     return replace(area, crs=CRS, streets=replace(area.streets, **streets))  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.demand.demand import Demand, estimate
 from optimizer.new_area.founding import Founded, found
 from optimizer.streets import extract as osm
@@ -34,7 +35,7 @@ class RealTown:
 
 @pytest.fixture(scope="session")
 def monaco() -> RealTown:
-    return RealTown.of(Area.load(DATA / "monaco"))
+    return RealTown.of(read_area(DATA / "monaco"))
 
 
 @pytest.fixture(scope="session")

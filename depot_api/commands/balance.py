@@ -55,9 +55,9 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _area(folder: Path | None) -> Area | None:
-    from optimizer.area import Area
+    from optimizer.area import read_area
 
-    return Area.load(folder) if folder is not None else None
+    return read_area(folder) if folder is not None else None
 
 
 def _plan_file(path: Path) -> Plan:

@@ -34,7 +34,7 @@ from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
 from onboard.outbox import Depot, DepotError, Outbox
 from onboard.simulation import Model, courses, drive
-from optimizer.area import Area
+from optimizer.area import read_area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -149,7 +149,7 @@ class _Drill:
         running = list({c.truck: c for c in reversed(running)}.values())[::-1]  # of a truck's two tours the first
         running = running[: s.trucks] if s.trucks else running
         self.terminal.tell("driving", tours=len(running))
-        area = Area.load(s.area)
+        area = read_area(s.area)
         kerbs = {truck.id: truck.kerb_kg for truck in area.trucks}
         self.labels = {flux.name: flux.label for flux in area.flux}
         self.trucks = []

@@ -50,13 +50,13 @@ def area_of(folder: Path, area: Path | None) -> Path | None:
 
 def faults_of(folder: Path, area: Path | None) -> list[str] | None:
     """What the checker says of the plan, empty where it is good; None where its area is not at hand."""
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.check import check_file, report_lines
 
     where = area_of(folder, area)
     if where is None:
         return None
-    found = Area.load(where)
+    found = read_area(where)
     report = check_file(folder / "plan.json", found, where)
     return [] if report.ok else list(report_lines(report, found.language))
 
@@ -64,11 +64,11 @@ def faults_of(folder: Path, area: Path | None) -> list[str] | None:
 def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]]:
     """[lon, lat] of every node the plan speaks of: off the area's map, else off the tours drawn beside the plan."""
     if area is not None:
-        from optimizer.area import Area
+        from optimizer.area import read_area
         from optimizer.planning import nodes_of
         from optimizer.streets import extract
 
-        lonlat = extract.read(Area.load(area).extract).lonlat
+        lonlat = extract.read(read_area(area).extract).lonlat
         return {str(n): [lonlat[n][0], lonlat[n][1]] for n in sorted(nodes_of(plan)) if n in lonlat}
     drawn = folder / "tours.geojson"
     if not drawn.is_file():

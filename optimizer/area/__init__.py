@@ -13,15 +13,20 @@ from optimizer.area.area import (
     StreetRules,
 )
 from optimizer.area.collection import Promise, promise
+from optimizer.area.file import read_area
 from optimizer.area.notes import Note, number_text
 from optimizer.area.opening_hours import WEEKDAYS
 from optimizer.area.public_holidays import parts_with_more
+from optimizer.area.readers import file_name, flag, several, text
 from optimizer.area.sectors import sector_of
+from optimizer.area.settings import REQUIRED, SECTIONS, Setting, toml_text
 
 __all__ = [
     "DROP_OFF",
     "DWELLINGS",
     "INPUT_FILES",
+    "REQUIRED",
+    "SECTIONS",
     "WEEKDAYS",
     "Area",
     "ClosedWindow",
@@ -30,10 +35,17 @@ __all__ = [
     "PlaceAt",
     "Promise",
     "Sector",
+    "Setting",
     "StreetRules",
+    "file_name",
+    "flag",
     "number_text",
     "parts_with_more",
     "promise",
+    "read_area",
     "sector_of",
     "sectors",
+    "several",
+    "text",
+    "toml_text",
 ]

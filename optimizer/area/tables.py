@@ -15,8 +15,9 @@ from shapely.geometry import Polygon
 from shapely.validation import explain_validity
 
 from optimizer.area.area import DROP_OFF, DWELLINGS, CollectionException, CollectionRule, Sector
-from optimizer.area.keys import REQUIRED, meant, number, one_of
 from optimizer.area.opening_hours import WEEKDAYS, weekday
+from optimizer.area.readers import meant, number, one_of
+from optimizer.area.settings import REQUIRED
 
 # --- faults ------------------------------------------------------------------------------------------------------
 

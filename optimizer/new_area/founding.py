@@ -21,7 +21,7 @@ import numpy as np
 from pyproj import Transformer
 
 from fleet import Truck
-from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more
+from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more, read_area
 from optimizer.area import sectors as sectoring
 from optimizer.demand import PEOPLE_PER_KM, Demand, estimate, mapped
 from optimizer.drop_off import read_osm
@@ -133,11 +133,11 @@ def found(
         sectors = _sectors(area, extract, streets, work)
         wanted = _proposed(wanted, area, extract, streets, demand, work, sectors)
         _write(stage, wanted, sectors, wanted.crane_trucks > 0)
-        Area.load(stage)  # judged before anybody sees it
+        read_area(stage)  # judged before anybody sees it
         _move_in(stage, folder, extract_path, addresses)
     depot, site = Note("depot", {"why": wanted.depot_why}), Note("site", {"why": wanted.site_why})
     told_of = (wanted.country_why, (wanted.communes_why,), (depot,), (site,), wanted.fleet_why)
-    return Founded(Area.load(folder), tuple(all_said(notes, language) for notes in told_of))
+    return Founded(read_area(folder), tuple(all_said(notes, language) for notes in told_of))
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Want
     lon, lat = extract.lonlat[wanted.depot_node]
     ring = ((lon, lat), (lon + 0.01, lat), (lon, lat + 0.01), (lon, lat))
     _write(stage, wanted, (Sector("1", ((ring,),)),), True)
-    area = Area.load(stage)
+    area = read_area(stage)
     streets = survey(extract, area)
     demand = estimate(area, extract, streets)
     if not wanted.communes:

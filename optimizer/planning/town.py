@@ -19,7 +19,7 @@ from pyproj import Transformer
 from scipy.spatial import cKDTree
 
 from fleet import Place, Site, Truck
-from optimizer.area import Area, PlaceAt
+from optimizer.area import Area, PlaceAt, read_area
 from optimizer.demand import Demand, estimate
 from optimizer.drop_off import DropOffPoint, read_osm
 from optimizer.drop_off import points as drop_off_points
@@ -62,7 +62,7 @@ class Town:
 
         ``cache``: where the road hierarchy is kept; None = ``.cache`` in the area's folder if that can be written.
         """
-        area = Area.load(folder)
+        area = read_area(folder)
         told("extract")
         found = extract.read(area.extract)
         points = drop_off_points_of(area)

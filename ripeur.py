@@ -517,11 +517,11 @@ def _claimed_cover(path: Path) -> float | None:
 
 
 def _area_new(args: argparse.Namespace) -> int:
-    from optimizer.new_area import founding, overpass
+    from optimizer.new_area import make_area, overpass
 
     extract = args.osm or overpass.download(args.place, args.folder)
     options = {"timezone": args.timezone, "holidays": args.holidays}
-    made = founding.found(
+    made = make_area(
         args.folder, extract, name=args.name or args.place or args.folder.name, population=args.population,
         addresses=args.addresses, language=args.lang or "fr", **{k: v for k, v in options.items() if v},
     )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from optimizer.area.area import Area, ClosedWindow
 from optimizer.area.file import read_area
-from optimizer.new_area.founding import found
+from optimizer.new_area.new_area import make_area
 from optimizer.new_area.summary import summary
 from optimizer.planning.town import Town, TownFault
 from optimizer.streets.closures import Closure, without_effect
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ways[300] = ([600, 601], {"highway": "motorway", "name": "Autoroute du Soleil"})
     made = tmp_path_factory.mktemp("closures")
     extract = write_map(made / "grid.osm", nodes, ways, {500: {"amenity": "school"}})
-    found(made / "town", extract, population=500)
+    make_area(made / "town", extract, population=500)
     return made / "town"
 
 

@@ -15,7 +15,7 @@ from fleet import Hours, Plan
 from optimizer.area.area import Area
 from optimizer.check.checker import check
 from optimizer.check.rawmap import RawMap, read_map
-from optimizer.new_area.founding import found
+from optimizer.new_area.new_area import make_area
 from optimizer.night.night import carried_over, plan_day, solved, with_area, with_trucks
 from optimizer.planning.day import Day, due_tasks, mixable_services
 from optimizer.planning.town import Town, TownFault
@@ -266,7 +266,7 @@ def test_four_weeks_of_plans_serve_every_street_side_as_often_as_promised(monaco
 def test_a_founded_town_keeps_its_weekly_promise_over_the_same_four_weeks(shared: Path, tmp_path: Path) -> None:
     """Böblingen: 25 and 26 December, 1 and 6 January are free; what is due then is brought forward or put off."""
     folder = tmp_path / "boeblingen"
-    found(folder, shared / "realdata" / "osm" / "boeblingen.osm.pbf", language="en", holidays="DE-BW")
+    make_area(folder, shared / "realdata" / "osm" / "boeblingen.osm.pbf", language="en", holidays="DE-BW")
     town = Town.prepare(folder)
     raw = read_map(town.area.extract)
     pass_of = {one.id: one for one in town.passes}

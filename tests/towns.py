@@ -10,7 +10,7 @@ import pytest
 from optimizer.area.area import Area
 from optimizer.area.file import read_area
 from optimizer.demand.demand import Demand, estimate
-from optimizer.new_area.founding import Founded, found
+from optimizer.new_area.new_area import NewArea, make_area
 from optimizer.streets import extract as osm
 from optimizer.streets.extract import Extract
 from optimizer.streets.streets import Streets, survey
@@ -24,10 +24,10 @@ class RealTown:
     extract: Extract
     streets: Streets
     demand: Demand
-    founded: Founded | None = None
+    founded: NewArea | None = None
 
     @classmethod
-    def of(cls, area: Area, founded: Founded | None = None) -> RealTown:
+    def of(cls, area: Area, founded: NewArea | None = None) -> RealTown:
         extract = osm.read(area.extract)
         streets = survey(extract, area)
         return cls(area, extract, streets, estimate(area, extract, streets), founded)
@@ -40,7 +40,7 @@ def monaco() -> RealTown:
 
 @pytest.fixture(scope="session")
 def boeblingen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
-    made = found(
+    made = make_area(
         tmp_path_factory.mktemp("new") / "boeblingen", shared / "realdata/osm/boeblingen.osm.pbf", language="en"
     )
     return RealTown.of(made.area, made)
@@ -48,7 +48,7 @@ def boeblingen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTo
 
 @pytest.fixture(scope="session")
 def heidelberg(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
-    made = found(
+    made = make_area(
         tmp_path_factory.mktemp("new") / "heidelberg", shared / "realdata/osm/heidelberg.test.pbf", population=160_000,
         name="Heidelberg",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimizer.area import REQUIRED, SECTIONS, Commune, Note, Setting, file_name, flag, several, text, toml_text
-from optimizer.new_area.notes import all_said
+from optimizer.new_area.notes import all_in_words
 
 WIDTH = 120
 #: Longer lines have their comment above, and not beside them.
@@ -231,7 +231,7 @@ def _table(
     lengths = [len(row.line) for row in rows if len(row.line) <= MOST_BESIDE]
     column = max(lengths, default=0) + 2
     for row in rows:
-        yield from _comment(_said(*(whys or {}).get(row.key, ())))
+        yield from _comment(_in_words(*(whys or {}).get(row.key, ())))
         beside = f"{row.line:<{column}}# {row.comment}"
         if row.comment and len(row.line) < column and len(beside) <= WIDTH:
             yield beside
@@ -285,12 +285,12 @@ def _comment(words: str) -> list[str]:
 
 
 def _remark(*notes: Note) -> Iterator[str]:
-    yield from _comment(_said(*notes))
+    yield from _comment(_in_words(*notes))
     yield ""
 
 
-def _said(*notes: Note) -> str:
-    return " ".join(all_said(notes, "en").split())
+def _in_words(*notes: Note) -> str:
+    return " ".join(all_in_words(notes, "en").split())
 
 
 def _about(section: str) -> str:

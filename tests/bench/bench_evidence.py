@@ -33,7 +33,7 @@ from optimizer.evidence.evidence import OVER_AFTER
 from optimizer.evidence.follow import FollowedTour
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network
-from optimizer.new_area.founding import found
+from optimizer.new_area.new_area import make_area
 from optimizer.night.night import plan_day
 from optimizer.planning.town import Town
 
@@ -66,7 +66,7 @@ def towns(areas: list[Path]) -> Iterator[Town]:
     pbf = SHARED / "realdata/osm/boeblingen.osm.pbf"
     if pbf.exists():
         with tempfile.TemporaryDirectory() as folder:
-            found(Path(folder) / "boeblingen", pbf, language="en")
+            make_area(Path(folder) / "boeblingen", pbf, language="en")
             yield Town.prepare(Path(folder) / "boeblingen")
 
 

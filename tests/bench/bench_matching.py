@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network, Span
-from optimizer.new_area.founding import found
+from optimizer.new_area.new_area import make_area
 from optimizer.streets import extract as osm
 from optimizer.streets.streets import survey
 from optimizer.streets.turns import expand
@@ -62,7 +62,7 @@ def hof() -> None:
 
 def heidelberg() -> Network:
     with tempfile.TemporaryDirectory() as folder:
-        made = found(
+        made = make_area(
             Path(folder) / "heidelberg", SHARED / "realdata/osm/heidelberg.test.pbf", population=160_000,
             name="Heidelberg",
         )  # fmt: skip

@@ -169,7 +169,7 @@ def test_what_a_box_keeps_is_its_owner_s_only_whatever_the_umask(umask: int, tmp
     script = (
         "import os, pathlib, sys; os.umask(int(sys.argv[2])); path = pathlib.Path(sys.argv[1]) / 'outbox.db'\n"
         "from onboard.box.agent import _alone; from onboard.outbox.outbox import Outbox\n"
-        "from onboard.box.crew import CrewDoor\n"
+        "from onboard.box.crew import CrewSocket\n"
         "from weighbridge.bridge.register import Register\n"
         "with _alone(path.parent):\n"
         "    outbox = Outbox(path); outbox.put_photo(b'x'); register = Register(path.with_name('register.db'), 'S1')\n"

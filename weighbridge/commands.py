@@ -57,16 +57,16 @@ def _weighbridge(args: argparse.Namespace) -> int:
     import signal
 
     from onboard.clock import clock_from
-    from onboard.outbox import Depot, Outbox, drain
+    from onboard.outbox import DepotClient, Outbox, drain
     from onboard.private import private_folder
     from onboard.sensors.serial_line import SerialSettings
-    from onboard.worker import Worker, told_to_end
+    from onboard.worker import Worker, stop_on_signals
     from weighbridge.bridge import Agent, Bridge, Files, Register, Weighbridge, trucks_of
     from weighbridge.indicator import IndicatorLine, Reader, indicator_of
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
-    depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None
+    depot = DepotClient(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None
     bridge = Bridge(
         site=args.site, instrument=args.instrument, timezone=args.timezone, stored_tares=args.stored_tares,
         second_within_s=args.second_within * 3600,
@@ -99,7 +99,7 @@ def _weighbridge(args: argparse.Namespace) -> int:
         worker.start()
     print(f"weighbridge {args.site}: {args.protocol} on {args.port}, kept in {files.folder}", flush=True)
     try:
-        with told_to_end(agent.stop, END_S, signal.SIGTERM, signal.SIGINT):
+        with stop_on_signals(agent.stop, END_S, signal.SIGTERM, signal.SIGINT):
             agent.run()
     finally:
         agent.stop.set()

@@ -87,7 +87,7 @@ def _sent(facts: Any, args: argparse.Namespace, refused: int) -> int:
     """Hand facts to the depot, or a file, or count them. 1 where a row or a fact was refused."""
     import json
 
-    from onboard.outbox import Depot
+    from onboard.outbox import DepotClient
 
     known: list[Fact] = list(facts)
     if args.out is not None:
@@ -95,7 +95,7 @@ def _sent(facts: Any, args: argparse.Namespace, refused: int) -> int:
             "".join(json.dumps(f.to_json(), ensure_ascii=False) + "\n" for f in known), encoding="utf-8"
         )
     elif args.depot is not None:
-        depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", ""))
+        depot = DepotClient(args.depot, os.environ.get("RIPEUR_TOKEN", ""))
         for k in range(0, len(known), 500):
             _, no = depot.send([fact.to_json() for fact in known[k : k + 500]])
             for id, why in no.items():

@@ -12,7 +12,7 @@ from random import Random
 from depot_api.drill.children import Child, Children
 from depot_api.drill.truck import Event, discard
 from onboard.clock import Clock
-from onboard.outbox import shown
+from onboard.outbox import read_outbox
 from onboard.simulation import Unloading
 from weighbridge.bridge import Files, ask
 from weighbridge.indicator import PROTOCOLS, Plate, PtyIndicator, SimulatedIndicator
@@ -97,7 +97,7 @@ class DrillBridge:
 
     def pending(self) -> int:
         """Facts that the bridge has not been able to hand over yet."""
-        return shown(self.data / "outbox.db")[0].pending
+        return read_outbox(self.data / "outbox.db")[0].pending
 
     def close(self) -> None:
         self.line.__exit__()

@@ -1,6 +1,6 @@
 """From the outbox to the depot: peek, send, let go of exactly the facts named, else back off.
 
-``Depot`` is the depot as a box, a bridge or the command line sees it: one kept-alive connection of the standard
+``DepotClient`` is the depot as a box, a bridge or the command line sees it: one kept-alive connection of the standard
 library's ``http.client``, with a token, a timeout and gzip. ``Sender`` empties an outbox into it. A lost answer
 costs a second sending and nothing else: the depot knows a fact by its id.
 """
@@ -60,7 +60,7 @@ class Reply:
             raise DepotError(f"depot: the answer is not JSON: {self.body[:60]!r}", self.status) from None
 
 
-class Depot:
+class DepotClient:
     """The depot at ``url`` (``https://depot.example/ripeur``), spoken to with one token. For one thread at a time.
 
     Raises ``ValueError`` for a URL that is none; its methods raise ``DepotError`` only.
@@ -163,7 +163,7 @@ class Sender:
     """
 
     outbox: Outbox
-    depot: Depot
+    depot: DepotClient
     clock: Clock
     random: Random = field(default_factory=Random)
     batch: int = BATCH
@@ -295,7 +295,7 @@ class Sender:
 
 def drain(
     outbox: Outbox,
-    depot: Depot,
+    depot: DepotClient,
     clock: Clock,
     *,
     stop: threading.Event,

@@ -227,8 +227,10 @@ def _raked(means: list[list[float]], weights: Sequence[float], total: Sequence[f
     return fitted
 
 
-def _variances(fitted: list[list[float]], weights: Sequence[float], kappas: Sequence[float], k: int) -> list[float]:
-    return [w * w * row[k] * (1 - row[k]) / (kappa + 1) for row, w, kappa in zip(fitted, weights, kappas, strict=True)]
+def _variances(fitted: list[list[float]], weights: Sequence[float], kappas: Sequence[float], flux: int) -> list[float]:
+    return [
+        w * w * row[flux] * (1 - row[flux]) / (kappa + 1) for row, w, kappa in zip(fitted, weights, kappas, strict=True)
+    ]
 
 
 def sampled_loads(day: DayBalance, samples: Iterable[Sorting]) -> dict[str, dict[str, float]]:

@@ -24,7 +24,7 @@ from fleet import Health, Ticket, new_id
 from onboard.clock import Clock
 from onboard.outbox import Outbox
 from onboard.private import private_folder
-from onboard.sensors.readings import LiftSeen
+from onboard.sensors.readings import LiftReading
 from onboard.worker import Worker, revive_all
 from weighbridge.bridge.bridge import shown
 from weighbridge.bridge.plate import Who
@@ -207,7 +207,7 @@ class Agent:
         self._printed([ticket])
         return {"number": ticket.number, "net_kg": ticket.net_kg}
 
-    def hear_tags(self, tags: Iterator[LiftSeen]) -> None:
+    def hear_tags(self, tags: Iterator[LiftReading]) -> None:
         """Name the truck whose tag a reader at the plate has read. Runs in a thread of its own."""
         of = {truck.tag: truck.id for truck in self.weighbridge.trucks.values() if truck.tag}
         for seen in tags:

@@ -29,7 +29,17 @@ from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from fleet import Fact, Ticket, Weighing, fact_from_json, instant, instant_text
-from onboard.outbox import Row, clean, finish, finished, legible, number_of, open_whole, raw, taken_over
+from onboard.outbox import (
+    TableRow,
+    encodable,
+    mark_salvaged,
+    open_checked,
+    raw_bytes,
+    readable_fact,
+    row_number,
+    salvage_rows,
+    swap_in_salvaged,
+)
 from onboard.private import private_folder
 
 #: The space in which weighings and tickets have their ids: the same weighing has the same id wherever it is read from.
@@ -200,7 +210,7 @@ class Register:
         self._begin()
 
     def _opened(self) -> sqlite3.Connection:
-        finish(self.path)  # what a bridge began that died in the middle of it
+        swap_in_salvaged(self.path)  # what a bridge began that died in the middle of it
         for attempt in range(2):
             try:
                 return self._open()
@@ -208,19 +218,19 @@ class Register:
                 code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
                 if attempt or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                     raise OSError(f"{self.path}: {error}") from error
-                taken = taken_over(self.path, _SCHEMA, _sorted)
+                taken = salvage_rows(self.path, _SCHEMA, _sorted)
                 if not taken.all_of_it:
                     raise OSError(f"{self.path}: {error}, and no room to take it over into a new file") from error
-                finished(self.path)
+                mark_salvaged(self.path)
                 _log.error(
                     "%s could not be read (%s): kept as %s, %d rows taken over, %d of them unreadable and set aside; "
                     "ticket numbers begin a new series",
-                    self.path, error, finish(self.path), taken.rows, taken.unreadable,
+                    self.path, error, swap_in_salvaged(self.path), taken.rows, taken.unreadable,
                 )  # fmt: skip
         raise AssertionError("unreachable")
 
     def _open(self) -> sqlite3.Connection:
-        db = open_whole(self.path, _SCHEMA, _text, later={b"damaged"})  # not in registers from before
+        db = open_checked(self.path, _SCHEMA, _text, later={b"damaged"})  # not in registers from before
         try:
             _mend(db)
         except BaseException:
@@ -277,7 +287,7 @@ class Register:
     def _copies(self, id: str) -> list[str]:
         """The same fact's words where they stand a second time."""
         sql = "SELECT body FROM weighings WHERE id = ? UNION ALL SELECT body FROM tickets WHERE id = ?"
-        return [body for (body,) in self._db.execute(sql, (clean(str(id)), clean(str(id))))]
+        return [body for (body,) in self._db.execute(sql, (encodable(str(id)), encodable(str(id))))]
 
     def unreadable(self) -> int:
         """How many of its rows cannot be read any more: kept, told here, and passed over everywhere else."""
@@ -366,14 +376,14 @@ def _text(raw: bytes) -> str:
 
 
 def _weighing(body: object) -> Weighing:
-    fact = fact_from_json(legible(body))
+    fact = fact_from_json(readable_fact(body))
     if not isinstance(fact, Weighing):
         raise ValueError(f"weighing: kind = {fact.kind!r}, must be weighing")
     return fact
 
 
 def _ticket(body: object) -> Ticket:
-    fact = fact_from_json(legible(body))
+    fact = fact_from_json(readable_fact(body))
     if not isinstance(fact, Ticket):
         raise ValueError(f"ticket: kind = {fact.kind!r}, must be ticket")
     return fact
@@ -382,7 +392,7 @@ def _ticket(body: object) -> Ticket:
 def _first_legible(bodies: list[Any]) -> Fact | None:
     for body in bodies:
         with suppress(ValueError):
-            return fact_from_json(legible(body))
+            return fact_from_json(readable_fact(body))
     return None
 
 
@@ -411,9 +421,9 @@ def _load(row: tuple[Any, ...]) -> Load | None:
         return None
 
 
-def _sorted(row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _sorted(row: TableRow) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Which table of a register a row of a damaged file belongs to, by its shape. The series is left behind."""
-    number = number_of(row)
+    number = row_number(row)
     match row.values:
         case (text,):
             yield _fact_row(number, _WAITS, text)
@@ -425,26 +435,26 @@ def _sorted(row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:
                 table, values = _own_row(number, fact)
                 yield table, values
             else:
-                yield "damaged", (number, "a weighing or a ticket", raw(body))
+                yield "damaged", (number, "a weighing or a ticket", raw_bytes(body))
         case (None, truck, plate, product, flux, str(), int() | float(), str(), note, ticket) as load:
             with suppress(ValueError):
                 instant(load[7])
                 names = (truck, plate, product, flux, note, ticket)
-                if all(name is None or (isinstance(name, str) and clean(name) == name) for name in names):
+                if all(name is None or (isinstance(name, str) and encodable(name) == name) for name in names):
                     yield "loads", (number, *load[1:])
         case (str(), int() | float(), str(), str(), weighing) as tare if weighing is None or isinstance(weighing, str):
-            if clean("".join(map(str, tare))) == "".join(map(str, tare)):
+            if encodable("".join(map(str, tare))) == "".join(map(str, tare)):
                 yield "tares", tare
         case (None, str() as why, body):
-            yield "damaged", (number, clean(why), raw(body))
-        case (str() as name, str() as value) if clean(name + value) == name + value and name != "series":
+            yield "damaged", (number, encodable(why), raw_bytes(body))
+        case (str() as name, str() as value) if encodable(name + value) == name + value and name != "series":
             yield "notes", (name, value)
 
 
 def _fact_row(number: int | None, handed: int, body: Any) -> tuple[str, tuple[Any, ...]]:
     fact = _first_legible([body])
     if fact is None:
-        return "damaged", (number, "a fact", raw(body))
+        return "damaged", (number, "a fact", raw_bytes(body))
     return "facts", (number, fact.id, _HANDED if handed == _HANDED else _WAITS, _written(fact))
 
 

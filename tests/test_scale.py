@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.checksum import nmea_checksum
+from onboard.sensors.lifts import CONTACTS
 from onboard.sensors.readings import LoadReading
 from onboard.sensors.scale import (
     SCALES,
@@ -24,6 +25,7 @@ from onboard.sensors.scale import (
     open_scale,
     scale_source,
 )
+from onboard.sensors.tags import READERS
 
 from .clocks import ToldClock
 
@@ -199,3 +201,8 @@ def test_weights_that_no_frame_can_carry_are_refused() -> None:
         format5_frame(10_000_000)
     with pytest.raises(ValueError, match="16777215"):
         format4_frame(-1)
+
+
+def test_every_kind_of_sensor_is_in_the_manual() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "sensors.md").read_text(encoding="utf-8")
+    assert all(f"| `{kind}` |" in manual for kind in (*SCALES, *READERS, CONTACTS))

@@ -11,7 +11,7 @@ import gzip
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -84,6 +84,14 @@ class DepotClient:
             return stored, {str(no["id"]): str(no["why"]) for no in answer["refused"] if no.get("id")}
         except (KeyError, TypeError, AttributeError):
             raise DepotError("depot: the answer names no ids", 200) from None
+
+    def send_all(self, facts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+        """Hand any number of facts over, a batch at a time, and give as they come the ids that are refused, with why.
+
+        Goes on only while it is iterated over.
+        """
+        for start in range(0, len(facts), BATCH):
+            yield from self.send(facts[start : start + BATCH])[1].items()
 
     def post(self, path: str, value: Any) -> Reply:
         """Send a JSON value, compressed."""

@@ -27,7 +27,6 @@ class FixedFrame(Generic[T]):
     between two frames and are no damage.
     """
 
-    name: str
     mark: bytes
     length: int
     read: Callable[[bytes], T | None]

@@ -163,8 +163,8 @@ class FixedDecoder:
 SCALES: Mapping[str, tuple[Callable[[float], ScaleDecoder], str | None]] = {
     "gpvws": (lambda kg_per_unit: LineDecoder(_read_gpvws, kg_per_unit), None),
     "rwawt": (lambda kg_per_unit: LineDecoder(_read_rwawt, kg_per_unit), "lb"),
-    "format5": (lambda k: FixedDecoder(FixedFrame("format5", b"\x02", 11, _read_format5, b"\r\n"), k), None),
-    "format4": (lambda k: FixedDecoder(FixedFrame("format4", b"\x01", 14, _read_format4), k), None),
+    "format5": (lambda k: FixedDecoder(FixedFrame(b"\x02", 11, _read_format5, b"\r\n"), k), None),
+    "format4": (lambda k: FixedDecoder(FixedFrame(b"\x01", 14, _read_format4), k), None),
 }
 
 

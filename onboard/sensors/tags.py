@@ -126,7 +126,7 @@ class TagReader:
 
 #: By the name used on the command line.
 READERS: Mapping[str, TagReader] = {
-    "fdxb-long": TagReader(FixedFrame("fdxb-long", _LONG, 11, _read_long, b"\0"), SerialSettings(38400)),
-    "fdxb-short": TagReader(FixedFrame("fdxb-short", _SHORT, 14, _read_short), SerialSettings(9600, 8, "even")),
-    "em4100": TagReader(FixedFrame("em4100", _STX, 13, _read_em4100, b"\r\n\x03"), SerialSettings(9600)),
+    "fdxb-long": TagReader(FixedFrame(_LONG, 11, _read_long, b"\0"), SerialSettings(38400)),
+    "fdxb-short": TagReader(FixedFrame(_SHORT, 14, _read_short), SerialSettings(9600, 8, "even")),
+    "em4100": TagReader(FixedFrame(_STX, 13, _read_em4100, b"\r\n\x03"), SerialSettings(9600)),
 }

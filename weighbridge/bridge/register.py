@@ -1,9 +1,9 @@
 """The bridge's register: weighings, loads, tickets and stored tares, in one SQLite file that survives a power cut.
 
-What belongs together is one transaction (``Register.change``), forced to the disk before it returns: a ticket's number
-is given in the transaction that writes the ticket, so numbers neither skip nor repeat whenever the power goes. Every
-fact is written there too and handed to the outbox afterwards; what was not handed over when the power went is handed
-over at the next start. Its id is the same then, so the depot counts it once.
+What belongs together is one transaction (``Register.transaction``), forced to the disk before it returns: a ticket's
+number is given in the transaction that writes the ticket, so numbers neither skip nor repeat whenever the power goes.
+Every fact is written there too and handed to the outbox afterwards; what was not handed over when the power went is
+handed over at the next start. Its id is the same then, so the depot counts it once.
 
 A weighing is known by site, instrument, date and alibi number (an indicator may restart its numbers every day); where
 an indicator has no alibi memory, by this register's own series and number. The series is drawn by chance when a
@@ -43,7 +43,7 @@ from onboard.outbox import (
 from onboard.private import private_folder
 
 #: The space in which weighings and tickets have their ids: the same weighing has the same id wherever it is read from.
-NAMES = UUID("5d0f4c1e-7b1a-5c2e-9a53-4f6d1b1c7e20")
+ID_NAMESPACE = UUID("5d0f4c1e-7b1a-5c2e-9a53-4f6d1b1c7e20")
 _SERIES = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS weighings(
@@ -66,14 +66,14 @@ _WAITS, _HANDED, _UNREADABLE = 0, 1, 2
 _log = logging.getLogger(__name__)
 
 
-class Facts(Protocol):
+class FactSink(Protocol):
     """Where facts go on from here: ``onboard.outbox.outbox.Outbox``."""
 
     def put_all(self, facts: list[Fact]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class OpenLoad:
     """A truck that was weighed once. Open until its ``ticket``."""
 
     n: int
@@ -92,7 +92,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Tare:
+class StoredTare:
     truck: str
     kg: float
     at: datetime
@@ -101,11 +101,11 @@ class Tare:
 
 
 def weighing_id(identity: str) -> str:
-    return str(uuid5(NAMES, identity))
+    return str(uuid5(ID_NAMESPACE, identity))
 
 
-class Change:
-    """What is written together. Made by ``Register.change`` only."""
+class Transaction:
+    """What is written together. Made by ``Register.transaction`` only."""
 
     def __init__(self, db: sqlite3.Connection, site: str, series: str) -> None:
         self._db, self._site, self._series = db, site, series
@@ -146,11 +146,11 @@ class Change:
             "INSERT INTO loads(truck, plate, product, flux, weighing, kg, at, note) VALUES (?,?,?,?,?,?,?,?)", row
         )
 
-    def ticket(self, load: Load | None = None, **values: Any) -> Ticket:
+    def ticket(self, load: OpenLoad | None = None, **values: Any) -> Ticket:
         """Write a ticket under the next number; ``load`` is closed by it."""
         n = 1 + int(self._db.execute("SELECT coalesce(max(n), 0) FROM tickets").fetchone()[0])
         number = f"{self._site}-{self._series}-{n:06d}"
-        fact = Ticket(id=str(uuid5(NAMES, f"ticket/{number}")), site=self._site, number=number, **values)
+        fact = Ticket(id=str(uuid5(ID_NAMESPACE, f"ticket/{number}")), site=self._site, number=number, **values)
         self._db.execute(
             "INSERT INTO tickets VALUES (?, ?, ?, ?, ?)", (n, fact.id, number, instant_text(fact.at), _written(fact))
         )
@@ -178,11 +178,11 @@ class Register:
     Raises ``ValueError`` where the file is another site's, ``OSError`` where it cannot be opened.
     """
 
-    def __init__(self, path: Path, site: str, outbox: Facts | None = None, *, only_look: bool = False) -> None:
+    def __init__(self, path: Path, site: str, outbox: FactSink | None = None, *, read_only: bool = False) -> None:
         if not 0 < len(site) <= 20 or not site.isprintable() or "/" in site:
             raise ValueError(f"register: site = {site!r}, must be 1 to 20 characters without /")
         self.path, self.site, self._outbox = path, site, outbox
-        if only_look:  # beside a running bridge, whose log is written while we read: nothing to judge, nor to mend
+        if read_only:  # beside a running bridge, whose log is written while we read: nothing to judge, nor to mend
             self._db, self.series = _looked_at(path), ""
             return
         private_folder(path.parent)
@@ -198,11 +198,11 @@ class Register:
         self.series = str(self.note("series", ""))
         if of != self.site or not re.fullmatch(f"[{_SERIES}]{{4}}", self.series):  # new, or no longer what was written
             self.series = "".join(secrets.choice(_SERIES) for _ in range(4))
-            with self.change() as change:
+            with self.transaction() as change:
                 change.note("site", self.site)
                 change.note("series", self.series)
 
-    def heal(self) -> None:
+    def reopen(self) -> None:
         """Open the file anew, and take over what can be read of it where it is damaged. Raises ``OSError``."""
         with suppress(sqlite3.Error):
             self._db.close()
@@ -239,7 +239,7 @@ class Register:
         return db
 
     @classmethod
-    def look(cls, path: Path) -> Register:
+    def open_read_only(cls, path: Path) -> Register:
         """The register in ``path``, whichever site's, to look at. Raises ``OSError`` where it cannot be opened."""
         try:
             with closing(_looked_at(path)) as db:
@@ -249,14 +249,14 @@ class Register:
             raise OSError(f"{path}: {error}") from error
         if not isinstance(site, str):
             raise OSError(f"{path}: names no site, must be a bridge's register")
-        return cls(path, site, only_look=True)
+        return cls(path, site, read_only=True)
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def transaction(self) -> Iterator[Transaction]:
         """All of it or nothing; on the disk on return, and its facts handed on."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield Change(self._db, self.site, self.series)
+            yield Transaction(self._db, self.site, self.series)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
@@ -309,16 +309,16 @@ class Register:
             _log.error("%s: the note %r cannot be read", self.path, name)
             return otherwise
 
-    def open_loads(self) -> list[Load]:
+    def open_loads(self) -> list[OpenLoad]:
         """Trucks that were weighed once only, oldest first."""
         sql = "SELECT n, truck, plate, product, flux, weighing, kg, at, note FROM loads WHERE ticket IS NULL ORDER BY n"
         return [load for row in self._db.execute(sql).fetchall() if (load := _load(row)) is not None]
 
-    def tare_of(self, truck: str | None) -> Tare | None:
+    def tare_of(self, truck: str | None) -> StoredTare | None:
         """The stored tare, expired or not."""
         row = self._db.execute("SELECT * FROM tares WHERE truck = ?", (truck,)).fetchone()
         try:
-            return None if row is None else Tare(row[0], _kg(row[1]), instant(row[2]), instant(row[3]), row[4])
+            return None if row is None else StoredTare(row[0], _kg(row[1]), instant(row[2]), instant(row[3]), row[4])
         except ValueError:
             return None
 
@@ -402,10 +402,10 @@ def _kg(value: object) -> float:
     raise ValueError(f"kg = {value!r}, must be a number")
 
 
-def _load(row: tuple[Any, ...]) -> Load | None:
+def _load(row: tuple[Any, ...]) -> OpenLoad | None:
     n, truck, plate, product, flux, weighing, kg, at, note = row
     try:
-        return Load(
+        return OpenLoad(
             n=n,
             truck=truck,
             plate=plate,

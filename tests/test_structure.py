@@ -176,8 +176,8 @@ MAY: dict[str, set[str]] = {
         "onboard.worker",
     },
     "onboard.outbox": {"onboard.clock", "onboard.private"},
-    "onboard.position": {"onboard.clock"},
-    "onboard.sensors": {"onboard.clock", "onboard.worker"},
+    "onboard.position": {"onboard.checksum", "onboard.clock"},
+    "onboard.sensors": {"onboard.checksum", "onboard.clock", "onboard.worker"},
     "onboard.simulation": {"onboard.clock", "onboard.position", "onboard.sensors"},
     "optimizer.bench": {"optimizer.problem", "optimizer.search"},
     "optimizer.check": {"optimizer.area"},
@@ -225,15 +225,14 @@ MAY: dict[str, set[str]] = {
     "weighbridge.commands": {
         "onboard.clock",
         "onboard.outbox",
-        "onboard.private",
         "onboard.sensors",
-        "onboard.worker",
         "weighbridge.bridge",
         "weighbridge.file_commands",
         "weighbridge.indicator",
+        "weighbridge.protocol_names",
     },
     "weighbridge.file_commands": {"onboard.outbox", "weighbridge.balance", "weighbridge.bridge"},
-    "weighbridge.indicator": {"onboard.clock", "onboard.sensors"},
+    "weighbridge.indicator": {"onboard.clock", "onboard.sensors", "weighbridge.protocol_names"},
 }
 #: Where the package itself would load what its visitor does not use (a sensor's library, the web server), or has
 #: nothing of its own to say, these modules are its doors.

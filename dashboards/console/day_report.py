@@ -103,16 +103,17 @@ class DayReport:
             lines.append(console_text("r_incidents", lang, what=told))
         return lines
 
-    def _row(self, t: TourReport, lang: str) -> list[str]:
+    def _row(self, tour: TourReport, lang: str) -> list[str]:
         def times(planned: datetime, real: datetime | None) -> str:
             return f"{clock(planned, self.timezone)} > {clock(real, self.timezone) if real else '-'}"
 
-        km = "-" if t.driven_km is None else number(t.driven_km, lang, 1)
+        km = "-" if tour.driven_km is None else number(tour.driven_km, lang, 1)
         return [
-            t.name, t.truck, f"{t.done_tasks}/{t.tasks}", str(t.partly_tasks), str(t.missed_tasks), str(t.open_tasks),
-            f"{number(t.planned_km, lang, 1)} > {km}", times(t.planned_start_at, t.began_at),
-            times(t.planned_end_at, t.ended_at),
-            f"{mass(sum(t.planned_kg.values()), lang)} > {mass(sum(t.weighed_kg.values()), lang)}",
+            tour.name, tour.truck, f"{tour.done_tasks}/{tour.tasks}", str(tour.partly_tasks), str(tour.missed_tasks),
+            str(tour.open_tasks),
+            f"{number(tour.planned_km, lang, 1)} > {km}", times(tour.planned_start_at, tour.began_at),
+            times(tour.planned_end_at, tour.ended_at),
+            f"{mass(sum(tour.planned_kg.values()), lang)} > {mass(sum(tour.weighed_kg.values()), lang)}",
         ]  # fmt: skip
 
     def _sum(self, lang: str) -> list[str]:

@@ -238,10 +238,10 @@ def _corners(line: Sequence[LonLat]) -> tuple[LonLat, LonLat]:
     return (min(lons), min(lats)), (max(lons), max(lats))
 
 
-def _overlap(a: tuple[LonLat, LonLat], b: tuple[LonLat, LonLat]) -> bool:
+def _overlap(one: tuple[LonLat, LonLat], other: tuple[LonLat, LonLat]) -> bool:
     """Whether much of one quarter lies in the other: two frames of the same streets help nobody."""
-    shared = math.prod(max(0.0, min(a[1][k], b[1][k]) - max(a[0][k], b[0][k])) for k in (0, 1))
-    return shared > 0.3 * min(math.prod(q[1][k] - q[0][k] for k in (0, 1)) for q in (a, b))
+    shared = math.prod(max(0.0, min(one[1][k], other[1][k]) - max(one[0][k], other[0][k])) for k in (0, 1))
+    return shared > 0.3 * min(math.prod(q[1][k] - q[0][k] for k in (0, 1)) for q in (one, other))
 
 
 def _cuts(lines: Sequence[tuple[LonLat, LonLat]]) -> Iterator[list[list[int]]]:
@@ -477,15 +477,23 @@ def triangle(pdf: FPDF, x: float, y: float, size: float) -> None:
     pdf.line(x, y + 0.5 * size, x, y + 0.6 * size)
 
 
-def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> None:
+def disc(pdf: FPDF, x: float, y: float, radius: float, words: str, colour: str) -> None:
     """A row's number on its round mark; the font is the caller's."""
     pdf.set_fill_color(*palette.rgb(colour))
     pdf.set_draw_color(255, 255, 255)
     pdf.set_text_color(*palette.ink_on(colour))
     if len(words) > 2:
-        pdf.rect(x - 1.35 * r, y - r, 2.7 * r, 2 * r, "DF", round_corners=True, corner_radius=r * 0.9)
+        pdf.rect(
+            x - 1.35 * radius,
+            y - radius,
+            2.7 * radius,
+            2 * radius,
+            "DF",
+            round_corners=True,
+            corner_radius=radius * 0.9,
+        )
     else:
-        pdf.circle(x, y, r, "DF")
+        pdf.circle(x, y, radius, "DF")
     pdf.text(x - pdf.get_string_width(words) / 2, y + pdf.font_size * 0.35, words)
     pdf.set_text_color(0, 0, 0)
 

@@ -209,13 +209,14 @@ def write_kpi_csv(plan: Plan, path: Path) -> None:
             *(f"{e}_eur" for e in _EUR), "eur_per_t", "reversals", "reversing_m", "stops", "dwellings",
             "foot_m"]  # fmt: skip
 
-    def figures(f: Mapping[str, Any]) -> list[Any]:
-        hours, kg, energy, eur = (f.get(key, {}) for key in ("hours", "kg", "energy", "eur"))
+    def figures(found: Mapping[str, Any]) -> list[Any]:
+        hours, kg, energy, eur = (found.get(key, {}) for key in ("hours", "kg", "energy", "eur"))
         return [
-            _n(f.get("km"), 3), *(_n(hours.get(h), 3) for h in _HOURS), f.get("trips"),
-            *(_n(kg.get(x), 1) for x in flux), _n(f.get("kg_total"), 1), *(_n(energy.get(u), 2) for u in used),
-            _n(f.get("co2e_kg"), 1), *(_n(eur.get(e), 2) for e in _EUR), _n(f.get("eur_per_t"), 2),
-            f.get("reversals"), _n(f.get("reversing_m"), 1), f.get("stops"), f.get("dwellings"), _n(f.get("foot_m"), 1),
+            _n(found.get("km"), 3), *(_n(hours.get(h), 3) for h in _HOURS), found.get("trips"),
+            *(_n(kg.get(x), 1) for x in flux), _n(found.get("kg_total"), 1), *(_n(energy.get(u), 2) for u in used),
+            _n(found.get("co2e_kg"), 1), *(_n(eur.get(e), 2) for e in _EUR), _n(found.get("eur_per_t"), 2),
+            found.get("reversals"), _n(found.get("reversing_m"), 1), found.get("stops"), found.get("dwellings"),
+            _n(found.get("foot_m"), 1),
         ]  # fmt: skip
 
     table = [[t.id, t.truck, written(t.start_at), written(t.end_at), *figures(each.get(t.id, {}))]

@@ -91,10 +91,10 @@ class Row:
     returns: bool = False
 
 
-def metres(a: LonLat, b: LonLat) -> float:
+def metres(here: LonLat, there: LonLat) -> float:
     """Length between two near points on a sphere of 6371 km (flat there: good to a metre within a town)."""
-    x = math.radians(b[0] - a[0]) * math.cos(math.radians((a[1] + b[1]) / 2))
-    return 6_371_000 * math.hypot(x, math.radians(b[1] - a[1]))
+    x = math.radians(there[0] - here[0]) * math.cos(math.radians((here[1] + there[1]) / 2))
+    return 6_371_000 * math.hypot(x, math.radians(there[1] - here[1]))
 
 
 def turn(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str:
@@ -297,16 +297,16 @@ class _Telling:
         entering = self._turn_at(nodes[0], nodes[1]) if len(nodes) > 1 else None
         return tuple(merged), via_m, entering
 
-    def _turn_at(self, a: int, b: int) -> str | None:
+    def _turn_at(self, node: int, following: int) -> str | None:
         """The turn onto a-b for a truck whose way passes (or ends at) a."""
-        if a not in self.way:
+        if node not in self.way:
             return None
-        at = len(self.way) - 1 - self.way[::-1].index(a)
+        at = len(self.way) - 1 - self.way[::-1].index(node)
         if at == 0:
             return None
         place = self.basemap.place
-        before = (place(self.way[at - 1]), place(a))
-        return turn(before, (place(a), place(b)))
+        before = (place(self.way[at - 1]), place(node))
+        return turn(before, (place(node), place(following)))
 
     # --- notes ---
 
@@ -342,15 +342,15 @@ class _Telling:
             found.append(Note("reverse_before", reversing_m, node=entered[0] if entered else None))
         return tuple(found + self._heights([node for drive in self.driven for node in drive.osm_nodes]))
 
-    def _backs(self, nodes: Sequence[int], i: int, reversing_m: float | None) -> bool:
+    def _backs(self, nodes: Sequence[int], at: int, reversing_m: float | None) -> bool:
         """Whether a turn at ``nodes[i]`` is driven in reverse over the way that the truck came in by."""
         if reversing_m is None:
             return False
         retraced = 0.0
-        for k in range(1, min(i, len(nodes) - 1 - i) + 1):
-            if nodes[i - k] != nodes[i + k]:
+        for k in range(1, min(at, len(nodes) - 1 - at) + 1):
+            if nodes[at - k] != nodes[at + k]:
                 break
-            retraced += metres(self.basemap.place(nodes[i + k - 1]), self.basemap.place(nodes[i + k]))
+            retraced += metres(self.basemap.place(nodes[at + k - 1]), self.basemap.place(nodes[at + k]))
         return THREE_POINT_MAX_M < reversing_m <= 1.15 * retraced + 5
 
     def _where(self, node: int) -> str:

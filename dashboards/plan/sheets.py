@@ -250,7 +250,7 @@ class _Sheet:
         pdf.line(x, y + _COLUMN_HEAD - 0.4, x + COLUMN, y + _COLUMN_HEAD - 0.4)
         return y + _COLUMN_HEAD
 
-    def _foot(self, n: int, total: int) -> None:
+    def _foot(self, page: int, total: int) -> None:
         """What the signs mean, and which page this is."""
         pdf, lang = self.pdf, self.lang
         base = pdf.h - 4.2
@@ -265,7 +265,7 @@ class _Sheet:
         self._point_sign(x, base - 1.3)
         pdf.text(x + 5.2, base, latin(text("sign_presentation", lang)))
         pdf.set_text_color(60, 60, 60)
-        self._right(f"{tour_name(self.tour)} - {text('page', lang, n=n, total=total)}", pdf.w - MARGIN, base, 9)
+        self._right(f"{tour_name(self.tour)} - {text('page', lang, n=page, total=total)}", pdf.w - MARGIN, base, 9)
         pdf.set_text_color(0, 0, 0)
 
     def _band(self, height: float, size: float) -> None:

@@ -35,12 +35,13 @@ def tour_table(plan: Plan, lang: str) -> list[str]:
     return [text("tours_of", lang, day=day(plan.date, lang)), "", *_aligned(rows)]
 
 
-def _cells(f: Mapping[str, Any], lang: str) -> list[str]:
-    per_tonne = "-" if f["eur_per_t"] is None else number(f["eur_per_t"], lang)
+def _cells(figures: Mapping[str, Any], lang: str) -> list[str]:
+    per_tonne = "-" if figures["eur_per_t"] is None else number(figures["eur_per_t"], lang)
     return [
-        *(span(f["hours"][phase] * 3600, "fr") for phase in _PHASES),
-        number(f["km"], lang, 1), str(int(f["trips"])), mass(f["kg_total"], lang), str(int(f["reversals"])),
-        f"{number(f['eur']['total'], lang)} €", per_tonne,
+        *(span(figures["hours"][phase] * 3600, "fr") for phase in _PHASES),
+        number(figures["km"], lang, 1), str(int(figures["trips"])), mass(figures["kg_total"], lang),
+        str(int(figures["reversals"])),
+        f"{number(figures['eur']['total'], lang)} €", per_tonne,
     ]  # fmt: skip
 
 

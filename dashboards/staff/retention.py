@@ -87,8 +87,8 @@ def plain_reason(code: str, when: str, purpose: str, n: int, of: int) -> str:
     return unescape(word(f"doubt_{code}", "en", when=when, purpose=purpose, n=n, of=of))
 
 
-def _number(n: int, lang: str) -> str:
-    return word("at_least_n", lang, n=n) if n >= MOST_COUNTED else str(n)
+def _number(count: int, lang: str) -> str:
+    return word("at_least_n", lang, n=count) if count >= MOST_COUNTED else str(count)
 
 
 def mail_text(subject: str, since: str, clock: str, why: Iterable[Mapping[str, Any]], overdue: bool) -> tuple[str, str]:

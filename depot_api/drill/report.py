@@ -13,7 +13,7 @@ from dashboards.shared import clock, mass, number, span
 from depot_api.drill.truck import DrillTruck
 from depot_api.drill.words import word
 from fleet import Leg, Plan, Tour
-from onboard.outbox import Depot
+from onboard.outbox import DepotClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Told:
     lang: str
 
 
-def report_lines(depot: Depot, plan: Plan, trucks: Sequence[DrillTruck], told: Told) -> Iterator[str]:
+def report_lines(depot: DepotClient, plan: Plan, trucks: Sequence[DrillTruck], told: Told) -> Iterator[str]:
     """The whole report, from what the depot says and what the simulation knows. Raises ``DepotError``."""
     since, until, lang = told.since, told.until, told.lang
     day = depot.get(f"/days/{plan.date.isoformat()}/report").json()

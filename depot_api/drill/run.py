@@ -32,8 +32,8 @@ from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfak
 from depot_api.drill.watch import Terminal, Watch
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
-from onboard.outbox import Depot, DepotError, Outbox
-from onboard.simulation import Model, courses, drive
+from onboard.outbox import DepotClient, DepotError, Outbox
+from onboard.simulation import DrivingModel, read_courses, simulate_drive
 from optimizer.area import read_area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
@@ -145,7 +145,7 @@ class _Drill:
     def _prepare(self) -> None:
         """Drive on paper; what each box remembers of the time before."""
         s = self.settings
-        running = [c for c in courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
+        running = [c for c in read_courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
         running = list({c.truck: c for c in reversed(running)}.values())[::-1]  # of a truck's two tours the first
         running = running[: s.trucks] if s.trucks else running
         self.terminal.tell("driving", tours=len(running))
@@ -156,8 +156,8 @@ class _Drill:
         for k, course in enumerate(running):
             equipment = EQUIPMENTS[k % len(EQUIPMENTS)]
             course = replace(course, kerb_kg=kerbs.get(course.truck, course.kerb_kg))
-            model = Model() if equipment.contacts else Model(bins_share=0.0)
-            driven = drive(course, s.seed, model)
+            model = DrivingModel() if equipment.contacts else DrivingModel(bins_share=0.0)
+            driven = simulate_drive(course, s.seed, model)
             self.trucks.append(
                 DrillTruck(
                     drive=driven,
@@ -193,7 +193,7 @@ class _Drill:
             "depot", "serve", "--db", db, "--area", str(s.area), "--plan", str(s.folder), "--port", str(port),
             "--clock", self.clock_text,
         )  # fmt: skip
-        self.depot = Depot(self.url, tokens["planner"], 30.0)
+        self.depot = DepotClient(self.url, tokens["planner"], 30.0)
         self._wait_for_depot()
         self.terminal.tell("publishing")
         self._publish(tokens["planner"])
@@ -268,7 +268,7 @@ class _Drill:
             bridge.start(self.children, self.url, tokens[f"bridge {site}"], self.clock_text, self.settings.area)
             self._held.callback(bridge.close)
             self.bridges.append(bridge)
-        self.plants = {site: Depot(self.url, tokens[f"plant {site}"]) for site in self.visits}
+        self.plants = {site: DepotClient(self.url, tokens[f"plant {site}"]) for site in self.visits}
 
     # --- while it runs --------------------------------------------------------------------------------------------
 
@@ -334,7 +334,7 @@ class _Drill:
     def _send_rest(self) -> None:
         """What was recorded in the moment a box ended goes now, as it would when the box starts again."""
         for end in self._ends:
-            depot = Depot(self.url, self.tokens[end.login])
+            depot = DepotClient(self.url, self.tokens[end.login])
             with closing(Outbox(end.data / "outbox.db")) as outbox, suppress(DepotError):
                 for _ in range(100):
                     facts = outbox.peek(500)

@@ -17,7 +17,7 @@ from depot_api.drill.truck import DrillTruck
 from depot_api.drill.words import word
 from fleet import Plan, instant
 from onboard.clock import Clock
-from onboard.outbox import Depot, DepotError
+from onboard.outbox import DepotClient, DepotError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Watch:
 
     terminal: Terminal
     children: Children
-    depot: Depot
+    depot: DepotClient
     plan: Plan
     trucks: Sequence[DrillTruck]
     clock: Clock

@@ -8,7 +8,7 @@ from typing import Any
 
 from depot_api.plans.nameless import without_names
 from fleet import Plan
-from onboard.outbox import Depot, DepotError
+from onboard.outbox import DepotClient, DepotError
 
 #: A town's day is some megabytes, which the depot reads and writes before it answers.
 TIMEOUT_S = 120.0
@@ -87,7 +87,7 @@ def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]
 
 def send(body: dict[str, Any], url: str, token: str) -> dict[str, Any]:
     """Hand it to the depot; its answer. Raises ``OSError`` or ``ValueError`` with what to do."""
-    depot = Depot(url, token, TIMEOUT_S)
+    depot = DepotClient(url, token, TIMEOUT_S)
     try:
         answer = depot.post("/plans", body).json()
     except DepotError as error:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onboard.box.thinning import Measures
+from onboard.box.thinning import ThinningRules
 from onboard.outbox import QUOTA_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BoxSettings:
     """One box, as its command line gives it: read once, at the edge.
 
     ``gpsd``: host and port; ``lifts``, ``scale``, ``bus``: the sensors' lines, as their modules read them;
@@ -32,7 +32,7 @@ class Settings:
     simulate: Path | None = None
     seed: int = 1
     always_on_duty: bool = False
-    measures: Measures = field(default_factory=Measures)
+    thinning: ThinningRules = field(default_factory=ThinningRules)
     quota_bytes: int = QUOTA_BYTES
     health_s: float = 300.0
     ask_s: float = 30.0
@@ -69,7 +69,7 @@ def area_settings_from(note: str | None) -> AreaSettings:
     )
 
 
-def address(text: str) -> tuple[str, int]:
+def gpsd_address(text: str) -> tuple[str, int]:
     """``HOST:PORT``, ``HOST`` or ``[::1]:PORT``; gpsd's port where none is given. Raises ``ValueError``."""
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:

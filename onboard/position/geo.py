@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 EARTH_M = 6_371_008.8  # mean radius (IUGG)
 
 
-class Place(Protocol):
-    """Anything with a place, WGS 84; None: not known."""
+class Located(Protocol):
+    """Anything that has a position, WGS 84 degrees; None: not known."""
 
     @property
     def lat_deg(self) -> float | None: ...
@@ -18,16 +18,18 @@ class Place(Protocol):
     def lon_deg(self) -> float | None: ...
 
 
-class Spot(NamedTuple):
-    """A place on the ground, WGS 84."""
+class LatLon(NamedTuple):
+    """A point on the ground, WGS 84."""
 
     lat_deg: float
     lon_deg: float
 
 
-def metres(a: Place, b: Place) -> float:
-    """Between two places near each other (equirectangular, 0.1 % within a town); infinite where one is unknown."""
-    if a.lat_deg is None or a.lon_deg is None or b.lat_deg is None or b.lon_deg is None:
+def distance_m(here: Located, there: Located) -> float:
+    """Between two points near each other (equirectangular, 0.1 % within a town); infinite where one is unknown."""
+    if here.lat_deg is None or here.lon_deg is None or there.lat_deg is None or there.lon_deg is None:
         return math.inf
-    east_deg = ((b.lon_deg - a.lon_deg + 180) % 360 - 180) * math.cos(math.radians((a.lat_deg + b.lat_deg) / 2))
-    return EARTH_M * math.radians(math.hypot(east_deg, b.lat_deg - a.lat_deg))
+    east_deg = ((there.lon_deg - here.lon_deg + 180) % 360 - 180) * math.cos(
+        math.radians((here.lat_deg + there.lat_deg) / 2)
+    )
+    return EARTH_M * math.radians(math.hypot(east_deg, there.lat_deg - here.lat_deg))

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import serial
 
 Parity = Literal["none", "even", "odd"]
-State = Literal["closed", "open", "lost"]
+LineState = Literal["closed", "open", "lost"]
 
 _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
@@ -78,7 +78,7 @@ class SerialLine:
         if not url:
             raise ValueError("serial line: port is empty, must be a device, socket://HOST:PORT or rfc2217://HOST:PORT")
         self.url, self.settings, self.wait_s = url, settings or SerialSettings(), wait_s
-        self.state: State = "closed"
+        self.state: LineState = "closed"
         self.why: str | None = None
         self.opened = 0
         self._monotonic_s, self._sleep = monotonic_s, sleep

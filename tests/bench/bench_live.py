@@ -36,7 +36,7 @@ from fleet import Duty, Fact, Plan, Tour, instant_text, new_id
 from onboard.clock import DrillClock
 from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.night.night import plan_day
 from optimizer.planning.plan import nodes_of
 from optimizer.planning.town import Town
@@ -152,7 +152,7 @@ def main() -> None:
     plan = copied(once, args.trucks)
     nodes = {n: town.extract.lonlat[n] for n in nodes_of(plan)}
     originals = plan.tours[: len(once.tours)]
-    drives = [drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
+    drives = [simulate_drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
     begin = min(d.start_at for d in drives) + timedelta(minutes=90)
     with tempfile.TemporaryDirectory() as folder:
         db = str(Path(folder) / "depot.db")

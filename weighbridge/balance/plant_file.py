@@ -76,7 +76,7 @@ class RowFault(ValueError):
 
 
 @dataclass
-class Row:
+class PlantRow:
     """One row: ``text``, ``kg``, ``whole``, ``instants`` of a column of the mapping; None where it is empty."""
 
     number: int
@@ -146,7 +146,7 @@ class Row:
         return None if code is None else self.mapping.flux.get(code)
 
 
-def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
+def plant_rows(path: Path, mapping: PlantFormat) -> Iterator[PlantRow]:
     """The rows under the header. Raises ``ValueError`` where the file or its header is not what the mapping says."""
     try:
         lines = path.read_text(encoding="utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding).splitlines()
@@ -161,10 +161,10 @@ def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
     for cells in reader:
         given: dict[str, str] = {k: v for k, v in cells.items() if isinstance(k, str) and isinstance(v, str)}
         if any(value.strip() for value in given.values()):
-            yield Row(mapping.skip_lines + reader.line_num, given, mapping)
+            yield PlantRow(mapping.skip_lines + reader.line_num, given, mapping)
 
 
-def stay(
+def resolve_period(
     begins: tuple[datetime, ...], ends: tuple[datetime, ...], last: datetime | None
 ) -> tuple[datetime | None, datetime, bool]:
     """Begin and end out of what each may be: the end not before the begin, nor (in a file in order) before ``last``,
@@ -180,5 +180,5 @@ def stay(
     return (came[-1] if came else None), after[0], len(after) > 1
 
 
-def refusal(row: Row, error: Any) -> str:
+def row_message(row: PlantRow, error: Any) -> str:
     return f"row {row.number}: {error}"

@@ -12,9 +12,10 @@ from optimizer.area.area import (
     Sector,
     StreetRules,
 )
-from optimizer.area.collection import Promise, promise
+from optimizer.area.collection import Promise, next_collection_day, promise
 from optimizer.area.notes import Note, number_text
 from optimizer.area.opening_hours import WEEKDAYS
+from optimizer.area.plan_area import area_of_plan, holds_area
 from optimizer.area.public_holidays import parts_with_more
 from optimizer.area.sectors import sector_of
 
@@ -31,6 +32,9 @@ __all__ = [
     "Promise",
     "Sector",
     "StreetRules",
+    "area_of_plan",
+    "holds_area",
+    "next_collection_day",
     "number_text",
     "parts_with_more",
     "promise",

@@ -16,7 +16,8 @@ from optimizer.area.area import Area
 from optimizer.check.checker import check
 from optimizer.check.rawmap import RawMap, read_map
 from optimizer.new_area.new_area import make_area
-from optimizer.night.night import carried_over, plan_day, solved, with_area, with_trucks
+from optimizer.night.night import SearchSettings, plan_day, solve_day
+from optimizer.night.what_if import carried_over, with_area, with_trucks
 from optimizer.planning.day import Day, due_tasks, mixable_services
 from optimizer.planning.town import Town, TownFault
 from optimizer.problem.cost import cost_eur
@@ -37,6 +38,10 @@ def raw(monaco: Town) -> RawMap:
 
 def plan_at_once(town: Town, day: date) -> Plan:
     return plan_day(town, day, budget_s=0, seed=1, engine="ortools", version="test")
+
+
+def settings(engine: str, budget_s: float) -> SearchSettings:
+    return SearchSettings(budget_s=budget_s, seed=1, engine=engine, version="test")
 
 
 def faults(plan: Plan, town: Town, raw: RawMap) -> list[str]:
@@ -170,7 +175,7 @@ def test_one_truck_less_or_more_is_still_a_fleet_with_crews_of_its_own(monaco: T
 
 def test_a_plan_carried_over_to_another_fleet_keeps_the_tours_of_the_trucks_that_stay(monaco: Town) -> None:
     base = Day.of(monaco, MONDAY)
-    solution = solved(base, None, 0, 1, "ortools")
+    solution = solve_day(base, None, settings("ortools", 0))
     other = Day.of(with_area(monaco, with_trucks(monaco.area, -1)), MONDAY)
     carried = carried_over(solution, base, other)
     kept = {shift.id: len(route) for shift, route in zip(other.shifts, carried.routes, strict=True)}
@@ -181,8 +186,8 @@ def test_a_plan_carried_over_to_another_fleet_keeps_the_tours_of_the_trucks_that
 
 def test_or_tools_by_itself_improves_the_constructed_plan(monaco: Town) -> None:
     day = Day.of(monaco, MONDAY)
-    start = solved(day, None, 0, 1, "ortools-alone")
-    better = solved(day, None, 8, 1, "ortools-alone")
+    start = solve_day(day, None, settings("ortools-alone", 0))
+    better = solve_day(day, None, settings("ortools-alone", 8))
     assert cost_eur(day.problem, better) < cost_eur(day.problem, start)
 
 

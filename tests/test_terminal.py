@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from dashboards.plan.progress import ProgressReporter
 from dashboards.plan.terminal import figure_lines, what_if_line
 from dashboards.shared.catalogue import TEXTS
 from fleet import Plan, Unserved
-from ripeur import _Teller
 from tests.small_plan import small_plan, small_words
 
 
@@ -53,7 +53,7 @@ def test_every_text_is_there_in_french_and_english() -> None:
 def test_while_it_compiles_no_seconds_are_told_that_do_not_run_out(
     lang: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _Teller(lang).search("compile", None, 60.0)
+    ProgressReporter(lang).search("compile", None, 60.0)
     said = capsys.readouterr().err.strip()
     assert said.endswith("…")
     assert "60" not in said

@@ -2,12 +2,14 @@
 
 from dashboards.plan import exports, terminal
 from dashboards.plan.map import Literal, OfflineMap, Page, _data, _head, sealed, write_map
+from dashboards.plan.progress import ProgressReporter
 from dashboards.plan.sheets import write_sheets
 
 __all__ = [
     "Literal",
     "OfflineMap",
     "Page",
+    "ProgressReporter",
     "_data",
     "_head",
     "exports",

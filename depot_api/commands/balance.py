@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from depot_api.commands.db_option import add_db_to
+from depot_api.commands.exit_codes import FAULTY, GOOD
 from fleet import Outcome, Plan, Sorting, Ticket
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _balance(args: argparse.Namespace) -> int:
         closed = closed and bool(day.reports)
     torn = fit_torn_bags(samples_of(tickets, samples, _bodies(area)))
     print("\n".join(torn_lines(torn, area is not None, lang)))
-    return 0 if closed else 1
+    return GOOD if closed else FAULTY
 
 
 def _undone(store: Store, zone: ZoneInfo, day: date) -> set[tuple[str, str]]:
@@ -167,7 +168,7 @@ def _learn(args: argparse.Namespace) -> int:
         print(f"not learned of, fewer than {LEAST_DWELLINGS} homes: {', '.join(small)}")
     if not learned:
         print(f"nothing to learn from between {since} and {until}: no ticket meets a trip of a published plan")
-        return 1
+        return FAULTY
     for one in learned:
         print(f"{one.sector:24} {one.flux:16} x{one.factor:.2f} ({one.low:.2f}-{one.high:.2f}), {one.loads} loads")
     path = args.out or area.folder / (area.demand.learned or "learned.csv")
@@ -175,7 +176,7 @@ def _learn(args: argparse.Namespace) -> int:
     print(path)
     if area.demand.learned is None:
         print(f'in force once area.toml says, under [demand]: learned = "{path.name}"')
-    return 0
+    return GOOD
 
 
 class _Evidence:
@@ -258,7 +259,7 @@ def _compare(args: argparse.Namespace) -> int:
     torn = _torn(args.db, area)
     sides = [_side(plan, area, torn, not_recycled) for plan in plans]
     print("\n".join(compare_lines(sides, torn, args.lang or area.language)))
-    return 0
+    return GOOD
 
 
 def _torn(db: str | None, area: Area) -> TornBags:

@@ -151,7 +151,7 @@ class _Drill:
         self.terminal.tell("driving", tours=len(running))
         area = read_area(s.area)
         kerbs = {truck.id: truck.kerb_kg for truck in area.trucks}
-        self.labels = {flux.name: flux.label for flux in area.flux}
+        self.labels = area.flux_labels
         self.trucks = []
         for k, course in enumerate(running):
             equipment = EQUIPMENTS[k % len(EQUIPMENTS)]

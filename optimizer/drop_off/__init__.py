@@ -1,22 +1,22 @@
 """Drop-off points, off the map or off a town's file."""
 
 from optimizer.drop_off import points
-from optimizer.drop_off.listing import not_named, show, write_refused
+from optimizer.drop_off.listing import not_named, show
 from optimizer.drop_off.mapping import ColumnMapping
-from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
+from optimizer.drop_off.osm import read_osm
 from optimizer.drop_off.points import DropOffPoint, Reading
-from optimizer.drop_off.town_file import read_town_file
+from optimizer.drop_off.stored import points_file, read_points, stored_points, write_refused_rows
 
 __all__ = [
-    "FLUX_OF_OSM",
     "ColumnMapping",
     "DropOffPoint",
     "Reading",
-    "extract_box",
     "not_named",
     "points",
+    "points_file",
     "read_osm",
-    "read_town_file",
+    "read_points",
     "show",
-    "write_refused",
+    "stored_points",
+    "write_refused_rows",
 ]

@@ -17,9 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.http_limits import LimitedHttp
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import Settings
 from depot_api.store.store import Store
 from onboard.clock import Clock
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from depot_api.duty.driven_plan import plan_in_force
+from depot_api.duty.day_plan import plan_in_force
 from depot_api.facts.intake import judged
 from depot_api.live.api import sight_of
-from depot_api.live.live import Live
+from depot_api.live.state import Live
 from depot_api.reports.contractor import Refused, rows_of
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import REPORTS, Caller

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from depot_api.live.live import Live
+from depot_api.live.state import Live
 from depot_api.plans.publishing import publish
 from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Position, new_id

@@ -17,9 +17,9 @@ from depot_api.accounts import users
 from depot_api.accounts.tokens import make_token
 from depot_api.app import metrics
 from depot_api.app.logs import RequestLog
-from depot_api.privacy import desk, page
+from depot_api.privacy import decisions, page
+from depot_api.settings.depot import Settings
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE
-from depot_api.settings.settings import Settings
 from depot_api.state.depot import Depot
 from depot_api.store.store import Store
 
@@ -73,7 +73,7 @@ def people_app(store: Store, clock: ToldClock, settings: Settings | None = None)
     app = FastAPI()
     app.state.depot = Depot(store, None, clock, None, settings or Settings())
     app.add_middleware(RequestLog)
-    for part in (login, oidc, admin_page, page, desk, metrics):
+    for part in (login, oidc, admin_page, page, decisions, metrics):
         app.include_router(part.router)
     return app
 

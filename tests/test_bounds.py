@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 
 from depot_api.accounts import sessions, users
 from depot_api.app.http_limits import MOST_HEAD_BYTES
-from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
+from depot_api.facts.json_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.facts.messages import MOST_MESSAGES
-from depot_api.live.live_day import MOST_HUNG
+from depot_api.live.day import MOST_HUNG
 from depot_api.plans.publishing import read_publication
 from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import Caller
-from depot_api.state import fair_share
-from depot_api.state.fair_share import Share
+from depot_api.state import quotas
+from depot_api.state.quotas import Share
 from depot_api.store.store import Store
 from fleet import Incident, Message, Position, new_id
 from optimizer.evidence.evidence import TourEvidence
@@ -228,7 +228,7 @@ def test_a_large_body_that_comes_at_once_and_one_in_fair_pieces_are_read(client:
 
 
 def test_streams_of_one_account_and_of_all_contractors_leave_room_for_the_others() -> None:
-    streams = fair_share.FairShares().streams
+    streams = quotas.FairShares().streams
     planner = Caller("planner", "P")
     taken = 0
     for k in range(100):
@@ -237,8 +237,8 @@ def test_streams_of_one_account_and_of_all_contractors_leave_room_for_the_others
             for _ in range(200):
                 streams.take(acme)
                 taken += 1
-    assert taken == fair_share.STREAMS_BOUND
-    for _ in range(fair_share.STREAMS):
+    assert taken == quotas.STREAMS_BOUND
+    for _ in range(quotas.STREAMS):
         streams.take(planner)
     with pytest.raises(HTTPException, match="429"):
         streams.take(planner)
@@ -272,11 +272,11 @@ def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) 
                 opened[0] += 1
                 go.wait(60)
 
-    watchers = [threading.Thread(target=watch) for _ in range(fair_share.STREAMS)]
+    watchers = [threading.Thread(target=watch) for _ in range(quotas.STREAMS)]
     try:
         for watcher in watchers:
             watcher.start()
-        wait_until(lambda: opened[0] == fair_share.STREAMS, "the streams", 60)
+        wait_until(lambda: opened[0] == quotas.STREAMS, "the streams", 60)
         assert client.http.get("/live/stream", headers=cookie).status_code == 429
         client.ask("GET", "/me", "planner P")
         token = {"Authorization": f"Bearer {client.tokens['planner P']}"}
@@ -303,7 +303,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
     client.ask("GET", "/me", "planner P")
     client.ask("GET", "/me", "planner Q")
     busy = [threading.Thread(target=client.ask, args=("GET", "/days/2026-11-20/report", "planner P"))
-            for _ in range(fair_share.HEAVY)]  # fmt: skip
+            for _ in range(quotas.HEAVY)]  # fmt: skip
     for thread in busy:
         thread.start()
     try:
@@ -317,7 +317,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
         go.set()
         for thread in [*busy, other]:
             thread.join()
-    real.take(Caller("planner", "P"), fair_share.HEAVY)
+    real.take(Caller("planner", "P"), quotas.HEAVY)
 
 
 def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
@@ -411,12 +411,12 @@ def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: s
 def test_small_values_count_in_an_account_s_share_by_what_they_cost(client: Client) -> None:
     shares = client.app.state.depot.shares.bodies
     body = b"[" + b",".join([b'{"a":[{},{},{},{},{},{},{},{}]}'] * 30_000) + b"]"  # 0.9 MB, 14 MB as values
-    shares.take(T1, fair_share.BODY_BYTES - 10 * MIB)
+    shares.take(T1, quotas.BODY_BYTES - 10 * MIB)
     try:
         assert client.ask("POST", "/facts", "box T1", content=body).status_code == 429
         assert client.post_facts([position()] * 100).status_code == 200
     finally:
-        shares.give(T1, fair_share.BODY_BYTES - 10 * MIB)
+        shares.give(T1, quotas.BODY_BYTES - 10 * MIB)
     assert client.ask("POST", "/facts", "box T1", content=body).status_code == 200
 
 
@@ -444,9 +444,9 @@ def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
         put(store, [Position(id=new_id(NOW), at=START, truck="T1", lat_deg=43.7, lon_deg=7.4), *words])
         live.follow()
         assert live.day is not None
-        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 499)
+        monkeypatch.setattr("depot_api.live.state.MOST_SPANS", 499)
         assert live._last_places("T1", live.day) == []
-        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 500)
+        monkeypatch.setattr("depot_api.live.state.MOST_SPANS", 500)
         assert len(live._last_places("T1", live.day)) == 1
 
 
@@ -467,7 +467,7 @@ def test_requests_of_one_account_wait_for_each_other_and_keep_nobody_else_waitin
     for thread in asked:
         thread.start()
     try:
-        for _ in range(fair_share.REQUESTS):
+        for _ in range(quotas.REQUESTS):
             assert entered.acquire(timeout=60)
         assert not entered.acquire(timeout=0.5), "the others wait"
         assert client.post_facts([position("T2")], "box T2").status_code == 200

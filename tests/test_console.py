@@ -16,10 +16,10 @@ import uvicorn
 
 from dashboards.console.words import SHARED, TEXTS
 from depot_api.accounts import sessions, users
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.live import api as live_api
-from depot_api.live.live import ORDER, Live
-from depot_api.live.live_tour import TOUR_STATES
+from depot_api.live.state import ORDER, Live
+from depot_api.live.tour import TOUR_STATES
 from depot_api.store.store import Store
 from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
 from optimizer.evidence.evidence import REASONS, WHAT

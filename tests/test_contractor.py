@@ -24,7 +24,7 @@ from dashboards.contractor.sheet import COLUMNS, STATES, Sheet, UndoneLine, evid
 from depot_api.access.audit_log import noted
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.reports import contractor
 from depot_api.reports.contractor import Refused, rows_of
 from depot_api.settings.roles import Caller

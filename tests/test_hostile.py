@@ -19,10 +19,10 @@ from sqlalchemy import QueuePool
 from depot_api.access import audit_log, oidc
 from depot_api.accounts import users
 from depot_api.facts import phones
-from depot_api.facts.fact_array import read_array
+from depot_api.facts.json_array import read_array
+from depot_api.settings.depot import Settings
+from depot_api.settings.file import Provider
 from depot_api.settings.roles import Caller
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import Provider
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from depot_api.accounts.tokens import make_token
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import Settings
 from depot_api.store import databases
 from depot_api.store.store import Store, StoreDown
 

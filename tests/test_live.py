@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from depot_api.duty.driven_plan import DayPlan, turns_of
-from depot_api.live.live import Live
-from depot_api.live.live_day import MOST_WAITING
-from depot_api.live.live_tour import LATE_S
+from depot_api.duty.day_plan import DayPlan, turns_of
+from depot_api.live.day import MOST_WAITING
+from depot_api.live.state import Live
+from depot_api.live.tour import LATE_S
 from depot_api.reports.day_report import day_report
 from depot_api.store.store import Store
 from fleet import Incident, Message, Outcome, Ticket, Weighing, instant_text, new_id

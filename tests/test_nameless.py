@@ -20,11 +20,11 @@ from sqlalchemy import insert, select
 from dashboards.plan.exports import write_geojson, write_gpx, write_kpi_csv, write_tours_csv
 from dashboards.plan.map import write_map
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.plan_page import plan_pages
 from depot_api.plans.nameless import without_names
 from depot_api.plans.publisher import publication
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import Settings
 from depot_api.store.store import Store
 from depot_api.store.tables import metadata, plans, tours
 from fleet import Plan

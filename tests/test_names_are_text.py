@@ -25,13 +25,13 @@ from dashboards.shared.catalogue import AreaWords
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.plan_page import PLAN_POLICY, plan_pages
-from depot_api.console import console
+from depot_api.console import page as console_page
 from depot_api.live import api as live_api
-from depot_api.live.live import Live
+from depot_api.live.state import Live
+from depot_api.settings.depot import Settings
 from depot_api.settings.roles import Caller
-from depot_api.settings.settings import Settings
 from depot_api.store.store import Store, microseconds
 from depot_api.store.tables import objections, services
 from fleet import Fact, Incident, Message, Plan, Ticket, new_id
@@ -258,7 +258,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20: a plan, trucks, incidents, messages, tickets, sites, flux, with markup in all of them."""
     matcher()
     monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
-    given, base = console._given, console._bare_base
+    given, base = console_page._given, console_page._bare_base
 
     def evil_given(*args: Any) -> dict[str, Any]:
         return given(*args) | {
@@ -270,9 +270,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         found = base(*args) | {"attribution": LONG, "places": [{"kind": "site", "label": f"S {LONG}", "at": at}]}
         return found | {"base": found["base"] | {"labels": [[LONG, 0, 7423200, 43739800]]}}
 
-    monkeypatch.setattr(console, "_given", evil_given)
-    monkeypatch.setattr(console, "_bare_base", evil_base)
-    monkeypatch.setattr(console, "_area_name", lambda depot: LONG)
+    monkeypatch.setattr(console_page, "_given", evil_given)
+    monkeypatch.setattr(console_page, "_bare_base", evil_base)
+    monkeypatch.setattr(console_page, "_area_name", lambda depot: LONG)
     clock, plan = ToldClock(NOW), evil_plan()
     with Store(str(tmp_path / "depot.db")) as store:
         published(store, plan)

@@ -22,13 +22,13 @@ import pytest
 
 import ripeur
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
-from depot_api.duty.driven_plan import plan_in_force
-from depot_api.duty.on_duty import MOST_WORDS
+from depot_api.app.factory import depot_app
+from depot_api.duty.day_plan import plan_in_force
 from depot_api.duty.roster import DAY as DAY_LONG
 from depot_api.duty.roster import Roster, known_of
+from depot_api.duty.spans import MOST_WORDS
 from depot_api.live import api as live_api
-from depot_api.live.live import Live
+from depot_api.live.state import Live
 from depot_api.privacy.archiving import day_distilled
 from depot_api.reports.day_report import day_report, read_tour
 from depot_api.reports.replay import places, turn_of

@@ -12,9 +12,9 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 
 from depot_api.accounts import users
-from depot_api.settings import settings_file as depot_file
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import read_depot_file
+from depot_api.settings import file as depot_file
+from depot_api.settings.depot import Settings
+from depot_api.settings.file import read_depot_file
 
 from .asking import Asking
 from .openid_provider import Provider

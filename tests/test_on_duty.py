@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depot_api.duty.on_duty import FORGOTTEN, LATE, LONGEST, MOST, MOST_WORDS, OnDuty, Planned, Said, on_duty, said_at
+from depot_api.duty.spans import FORGOTTEN, LATE, LONGEST, MOST, MOST_WORDS, OnDuty, Planned, Said, on_duty, said_at
 from fleet import DUTY_STATES
 
 DAY = date(2026, 11, 23)

@@ -16,8 +16,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import insert
 
-from depot_api.pictures.pictures import media_type_of, without_metadata
-from depot_api.settings.settings import Settings
+from depot_api.pictures.metadata import media_type_of, without_metadata
+from depot_api.settings.depot import Settings
 from depot_api.store.backup import back_up
 from depot_api.store.store import microseconds
 from depot_api.store.tables import photos

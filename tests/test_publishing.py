@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from depot_api.plans.publishing import same_etag
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import Settings
 from depot_api.store.tables import plans, tours
 from fleet import Plan, Unserved
 from onboard.clock import DrillClock

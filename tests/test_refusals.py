@@ -18,17 +18,17 @@ from sqlalchemy import insert
 
 from depot_api.access import audit_log
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
-from depot_api.known_time.known_time import Doubt, Watch
+from depot_api.app.factory import depot_app
+from depot_api.known_time.clock import Doubt, Watch
 from depot_api.known_time.refusals import refuse, refused, standing, tell
 from depot_api.privacy import retention
 from depot_api.privacy.nightly import look
+from depot_api.privacy.refusal_notices import mailer_of
 from depot_api.privacy.retention import run
-from depot_api.privacy.standing import mailer_of
+from depot_api.settings.depot import Settings
+from depot_api.settings.file import read_depot_file
 from depot_api.settings.mail import Mail
 from depot_api.settings.retention_terms import terms_of
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import read_depot_file
 from depot_api.state.depot import Depot
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import deletions

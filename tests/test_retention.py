@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from dashboards.staff.looks import term
+from dashboards.staff.audit_log import term
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.throttle import may_try

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from depot_api.access.access import Allow
+from depot_api.access.authorization import Allow
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
+from depot_api.settings.depot import Settings
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE, ROLES
-from depot_api.settings.settings import Settings
 from depot_api.store.store import Store
 
 from .clocks import ToldClock

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from depot_api.accounts import users
 from depot_api.accounts.tokens import make_token
-from depot_api.settings.settings_file import read_depot_file
+from depot_api.settings.file import read_depot_file
 from depot_api.store.store import Store
 
 from .people_depot import NOW, PASSWORD

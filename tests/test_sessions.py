@@ -22,7 +22,7 @@ from depot_api.store.tables import sessions as table
 from .asking import Asking
 from .clocks import ToldClock
 from .people_depot import NOW, PASSWORD, Scene, log_in, people_app, scene
-from .test_looks import fill_up
+from .test_audit_log import fill_up
 
 __all__ = ["scene"]
 

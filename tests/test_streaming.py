@@ -14,7 +14,7 @@ from depot_api.live import streaming
 from depot_api.live.board import Board
 from depot_api.live.streaming import EventStream, events, seen_change
 from depot_api.settings.roles import Caller
-from depot_api.state.fair_share import Share
+from depot_api.state.quotas import Share
 
 PLANNER = Caller("planner", "P")
 

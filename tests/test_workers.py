@@ -24,9 +24,9 @@ from typing import Any
 
 import pytest
 
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.workers import Keeper, workers_of
-from depot_api.live.live import Live
+from depot_api.live.state import Live
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, instant
 from onboard.box.agent import BoxAgent, BoxInputs

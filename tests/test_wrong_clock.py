@@ -17,11 +17,11 @@ from sqlalchemy import delete, func, insert, select
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, throttle, users
 from depot_api.facts import messages, phones, photos
-from depot_api.known_time.known_time import FAR, NEAR, Watch, kept
+from depot_api.known_time.clock import FAR, NEAR, Watch, kept
 from depot_api.known_time.refusals import refused, standing
 from depot_api.privacy import nightly, retention
 from depot_api.privacy.archiving import days_to_distil, distil_due
-from depot_api.privacy.desk import decided
+from depot_api.privacy.decisions import decided
 from depot_api.privacy.nightly import look
 from depot_api.privacy.retention import last_run, run
 from depot_api.settings.retention_terms import terms_of

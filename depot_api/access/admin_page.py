@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dashboards.staff import people_page, word
-from depot_api.access.access import allow
+from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
 from depot_api.settings import PEOPLE, Caller
 from depot_api.state import depot_of, html, noticed, zone_of

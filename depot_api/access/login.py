@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dashboards.staff import STYLE, account_page, login_page, word
-from depot_api.access.access import allow, caller, refuse_other_origins
+from depot_api.access.authorization import allow, caller, refuse_other_origins
 from depot_api.accounts import passwords, sessions, throttle, users
 from depot_api.settings import PEOPLE, ROLES, Caller
 from depot_api.state import Depot, depot_of, frame_of, home_of, html, read_body

@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.http_limits import LimitedHttp
 from depot_api.app.logs import log_as_json
 from depot_api.settings import read_depot_file, settings_of

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from dashboards.shared import clock, mass, number, span
+from depot_api.drill.texts import word
 from depot_api.drill.truck import DrillTruck
-from depot_api.drill.words import word
 from fleet import Leg, Plan, Tour
 from onboard.outbox import DepotClient
 

@@ -27,9 +27,9 @@ from dashboards.shared import number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
 from depot_api.drill.count import stored_ids, witness, witnessed
+from depot_api.drill.monitor import Terminal, Watch
 from depot_api.drill.report import Told, report_lines
 from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfake_here
-from depot_api.drill.watch import Terminal, Watch
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
 from onboard.outbox import DepotClient, DepotError, Outbox

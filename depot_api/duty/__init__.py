@@ -1,6 +1,6 @@
 """When a truck may be followed, and by which plan it drives."""
 
-from depot_api.duty.driven_plan import (
+from depot_api.duty.day_plan import (
     DayPlan,
     Turn,
     astray,
@@ -9,19 +9,6 @@ from depot_api.duty.driven_plan import (
     plan_versions,
     read_plan,
     turns_of,
-)
-from depot_api.duty.on_duty import (
-    AFTER,
-    BEFORE,
-    FIRST,
-    FUTURE_US,
-    MOST_WORDS,
-    SENSED,
-    WITHOUT_PLANS,
-    OnDuty,
-    Planned,
-    Said,
-    on_duty,
 )
 from depot_api.duty.roster import (
     DAY,
@@ -33,6 +20,19 @@ from depot_api.duty.roster import (
     rows_of_turn,
     word_of,
     words_of,
+)
+from depot_api.duty.spans import (
+    AFTER,
+    BEFORE,
+    FIRST,
+    FUTURE_US,
+    MOST_WORDS,
+    SENSED,
+    WITHOUT_PLANS,
+    OnDuty,
+    Planned,
+    Said,
+    on_duty,
 )
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The roster: what the store knows of a truck's service, for whoever reads positions out of it or takes them in.
 
 Words of duty and the tours of every version of the plans are looked up by index, for one truck and a few days at a
-time; ``on_duty.py`` decides. The live state keeps the same in memory and asks the same function.
+time; ``spans.py`` decides. The live state keeps the same in memory and asks the same function.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
-from depot_api.duty.driven_plan import DayPlan, Turn
-from depot_api.duty.on_duty import (
+from depot_api.duty.day_plan import DayPlan, Turn
+from depot_api.duty.spans import (
     EVER,
     FIRST,
     FUTURE_US,

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from depot_api.access import allow
-from depot_api.facts.fact_array import Unreadable, read_array
-from depot_api.facts.fact_schema import facts_body
+from depot_api.facts.json_array import Unreadable, read_array
+from depot_api.facts.schema import facts_body
 from depot_api.settings import REPORTS, Caller
 from depot_api.state import Depot, depot_of, read_body, values_of
 from depot_api.store import NewFact, StoreDown, microseconds

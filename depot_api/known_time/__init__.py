@@ -1,7 +1,7 @@
 """By which clock the depot keeps and deletes, and what it refuses when that is in doubt."""
 
 from depot_api.known_time import refusals
-from depot_api.known_time.known_time import (
+from depot_api.known_time.clock import (
     FAR,
     NEAR,
     Doubt,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, insert, select, update
 
-from depot_api.known_time.known_time import Doubt
+from depot_api.known_time.clock import Doubt
 from depot_api.store import Store, instant_of, microseconds, refusals
 from fleet import instant, instant_text
 

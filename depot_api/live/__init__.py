@@ -3,9 +3,9 @@
 from depot_api.live import api
 from depot_api.live.api import WATCHERS, live_of, sight_of
 from depot_api.live.board import Sees
-from depot_api.live.live import STOP_S, Live, network_of
-from depot_api.live.live_day import carried_from, facts_of_turn
-from depot_api.live.live_tour import Carried, LiveTour
+from depot_api.live.day import carried_from, facts_of_turn
+from depot_api.live.state import STOP_S, Live, network_of
+from depot_api.live.tour import Carried, LiveTour
 
 __all__ = [
     "STOP_S",

@@ -16,9 +16,9 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 
 from depot_api.access import allow, caller
 from depot_api.live.board import Sees
-from depot_api.live.live import Live
-from depot_api.live.live_tour import LiveTour
+from depot_api.live.state import Live
 from depot_api.live.streaming import EventStream, events
+from depot_api.live.tour import LiveTour
 from depot_api.settings import BOUND, Caller
 from depot_api.state import Depot, depot_of
 from fleet import instant_text

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from depot_api.pictures.bounds import MOST_PARTS, judge_size, too_many_parts
-from depot_api.pictures.notes import only_colours, only_orientation, orientation
+from depot_api.pictures.exif_icc import only_colours, only_orientation, orientation
 
 _SOF = (0xC0, 0xC1, 0xC2)  # what browsers draw: baseline, extended, progressive; Huffman-coded
 _PROGRESSIVE = 0xC2

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from depot_api.pictures.bounds import MOST_PARTS, judge_size, too_many_parts
-from depot_api.pictures.notes import only_colours, only_orientation, orientation
+from depot_api.pictures.exif_icc import only_colours, only_orientation, orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Which colours are meant, in a number or four: taken over where they are just as long as they must be.

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from dashboards.staff import looks_page, privacy_page, refusals_part, word
 from depot_api.access import PAGE, allow, audit_log, caller
-from depot_api.privacy import retention, standing
+from depot_api.privacy import refusal_notices, retention
 from depot_api.settings import Caller, purposes
 from depot_api.state import OVERSEERS, Depot, depot_of, frame_of, html, language, noticed, zone_of
 from fleet import instant_text
@@ -68,7 +68,7 @@ async def privacy_html(request: Request) -> Response:
             else word("no_run", lang)
         )
         frame = frame_of(request, who)
-        stands = await to_thread.run_sync(standing.standing_of, depot)
+        stands = await to_thread.run_sync(refusal_notices.standing_of, depot)
         names = {str(row["key"]): str(row["purpose"]) for row in rows}
         refused = refusals_part(frame, stands, names, who.role == "administrator")
     return html(request, privacy_page(frame_of(request, who), rows, last_run, refused))

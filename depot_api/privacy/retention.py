@@ -4,8 +4,8 @@ A term counts from when a fact was observed. A fact cannot be observed after it 
 the clock of a box said so, the term counts from the arrival. The depot refuses no fact for its age: one that comes past
 its term is stored, and goes with the next run.
 
-The depot's own clock may be wrong as well: a run is refused then (``known_time.py`` judges, ``refusals.py`` tells), and
-one that would take an unusual share of what is kept.
+The depot's own clock may be wrong as well: a run is refused then (``known_time/clock.py`` judges, ``refusals.py``
+tells), and one that would take an unusual share of what is kept.
 """
 
 from __future__ import annotations

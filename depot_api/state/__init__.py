@@ -2,9 +2,9 @@
 
 from depot_api.state.bodies import read_body, store_down, too_long, values_of
 from depot_api.state.depot import Depot, day_of, depot_of, minute_of, today_of, zone_of
-from depot_api.state.fair_share import Share
 from depot_api.state.notices import OVERSEERS, STAFF, line_of, noticed, retention_health
 from depot_api.state.pages import frame_of, guard, home_of, html, language
+from depot_api.state.quotas import Share
 
 __all__ = [
     "OVERSEERS",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 
 from depot_api.settings import Settings
-from depot_api.state.fair_share import FairShares
+from depot_api.state.quotas import FairShares
 from onboard.clock import Clock, SystemClock
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What administrators, who decide (``desk.py``), are told of what stands: the page's part, the mail."""
+"""What administrators, who decide (``decisions.py``), are told of what stands: the page's part, the mail."""
 
 from __future__ import annotations
 

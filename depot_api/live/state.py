@@ -31,8 +31,8 @@ from depot_api.duty import (
     words_of,
 )
 from depot_api.live.board import Board, Sees
-from depot_api.live.live_day import TABLES, LiveDay, carried_from
-from depot_api.live.live_tour import Carried, LiveTour
+from depot_api.live.day import TABLES, LiveDay, carried_from
+from depot_api.live.tour import Carried, LiveTour
 from depot_api.store import Store, StoredFact, StoreDown, facts, microseconds, sources
 from fleet import instant_text
 from onboard.clock import Clock

@@ -1,6 +1,6 @@
 """``data/schemas/fact.schema.json``, written from the one place that says what a fact may hold: ``fleet.RULES``.
 
-``python -m depot_api.facts.fact_schema`` writes it again; a test holds the file equal. It is the body of
+``python -m depot_api.facts.schema`` writes it again; a test holds the file equal. It is the body of
 ``POST /facts`` in the API's own document. What a schema cannot say (coordinates come together) stands in the kind's
 description.
 """

@@ -13,8 +13,8 @@ from dashboards.console import console_text
 from dashboards.shared import clock as local_time
 from dashboards.shared import mass
 from depot_api.drill.children import Children
+from depot_api.drill.texts import word
 from depot_api.drill.truck import DrillTruck
-from depot_api.drill.words import word
 from fleet import Plan, instant
 from onboard.clock import Clock
 from onboard.outbox import DepotClient, DepotError

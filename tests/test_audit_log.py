@@ -19,7 +19,7 @@ from sqlalchemy import insert
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.settings.roles import MACHINES, Caller
 from depot_api.store import databases
 from depot_api.store.store import Store, StoreFull, microseconds

@@ -22,11 +22,12 @@ from depot_api.app.body_limit import Door
 from depot_api.app.logs import RequestLog
 from depot_api.app.plan_page import PLAN_POLICY, plan_file, plan_files
 from depot_api.app.workers import Keeper, workers_of
-from depot_api.console import console
+from depot_api.console import page as console_page
 from depot_api.facts import FactsLane, intake, messages, phones, photos
 from depot_api.live import STOP_S, api
 from depot_api.plans import publishing, without_names
-from depot_api.privacy import desk, every_night, mailer_of, page
+from depot_api.privacy import decisions, every_night, mailer_of
+from depot_api.privacy import page as privacy_page
 from depot_api.reports import contractor, day_report, replay
 from depot_api.settings import Settings, settings_of
 from depot_api.state import STAFF, Depot, depot_of, guard, retention_health, store_down
@@ -36,8 +37,8 @@ from onboard.worker import LONGEST_AGAIN_S, Worker
 
 #: Every part that has routes.
 PARTS = (
-    intake, photos, publishing, messages, phones, api, day_report, console, replay, contractor, login, oidc, admin_page,
-    page, desk, metrics,
+    intake, photos, publishing, messages, phones, api, day_report, console_page, replay, contractor, login, oidc,
+    admin_page, privacy_page, decisions, metrics,
 )  # fmt: skip
 
 #: Threads that ``/health`` looks from, whatever holds all the others.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from depot_api.settings.retention_terms import terms_of
 
 if TYPE_CHECKING:
+    from depot_api.settings.file import Provider
     from depot_api.settings.mail import Mail
-    from depot_api.settings.settings_file import Provider
 
 MIB = 1 << 20
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row, Select, func, select
 
-from depot_api.duty.on_duty import AFTER, BEFORE
+from depot_api.duty.spans import AFTER, BEFORE
 from depot_api.store import Store, instant_of, plans
 from fleet import Plan, Task, Tour
 

@@ -5,7 +5,7 @@ time, so a truck that sends two days of backlog newest first does not jump about
 is not even unpacked. What the tours need waits for ``work``: live tours first, backlog after. A tour with more waiting
 than ``MOST_WAITING`` forgets it and reads itself from the store when its truck has stopped pouring: memory is bounded.
 
-What sensors saw off duty (``on_duty.py``) moves nothing. A word of duty, or a plan, that comes after what it judges
+What sensors saw off duty (``duty/spans.py``) moves nothing. A word of duty, or a plan, that comes after what it judges
 takes it back: the truck's place is looked up again, and its tours read themselves from the store.
 """
 
@@ -36,7 +36,7 @@ from depot_api.duty import (
     word_of,
 )
 from depot_api.live.board import Board
-from depot_api.live.live_tour import Carried, LiveTour, carried_over
+from depot_api.live.tour import Carried, LiveTour, carried_over
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
 from optimizer.matching import Matcher

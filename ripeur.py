@@ -208,8 +208,8 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
-    from dashboards.shared import day as day_text
-    from dashboards.shared import text
+    from dashboards.shared import catalogue_text
+    from dashboards.shared import format_day as day_text
     from optimizer.area import Area
     from optimizer.night import solved, with_trucks
     from optimizer.planning import Day, Town, plan_of
@@ -222,10 +222,10 @@ def _planned(args: argparse.Namespace, changes: list[int], stage: Path) -> int:
     town = Town.prepare(args.area, teller.step)
     today = date.today()  # noqa: DTZ011 - the planner's own day
     day = args.date or next_day(town.area, today)
-    teller.note(text("day_past", lang, day=day_text(day, lang))) if day < today else None
+    teller.note(catalogue_text("day_past", lang, day=day_text(day, lang))) if day < today else None
     for row in town.demand.refused:
-        teller.note(text("row_unused", lang, row=row))
-    asked_to_stop = _Stop(text("stopping", lang))
+        teller.note(catalogue_text("row_unused", lang, row=row))
+    asked_to_stop = _Stop(catalogue_text("stopping", lang))
     with asked_to_stop:
         found = Day.of(town, day)
         solution = solved(found, None, args.budget, args.seed, args.engine, teller.search, asked_to_stop, args.cores)
@@ -267,7 +267,7 @@ def _held(out: Path, replace: bool) -> Iterator[Path]:
 def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     """No plan leaves unjudged: a faulty one is set aside under another name and its faults are printed."""
     from dashboards.plan import terminal
-    from dashboards.shared import text
+    from dashboards.shared import catalogue_text
     from optimizer.check import check, report_lines
 
     report = check(plan, town.area, town.area.folder)
@@ -286,7 +286,7 @@ def _judged(plan: Plan, town: Town, out: Path, stage: Path, lang: str) -> int:
     for line in terminal.different_lines(_different(town.area, plan.date), lang):
         print(line)
     if report.ok:
-        print(text("t_checked", lang))
+        print(catalogue_text("t_checked", lang))
         print("\n".join(f"  {path}" for path in written))
         return GOOD
     print("\n".join(report_lines(report, lang)), file=sys.stderr)
@@ -432,9 +432,9 @@ class _Teller:
 
     def step(self, what: str) -> None:
         """``what``: one of the words of ``Town.prepare``."""
-        from dashboards.shared import text
+        from dashboards.shared import catalogue_text
 
-        self._say(f"[{self.elapsed_s:5.1f} s] {text(f'step_{what}', self.lang)} …", always=True)
+        self._say(f"[{self.elapsed_s:5.1f} s] {catalogue_text(f'step_{what}', self.lang)} …", always=True)
 
     def note(self, what: str) -> None:
         self.done()
@@ -442,15 +442,15 @@ class _Teller:
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
         """``phase``: one of the words of ``optimizer.search.engines``."""
-        from dashboards.shared import number, text
+        from dashboards.shared import catalogue_text, format_number
 
-        left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
+        left, step = format_number(max(0.0, left_s), self.lang), catalogue_text(f"step_{phase}", self.lang)
         if phase == "compile":
             said = f"{step} …"
         elif best_eur is None:
-            said = text("step_left", self.lang, step=step, left=left)
+            said = catalogue_text("step_left", self.lang, step=step, left=left)
         else:
-            said = text("step_best", self.lang, step=step, left=left, eur=number(best_eur, self.lang))
+            said = catalogue_text("step_best", self.lang, step=step, left=left, eur=format_number(best_eur, self.lang))
         self._say(f"[{self.elapsed_s:5.1f} s] {said}", always=False)
 
     def _say(self, line: str, always: bool) -> None:
@@ -489,9 +489,9 @@ def _check(args: argparse.Namespace) -> int:
     print("\n".join(report_lines(report, lang)))
     covered = _claimed_cover(path)
     if covered is not None:
-        from dashboards.shared import number, text
+        from dashboards.shared import catalogue_text, format_number
 
-        print(text("t_covered_claimed", lang, covered=number(covered * 100, lang, 1)))
+        print(catalogue_text("t_covered_claimed", lang, covered=format_number(covered * 100, lang, 1)))
     return GOOD if report.ok else FAULTY
 
 
@@ -666,8 +666,8 @@ def _drop_off_export(args: argparse.Namespace) -> int:
     area = Area.load(args.area)
     points = _points(area)
     today = date.today()  # noqa: DTZ011 - the publisher's own day
-    terms = open_data.publication(points, area.name, today, args.licence, args.lang or area.language)
-    for path in open_data.write(points, terms, args.out, args.replace):
+    terms = open_data.publication_terms(points, area.name, today, args.licence, args.lang or area.language)
+    for path in open_data.write_open_data(points, terms, args.out, args.replace):
         print(path)
     return GOOD
 

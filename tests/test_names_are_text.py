@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from dashboards.area.area_map import write_area_map
 from dashboards.plan.map import write_map
-from dashboards.shared.basemap import Label
+from dashboards.shared.basemap import MapLabel
 from dashboards.shared.catalogue import AreaWords
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
@@ -114,7 +114,7 @@ def evil_plan() -> Plan:
 def evil_basemap() -> Any:
     base = small_basemap()
     roads = tuple(replace(road, name=f"{road.name} {LONG}") for road in base.roads)
-    labels = (Label(LONG, (7.4232, 43.7398), 1),)
+    labels = (MapLabel(LONG, (7.4232, 43.7398), 1),)
     return replace(base, roads=roads, labels=labels, attribution=f"© {LONG}")
 
 

@@ -1,7 +1,7 @@
 """A plan to look at: map, sheets, files, the terminal."""
 
 from dashboards.plan import exports, terminal
-from dashboards.plan.map import Literal, OfflineMap, Page, _data, _head, sealed, write_map
+from dashboards.plan.map import Literal, OfflineMap, Page, map_data, map_head, sealed, write_map
 from dashboards.plan.progress import ProgressReporter
 from dashboards.plan.sheets import write_sheets
 
@@ -10,9 +10,9 @@ __all__ = [
     "OfflineMap",
     "Page",
     "ProgressReporter",
-    "_data",
-    "_head",
     "exports",
+    "map_data",
+    "map_head",
     "sealed",
     "terminal",
     "write_map",

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from dashboards.shared import number, text
+from dashboards.shared import catalogue_text, format_number
 
 ON_TERMINAL_EVERY_S, ELSEWHERE_EVERY_S = 0.5, 5.0
 
@@ -29,7 +29,7 @@ class ProgressReporter:
 
     def step(self, name: str) -> None:
         """A step of the preparation begins: one of the words of ``Town.prepare``."""
-        self._show(f"[{self.elapsed_s:5.1f} s] {text(f'step_{name}', self.lang)} …", always=True)
+        self._show(f"[{self.elapsed_s:5.1f} s] {catalogue_text(f'step_{name}', self.lang)} …", always=True)
 
     def note(self, sentence: str) -> None:
         """A line that stays."""
@@ -38,13 +38,13 @@ class ProgressReporter:
 
     def search(self, phase: str, best_eur: float | None, left_s: float) -> None:
         """How the search goes. ``phase``: one of the words of ``optimizer.search.engines``."""
-        left, step = number(max(0.0, left_s), self.lang), text(f"step_{phase}", self.lang)
+        left, step = format_number(max(0.0, left_s), self.lang), catalogue_text(f"step_{phase}", self.lang)
         if phase == "compile":
             state = f"{step} …"
         elif best_eur is None:
-            state = text("step_left", self.lang, step=step, left=left)
+            state = catalogue_text("step_left", self.lang, step=step, left=left)
         else:
-            state = text("step_best", self.lang, step=step, left=left, eur=number(best_eur, self.lang))
+            state = catalogue_text("step_best", self.lang, step=step, left=left, eur=format_number(best_eur, self.lang))
         self._show(f"[{self.elapsed_s:5.1f} s] {state}", always=False)
 
     def clear(self) -> None:

@@ -2,15 +2,17 @@
 
 from dashboards.staff.audit_log import looks_page, privacy_page
 from dashboards.staff.login import login_page
-from dashboards.staff.people import POLICY, STYLE, Frame, account_page, people_page, table, word
+from dashboards.staff.people import POLICY, STYLE, PageFrame, account_page, html_table, people_page, staff_text
+from dashboards.staff.refused_input import refused_text
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
 
 __all__ = [
     "MOST_COUNTED",
     "POLICY",
     "STYLE",
-    "Frame",
+    "PageFrame",
     "account_page",
+    "html_table",
     "login_page",
     "looks_page",
     "mail_text",
@@ -19,7 +21,7 @@ __all__ = [
     "plain_reason",
     "privacy_page",
     "refusals_part",
+    "refused_text",
     "short_line",
-    "table",
-    "word",
+    "staff_text",
 ]

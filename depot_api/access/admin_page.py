@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import people_page, word
+from dashboards.staff import people_page, refused_text, staff_text
 from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
 from depot_api.settings import PEOPLE, Caller
@@ -99,11 +99,11 @@ async def _page(
         for t in await to_thread.run_sync(tokens.issued, depot.store)
     ]  # fmt: skip
     told = (
-        word("shown_once", frame.lang, name=name, password=password)
+        staff_text("shown_once", frame.lang, name=name, password=password)
         if password
-        else word("plain", frame.lang, text=said)
+        else refused_text(said, frame.lang)
     )
-    return html(request, people_page(frame, accounts, issued, PEOPLE, said=told, bad=bad), 400 if bad else 200)
+    return html(request, people_page(frame, accounts, issued, PEOPLE, message=told, bad=bad), 400 if bad else 200)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.staff import login_page, word
+from dashboards.staff import login_page, staff_text
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users
 from depot_api.settings import BOUND, Provider
@@ -140,8 +140,8 @@ def _provider(request: Request) -> Provider:
 
 def _refused(request: Request, provider: Provider, why: NoLogin) -> Response:
     frame = frame_of(request, None)
-    said = word("no_oidc", frame.lang, why=why)
-    response = html(request, login_page(frame, next_page="", said=said, provider=provider.name), 401)
+    said = staff_text("no_oidc", frame.lang, why=why)
+    response = html(request, login_page(frame, next_page="", message=said, provider=provider.name), 401)
     response.delete_cookie(COOKIE, path=BACK)
     return response
 

@@ -37,7 +37,7 @@ def _check(args: argparse.Namespace) -> int:
     print("\n".join(report_lines(report, lang)))
     covered = claimed_coverage(path)
     if covered is not None:
-        from dashboards.shared import number, text
+        from dashboards.shared import catalogue_text, format_number
 
-        print(text("t_covered_claimed", lang, covered=number(covered * 100, lang, 1)))
+        print(catalogue_text("t_covered_claimed", lang, covered=format_number(covered * 100, lang, 1)))
     return GOOD if report.ok else FAULTY

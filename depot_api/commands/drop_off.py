@@ -69,8 +69,8 @@ def _export(args: argparse.Namespace) -> int:
     area = read_area(args.area)
     points = stored_points(area)
     today = date.today()  # noqa: DTZ011 - the publisher's own day
-    terms = open_data.publication(points, area.name, today, args.licence, args.lang or area.language)
-    for path in open_data.write(points, terms, args.out, args.replace):
+    terms = open_data.publication_terms(points, area.name, today, args.licence, args.lang or area.language)
+    for path in open_data.write_open_data(points, terms, args.out, args.replace):
         print(path)
     return GOOD
 

@@ -72,7 +72,7 @@ def run_plan(args: argparse.Namespace) -> int:
 
 def _plan(args: argparse.Namespace, changes: Sequence[int], folder: PlanFolder) -> int:
     from dashboards.plan import ProgressReporter
-    from dashboards.shared import text
+    from dashboards.shared import catalogue_text
     from optimizer.area import read_area
     from optimizer.night import SearchSettings, solve_day, with_trucks
     from optimizer.planning import Day, Town
@@ -87,7 +87,7 @@ def _plan(args: argparse.Namespace, changes: Sequence[int], folder: PlanFolder) 
         budget_s=args.budget, seed=args.seed, engine=args.engine, version=version("ripeur"), cores=args.cores
     )
     day = _day_to_plan(args.date, town, reporter)
-    stop = GracefulStop(text("stopping", lang))
+    stop = GracefulStop(catalogue_text("stopping", lang))
     with stop:
         prepared = Day.of(town, day)
         solution = solve_day(prepared, None, settings, reporter.search, stop)
@@ -102,22 +102,21 @@ def _plan(args: argparse.Namespace, changes: Sequence[int], folder: PlanFolder) 
 
 def _day_to_plan(asked: date | None, town: Town, reporter: ProgressReporter) -> date:
     """The day asked for, else the next with something to collect; notes what the planner should know of it."""
-    from dashboards.shared import day as day_text
-    from dashboards.shared import text
+    from dashboards.shared import catalogue_text, format_day
     from optimizer.area import next_collection_day
 
     today = date.today()  # noqa: DTZ011 - the planner's own day
     day = asked or next_collection_day(town.area, today)
     if day < today:
-        reporter.note(text("day_past", reporter.lang, day=day_text(day, reporter.lang)))
+        reporter.note(catalogue_text("day_past", reporter.lang, day=format_day(day, reporter.lang)))
     for row in town.demand.refused:
-        reporter.note(text("row_unused", reporter.lang, row=row))
+        reporter.note(catalogue_text("row_unused", reporter.lang, row=row))
     return day
 
 
 def _write_and_print(plan: Plan, town: Town, folder: PlanFolder, lang: str) -> int:
     from dashboards.plan import terminal
-    from dashboards.shared import text
+    from dashboards.shared import catalogue_text
     from optimizer.check import report_lines
 
     # written before a word is printed: the reader of our output may be gone
@@ -130,7 +129,7 @@ def _write_and_print(plan: Plan, town: Town, folder: PlanFolder, lang: str) -> i
     for line in terminal.different_lines(_unusual_collections(town.area, plan.date), lang):
         print(line)
     if report.ok:
-        print(text("t_checked", lang))
+        print(catalogue_text("t_checked", lang))
         print("\n".join(f"  {path}" for path in written))
         return GOOD
     print("\n".join(report_lines(report, lang)), file=sys.stderr)

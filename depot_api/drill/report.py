@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from dashboards.shared import clock, mass, number, span
+from dashboards.shared import format_duration, format_mass, format_number, format_time
 from depot_api.drill.texts import word
 from depot_api.drill.truck import DrillTruck
 from fleet import Leg, Plan, Tour
@@ -89,13 +89,13 @@ def report_lines(depot: DepotClient, plan: Plan, trucks: Sequence[DrillTruck], t
     live = {t.drive.tour: depot.get(f"/live/tours/{quote(t.drive.tour, safe='')}").json() for t in trucks}
     lines = [tour_line(tours[id], found, reported.get(id, {}), told) for id, found in live.items()]
     yield ""
-    yield word("report", lang, since=clock(since, plan.timezone), until=clock(until, plan.timezone))
+    yield word("report", lang, since=format_time(since, plan.timezone), until=format_time(until, plan.timezone))
     yield ""
     yield from _table(lines, lang)
     yield ""
     due, done, ahead = (sum(getattr(line, name) for line in lines) for name in ("due", "done", "ahead"))
-    yield word("coverage", lang, done=done, due=due, share=number(100 * done / due if due else 100.0, lang, 1),
-               ahead=ahead, until=clock(until, plan.timezone))  # fmt: skip
+    yield word("coverage", lang, done=done, due=due, share=format_number(100 * done / due if due else 100.0, lang, 1),
+               ahead=ahead, until=format_time(until, plan.timezone))  # fmt: skip
     yield from _fluxes(told, plan, trucks)
     yield _truth(trucks, live, until, lang)
 
@@ -136,12 +136,12 @@ def _sum(lines: Sequence[TourLine], lang: str) -> TourLine:
 
 
 def _row(line: TourLine, lang: str) -> list[str]:
-    driven = "-" if line.driven_km is None else number(line.driven_km, lang, 1)
-    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + span(abs(line.late_s), "fr")
+    driven = "-" if line.driven_km is None else format_number(line.driven_km, lang, 1)
+    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + format_duration(abs(line.late_s), "fr")
     return [
         line.name, str(line.due), str(line.done), str(line.partly), str(line.missed), str(line.ahead),
-        f"{number(line.planned_km, lang, 1)} > {driven}", late,
-        f"{mass(line.planned_kg, lang)} > {mass(line.weighed_kg, lang)}", str(line.lifts),
+        f"{format_number(line.planned_km, lang, 1)} > {driven}", late,
+        f"{format_mass(line.planned_kg, lang)} > {format_mass(line.weighed_kg, lang)}", str(line.lifts),
     ]  # fmt: skip
 
 
@@ -155,8 +155,9 @@ def _fluxes(told: Told, plan: Plan, trucks: Sequence[DrillTruck]) -> Iterator[st
                 for flux, kg in leg.kg.items():
                     planned[flux] = planned.get(flux, 0.0) + kg
     for flux in dict.fromkeys((*planned, *told.counted_kg)):
-        yield word("flux", told.lang, flux=told.labels.get(flux, flux), planned=mass(planned.get(flux, 0.0), told.lang),
-                   sorted=mass(told.counted_kg.get(flux, 0.0), told.lang))  # fmt: skip
+        yield word("flux", told.lang, flux=told.labels.get(flux, flux),
+                   planned=format_mass(planned.get(flux, 0.0), told.lang),
+                   sorted=format_mass(told.counted_kg.get(flux, 0.0), told.lang))  # fmt: skip
     if planned or told.counted_kg:
         yield word("flux_note", told.lang)
 

@@ -22,8 +22,7 @@ from shutil import rmtree
 from types import FrameType
 from typing import Any
 
-from dashboards.shared import day as day_text
-from dashboards.shared import number
+from dashboards.shared import format_day, format_number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
 from depot_api.drill.count import stored_ids, witness, witnessed
@@ -134,9 +133,11 @@ class _Drill:
         s = self.settings
         rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
-        self.terminal.tell("title", day=day_text(self.plan.date, self.lang), since=self.terminal.time(self.since),
-                           until=self.terminal.time(self.until), speed=number(s.speed, self.lang),
-                           minutes=number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1))  # fmt: skip
+        self.terminal.tell(
+            "title", day=format_day(self.plan.date, self.lang), since=self.terminal.time(self.since),
+            until=self.terminal.time(self.until), speed=format_number(s.speed, self.lang),
+            minutes=format_number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1),
+        )  # fmt: skip
         self._prepare()
         self._start()
         self._drive()
@@ -374,7 +375,7 @@ class _Drill:
             put += witnessed(path / "outbox.db")
         stored = stored_ids(self.folder / "depot.sqlite") - {id.replace("-", "") for id in counted_ids}
         whole = len(put) == len(set(put)) and set(put) == stored and not pending and not refused
-        at_both = {"put": number(len(put), self.lang), "stored": number(len(stored), self.lang)}
+        at_both = {"put": format_number(len(put), self.lang), "stored": format_number(len(stored), self.lang)}
         verdict = self.terminal.word("whole" if whole else "not_whole")
         self.terminal.tell("facts", **at_both, pending=pending, refused=refused, verdict=verdict)
         lost = sum(end.lost for end in self._ends)

@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from dashboards.staff import looks_page, privacy_page, refusals_part, word
+from dashboards.staff import looks_page, privacy_page, refusals_part, staff_text
 from depot_api.access import PAGE, allow, audit_log, caller
 from depot_api.privacy import refusal_notices, retention
 from depot_api.settings import Caller, purposes
@@ -63,9 +63,9 @@ async def privacy_html(request: Request) -> Response:
             row["oldest"] = f"{oldest.astimezone(zone):%Y-%m-%d}" if oldest else ""
         last = await to_thread.run_sync(retention.last_run, depot.store)
         last_run = (
-            word("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
+            staff_text("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
             if last
-            else word("no_run", lang)
+            else staff_text("no_run", lang)
         )
         frame = frame_of(request, who)
         stands = await to_thread.run_sync(refusal_notices.standing_of, depot)

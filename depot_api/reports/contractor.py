@@ -26,7 +26,7 @@ from dashboards.contractor import (
     SCRIPT,
     SHEET_POLICY,
     UNDONE,
-    Note,
+    LineNote,
     Sheet,
     UndoneLine,
     sheet_csv,
@@ -207,9 +207,9 @@ def undone(store: Store, month: str, trucks: tuple[str, ...]) -> list[UndoneLine
             .where(objections.c.date >= f"{month}-01", objections.c.date <= f"{month}-31")
             .order_by(objections.c.id)
         ).all()
-    notes: dict[tuple[str, str, str], list[Note]] = {}
+    notes: dict[tuple[str, str, str], list[LineNote]] = {}
     for note in said:
-        told = Note(instant_of(note.at_us), note.user, note.role, note.text)
+        told = LineNote(instant_of(note.at_us), note.user, note.role, note.text)
         notes.setdefault((note.date, note.tour, note.task), []).append(told)
     lines = [
         UndoneLine(
@@ -218,7 +218,7 @@ def undone(store: Store, month: str, trucks: tuple[str, ...]) -> list[UndoneLine
         )
         for row in rows
     ]  # fmt: skip
-    return sorted(lines, key=lambda line: (line.date, line.tour, line.told.get("planned_at") or "", line.task))
+    return sorted(lines, key=lambda line: (line.date, line.tour, line.record.get("planned_at") or "", line.task))
 
 
 def object_to(
@@ -341,7 +341,7 @@ def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Respon
     )
     keep = f"month={sheet.month}&" + (f"contractor={sheet.contractor}&" if sheet.contractor else "")
     page = sheet_page(
-        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", told=told
+        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", message=told
     )
     response = html(request, page, 400 if told else 200)
     guard(response, SHEET_POLICY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -260,3 +261,10 @@ def small_words() -> AreaWords:
         (Site("S1", "Centre de tri optique", SITE, ("residual", "packaging", "food", "glass"), whole_day, 720, 120.0),),
         {"T1": Truck("T1", 12000, 7000, 3.5, 2.5, 8.5, body), "T2": Truck("T2", 12000, 7000, 3.3, 2.4, 8.0, body)},
     )
+
+
+def at_cost(plan: Plan, eur: float, unserved: tuple[Unserved, ...]) -> Plan:
+    """The same plan, so many euros dearer, with these tasks unserved."""
+    total = plan.figures["total"]
+    total = total | {"eur": total["eur"] | {"total": total["eur"]["total"] + eur}}
+    return replace(plan, figures={**plan.figures, "total": total}, unserved=unserved)

@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from depot_api.commands.arguments import add_language_to, whole_number
+from depot_api.commands.arguments import add_language_to, integer_between
 from depot_api.commands.exit_codes import GOOD
 
 
@@ -20,7 +20,9 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     source.add_argument("--place", help='downloaded from OpenStreetMap: "Dunkerque, France"')
     source.add_argument("--osm", type=Path, help="an OSM extract (.osm.pbf, .osm)")
     new.add_argument("--name", help="the area's name (the folder's)")
-    new.add_argument("--population", type=whole_number(1, 100_000_000), help="inhabitants, where the map does not say")
+    new.add_argument(
+        "--population", type=integer_between(1, 100_000_000), help="inhabitants, where the map does not say"
+    )
     new.add_argument("--addresses", type=Path, help="the national address base's CSV (BAN)")
     new.add_argument("--timezone", help="Europe/Paris")
     new.add_argument("--holidays", help="FR, DE-BW …")

@@ -12,8 +12,8 @@ from datetime import date, datetime
 import fleet
 
 
-def seconds(text: str) -> float:
-    """Less than a day."""
+def duration_s(text: str) -> float:
+    """A number of seconds, less than a day."""
     try:
         value = float(text)
     except ValueError:
@@ -23,7 +23,7 @@ def seconds(text: str) -> float:
     return value
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+def integer_between(least: int, most: int | None = None) -> Callable[[str], int]:
     """A reader of whole numbers from ``least`` to ``most``, both included."""
 
     def read(text: str) -> int:
@@ -40,7 +40,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 #: A port, 0 for any that is free.
-port = whole_number(0, 65_535)
+port = integer_between(0, 65_535)
 
 
 def calendar_day(text: str) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from depot_api.commands.arguments import add_language_to, port, whole_number
+from depot_api.commands.arguments import add_language_to, integer_between, port
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,8 +17,8 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     drill.add_argument("--area", type=Path, required=True, help="the area's folder")
     drill.add_argument("--minutes", type=float, default=6.0, metavar="M", help="how long it lasts (6)")
     drill.add_argument("--speed", type=float, default=20.0, metavar="X", help="times as fast as real time (20)")
-    drill.add_argument("--seed", type=whole_number(0), default=1, help="of the simulated trucks")
-    drill.add_argument("--trucks", type=whole_number(1), help="at most so many (all that are out)")
+    drill.add_argument("--seed", type=integer_between(0), default=1, help="of the simulated trucks")
+    drill.add_argument("--trucks", type=integer_between(1), help="at most so many (all that are out)")
     drill.add_argument("--port", type=port, default=8000, help="of the depot; any other where it is taken")
     drill.add_argument("--prepare", type=float, default=30.0, metavar="S", help="to start everything, at least (30)")
     drill.add_argument("--no-gpsd", action="store_true", help="boxes replay their sentences, though gpsd is here")

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depot_api.commands.arguments import add_language_to, calendar_day, seconds, whole_number
+from depot_api.commands.arguments import add_language_to, calendar_day, duration_s, integer_between
 from depot_api.commands.exit_codes import FAULTY, GOOD
 from depot_api.commands.graceful_stop import GracefulStop
 from optimizer.engine_names import ENGINE_HELP, ENGINE_NAMES
@@ -44,11 +44,11 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def add_search_options_to(parser: argparse.ArgumentParser, budget_s: float) -> None:
     """The options of whoever searches. ``budget_s``: where none is given."""
     parser.add_argument(
-        "--budget", type=seconds, default=budget_s, metavar="S", help=f"seconds of search ({budget_s:g})"
+        "--budget", type=duration_s, default=budget_s, metavar="S", help=f"seconds of search ({budget_s:g})"
     )
-    parser.add_argument("--seed", type=whole_number(0), default=1, help="of our own search; OR-Tools has none")
+    parser.add_argument("--seed", type=integer_between(0), default=1, help="of our own search; OR-Tools has none")
     parser.add_argument(
-        "--cores", type=whole_number(1, 64), default=len(os.sched_getaffinity(0)), metavar="N",
+        "--cores", type=integer_between(1, 64), default=len(os.sched_getaffinity(0)), metavar="N",
         help="searches side by side",
     )  # fmt: skip
     engines = "; ".join(
@@ -151,12 +151,12 @@ def _print_what_if(
     """What each change of the fleet would bring: searches from the plan, as long as the plan's own search went on."""
     from dashboards.plan import ProgressReporter, terminal
     from optimizer.check import report_lines
-    from optimizer.night import comparisons, searched_alternative
+    from optimizer.night import comparisons, search_alternative
 
     plans: dict[int, Plan] = {}
     for change in (0, *changes):  # 0: the plan itself, given the same second search
         reporter = ProgressReporter(lang)
-        alternative = searched_alternative(day, solution, change, settings, reporter.search, stop)
+        alternative = search_alternative(day, solution, change, settings, reporter.search, stop)
         reporter.clear()
         if alternative is None:
             return

@@ -40,7 +40,7 @@ class Alternative:
     report: Report
 
 
-def searched_alternative(
+def search_alternative(
     base: Day,
     solution: Solution,
     change: int,
@@ -54,7 +54,7 @@ def searched_alternative(
     """
     town = with_area(base.town, with_trucks(base.town.area, change)) if change else base.town
     day = Day.of(town, base.date)
-    searched = solve_day(day, carried_over(solution, base, day), settings, progress, stop)
+    searched = solve_day(day, warm_start(solution, base, day), settings, progress, stop)
     if stop():  # a search cut short would say what an impatient planner costs, not a truck
         return None
     plan = settings.plan_of(day, searched)
@@ -79,8 +79,8 @@ def _left_and_cost(plan: Plan) -> tuple[float, float]:
     return sum(tasks[u.task].total_kg for u in plan.unserved), plan.figures["total"]["eur"]["total"]
 
 
-def carried_over(solution: Solution, before: Day, after: Day) -> Solution:
-    """The routes of one fleet given to another on the same day: the search's start for a what-if.
+def warm_start(solution: Solution, before: Day, after: Day) -> Solution:
+    """The routes of one fleet given to another on the same day: the search's warm start for a what-if.
 
     Shifts that are gone leave their tasks unserved, for the search to place.
     """

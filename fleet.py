@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime
@@ -384,6 +385,25 @@ def spreadsheet_cell(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith(_FORMULA) or re.fullmatch(r"[+-]?\d+([.,]\d+)?", value):
         return value
     return f"'{value}"
+
+
+#: Letters and marks beyond Latin-1 that no decomposition gives.
+_LATIN = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u202f": "\xa0",
+     "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "€": "EUR"}
+)  # fmt: skip
+
+
+def latin(text: str) -> str:
+    """A text in Latin-1 (as PDF core fonts): accents it lacks are dropped, other letters become ``?``."""
+    out = []
+    for letter in text.translate(_LATIN):
+        if ord(letter) < 256:
+            out.append(letter)
+        else:
+            bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+            out.append(bare if bare and all(ord(c) < 256 for c in bare) else "?")
+    return "".join(out)
 
 
 def _kg(weights: Mapping[str, float]) -> dict[str, float]:

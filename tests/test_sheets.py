@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 
-from dashboards.plan.drawing import Frame, beside, insets, labels, latin
+from dashboards.plan.drawing import Frame, beside, insets, labels
 from dashboards.plan.rows import CLOSED, Note, Row, rows, turn
 from dashboards.plan.sheets import TYPES, write_sheets
 from dashboards.shared.basemap import Basemap, Road
 from dashboards.shared.catalogue import note, street
-from fleet import Plan, Task, Tour
+from fleet import Plan, Task, Tour, latin
 from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
 
 

@@ -21,8 +21,8 @@ import fleet
 from fleet import REGIMES, Leg, Plan, Tour, Unserved
 from optimizer.area.area import Area
 from optimizer.check import times as check_times
-from optimizer.check.checker import SCHEMA, SCHEMAS, check, check_file, report_lines
-from optimizer.check.faults import TEXTS
+from optimizer.check.checker import SCHEMA, SCHEMAS, check, check_file, document_faults, report_lines
+from optimizer.check.faults import TEXTS, JsonValue
 from optimizer.check.passage import _METRES, _TONNES, quantity
 from optimizer.check.rawmap import MapFault, read_map
 from tests.check_planters import (
@@ -152,7 +152,8 @@ def test_a_fault_says_where_it_is(plan: Plan, area: Area) -> None:
     place = places(plan, "unload")[0]
     (found,) = check(with_leg(plan, place, site="S-night"), area, area.folder).faults
     assert (found.code, found.tour, found.leg) == ("SITE_CLOSED", plan.tours[place[0]].id, place[1])
-    assert found.text["fr"].startswith("S-night est fermé")
+    assert found.sentence("fr").startswith("S-night est fermé de lun. ")
+    assert found.sentence("en").startswith("S-night is closed from Mon ")
 
 
 def test_a_plan_without_its_area_is_judged_as_far_as_it_goes(plan: Plan) -> None:
@@ -288,7 +289,66 @@ def test_a_malformed_plan_names_the_json_path(path: str, value: Any, plan: Plan,
     (tmp_path / "plan.json").write_text(json.dumps(document), encoding="utf-8")
     (found,) = check_file(tmp_path / "plan.json", area, area.folder).faults
     assert found.code == "MALFORMED"
-    assert path in found.text["en"]
+    assert (found.place or "").startswith(path)
+    assert path in found.sentence("en")
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "values", "en", "fr"),
+    [
+        (
+            {"side": "top"}, "$.tasks[0].side", ("side", "top", '"left", "right", "both"'),
+            'side = "top", must be one of "left", "right", "both"',
+            'side = "top", doit être l\'un de "left", "right", "both"',
+        ),
+        (
+            {"dwellings": -2}, "$.tasks[0].dwellings", ("dwellings", -2, 0),
+            "dwellings = -2, must be 0 or more", "dwellings = -2, doit être 0 ou plus",
+        ),
+        (
+            {"osm_nodes": None}, "$.tasks[0].osm_nodes", ("osm_nodes", None, "array"),
+            "osm_nodes = null, must be of JSON type array", "osm_nodes = null, doit être de type JSON array",
+        ),
+        (
+            {"osm_nodes": [7]}, "$.tasks[0]", ("osm_nodes", (7,), 2),
+            "osm_nodes = [7], must hold at least 2", "osm_nodes = [7], doit avoir au moins 2 éléments",
+        ),
+        (
+            {"colour": 1}, "$.tasks[0]", ("colour", None, None),
+            "colour: unknown field", "colour : champ inconnu",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_document_is_its_place_field_value_and_bound_worded_last(
+    change: dict[str, Any], place: str, values: tuple[Any, Any, Any], en: str, fr: str, plan: Plan
+) -> None:
+    document = plan.to_json()
+    street = next(task for task in document["tasks"] if task["kind"] == "street")
+    document["tasks"] = [street | change]
+    found = next(fault for fault in document_faults(document))
+    field, value, bound = values
+    assert (found.code, found.place, found.values["field"]) == ("MALFORMED", place, field)
+    assert found.values["value"] == JsonValue(value)
+    assert bound is None or found.values["bound"] == bound
+    assert (found.reason("en"), found.reason("fr")) == (en, fr)
+
+
+def test_every_keyword_of_the_published_schema_has_its_sentence() -> None:
+    """The sentence of last resort names a keyword of JSON Schema, which no reader knows."""
+    judging = {"type", "required", "enum", "const", "pattern", "minimum", "minItems", "maxItems"}
+    gathering = {"properties", "additionalProperties", "items", "prefixItems", "allOf", "$ref"}
+    saying = {"$schema", "$id", "$defs", "title", "description"}
+
+    def keywords(schema: Any, names: bool = False) -> set[str]:
+        if isinstance(schema, list):
+            return set[str]().union(*map(keywords, schema))
+        if not isinstance(schema, dict):
+            return set()
+        inner = {key: keywords(value, key in ("properties", "$defs")) for key, value in schema.items()}
+        return set[str]().union(*inner.values()) | (set() if names else set(schema))
+
+    schema = json.loads((SCHEMAS / SCHEMA).read_text(encoding="utf-8"))
+    assert keywords(schema) <= judging | gathering | saying
 
 
 def test_what_only_the_trades_classes_refuse_is_malformed_too(plan: Plan, area: Area, tmp_path: Path) -> None:
@@ -297,7 +357,7 @@ def test_what_only_the_trades_classes_refuse_is_malformed_too(plan: Plan, area: 
     document["tasks"][1]["osm_nodes"] = [1001]
     (tmp_path / "plan.json").write_text(json.dumps(document), encoding="utf-8")
     report = check_file(tmp_path / "plan.json", area, area.folder)
-    assert [f.text["en"].split(":")[0] for f in report.faults] == [
+    assert [f.sentence("en").split(":")[0] for f in report.faults] == [
         "malformed plan, $.tasks[1]", "malformed plan, $.tours[0].legs[4]",
     ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
 from onboard.simulation.course import course_of, streets_of
 from onboard.simulation.simulate import simulate_drive
-from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State
+from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State, crew_state
 from optimizer.evidence.follow import FollowedTour
 from optimizer.evidence.progress import Progress
 from optimizer.matching.matching import Matcher
@@ -235,6 +235,17 @@ def test_what_the_crew_says_stands(town: Matcher, outcome: str, status: str, rea
     state = follow(town, tour, tasks, [*served(wheel, [4, 5]).positions(), word]).states(after(tour))["w2-3:right"]
     assert (state.status, state.reason) == (status, reason)
     assert state.evidence[-1].what == "crew"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "share"),
+    [("done", "done", 1.0), ("partly", "partly", 0.5), ("not_presented", "done", 1.0), ("blocked", "missed", 0.0)],
+)
+def test_without_a_track_the_crews_word_is_all_there_is(outcome: str, status: str, share: float) -> None:
+    state = crew_state(said("w2-3:right", outcome, BEGIN))
+    assert (state.status, state.reason, state.share) == (status, f"crew_{outcome}", share)
+    assert (state.from_at, state.until_at) == (BEGIN, BEGIN)
+    assert [(piece.what, piece.note) for piece in state.evidence] == [("crew", outcome)]  # the pages word the note
 
 
 def test_a_crew_that_says_done_where_the_truck_never_was_leaves_a_doubt(town: Matcher) -> None:

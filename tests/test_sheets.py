@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 
-from dashboards.plan.drawing import MapFrame, beside, inset_frames, latin, place_labels
+from dashboards.plan.drawing import MapFrame, beside, inset_frames, place_labels
 from dashboards.plan.rows import CLOSED, RowNote, SheetRow, sheet_rows, turn_between
 from dashboards.plan.sheets import TYPES, write_sheets
 from dashboards.shared.basemap import Basemap, Road
 from dashboards.shared.catalogue import row_note_text, short_street
-from fleet import Plan, Task, Tour
+from fleet import Plan, Task, Tour, latin
 from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -12,16 +11,11 @@ from fpdf import FPDF
 
 from dashboards.plan.rows import SheetRow
 from dashboards.shared import AreaWords, Basemap, LonLat, palette
-from fleet import Leg, Tour
+from fleet import Leg, Tour, latin
 
 Point = tuple[float, float]  # mm on the page, y downwards
 
 #: Letters that Latin-1 (the PDF core fonts' alphabet) lacks and that no decomposition gives.
-_LATIN = str.maketrans(
-    {"œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u202f": "\xa0",
-     "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "€": "EUR"}
-)  # fmt: skip
-
 _WIDTHS_MM = {"motorway": 1.5, "trunk": 1.5, "primary": 1.3, "secondary": 1.2, "tertiary": 1.1, "residential": 0.9,
               "unclassified": 0.9, "living_street": 0.9, "road": 0.9, "service": 0.45}  # fmt: skip
 _HAIRLINE_MM = 0.2
@@ -31,18 +25,6 @@ _DUST_M_PER_MM = {"service": 14.0, "pedestrian": 14.0, "residential": 60.0, "unc
 _PATHS_M_PER_MM = 7.0
 #: Points of the base nearer than this to the one before are left out.
 _STEP_MM = 0.3
-
-
-def latin(words: str) -> str:
-    """The same words in Latin-1: accents that it lacks are dropped, other letters become ``?``."""
-    out = []
-    for letter in words.translate(_LATIN):
-        if ord(letter) < 256:
-            out.append(letter)
-        else:
-            bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-            out.append(bare if bare and all(ord(c) < 256 for c in bare) else "?")
-    return "".join(out)
 
 
 @dataclass

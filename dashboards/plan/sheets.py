@@ -1,6 +1,6 @@
 """``sheets.pdf``: what the crew holds in the cab. Rows in driving order, big enough for an arm's length, and a map.
 
-A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``drawing.latin``). A tour is one sheet of paper: rows in two
+A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``fleet.latin``). A tour is one sheet of paper: rows in two
 columns on the front and on the back, the map below them. The type is the largest that leaves room for the map; only a
 tour of more rows than a sheet holds goes on to a third page.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fpdf import FPDF
 
-from dashboards.plan.drawing import disc, draw_map, latin, triangle
+from dashboards.plan.drawing import disc, draw_map, triangle
 from dashboards.plan.rows import CLOSED, RowNote, SheetRow, ViaStreet, sheet_rows
 from dashboards.shared import (
     AreaWords,
@@ -33,7 +33,7 @@ from dashboards.shared import (
     short_street,
     tour_name,
 )
-from fleet import Flux, Plan, Tour
+from fleet import Flux, Plan, Tour, latin
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 210.0, 297.0, 7.0, 4.0
 _INNER = WIDTH - 2 * MARGIN

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet import Truck
+from optimizer.check.faults import OsmElement
 from optimizer.check.rawmap import RawMap, Way
 
 DRIVABLE = frozenset({
@@ -45,10 +46,10 @@ _FEET_INCHES = re.compile(r"(\d+)' *-? *(?:(\d+(?:\.\d+)?)\")?")
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a truck may not pass. ``key``: a key of the fault texts; ``where``: "way 123" or "node 456"."""
+    """Why a truck may not pass. ``key``: a key of the fault texts; ``where``: the way or the node."""
 
     key: str
-    where: str
+    where: OsmElement
     limit: float | None = None
     own: float | None = None
     tag: str = ""
@@ -125,14 +126,14 @@ class Passage:
         return self._ways[way.id, forward]
 
     def _obstacles(self, way: Way, forward: bool) -> Iterator[Obstacle]:
-        where = f"way {way.id}"
+        where = OsmElement("way", way.id)
         direction = oneway(way.tags)
         if direction and (direction > 0) != forward:
             yield Obstacle("AGAINST_ONE_WAY", where)
         yield from self._access(way.tags, where, "forward" if forward else "backward")
         yield from self._size(way.tags, where)
 
-    def _access(self, tags: Mapping[str, str], where: str, direction: str) -> Iterator[Obstacle]:
+    def _access(self, tags: Mapping[str, str], where: OsmElement, direction: str) -> Iterator[Obstacle]:
         for mode in self._modes:
             for key in (f"{mode}:{direction}", mode):
                 if key in tags:
@@ -140,7 +141,7 @@ class Passage:
                         yield Obstacle("NO_ACCESS", where, tag=f"{key}={tags[key]}")
                     return
 
-    def _size(self, tags: Mapping[str, str], where: str) -> Iterator[Obstacle]:
+    def _size(self, tags: Mapping[str, str], where: OsmElement) -> Iterator[Obstacle]:
         truck = self.truck
         signs = (
             ("TOO_HEAVY", truck.gross_kg, _TONNES,
@@ -161,7 +162,7 @@ class Passage:
         tags = self.raw.tags.get(node)
         if not tags:
             return ()
-        where = f"node {node}"
+        where = OsmElement("node", node)
         # A node's "width" is the kerb's or the gate post's; its weight may be a sign's that stands there for elsewhere.
         kept = tags if "barrier" in tags else {k: v for k, v in tags.items() if k.startswith(("maxheight", "maxwidth"))}
         found = list(self._size({k: v for k, v in kept.items() if k != "width"}, where))

@@ -27,7 +27,11 @@ _WGS84 = Geod(ellps="WGS84")
 
 
 class MapFault(ValueError):
-    """The extract is missing, truncated or no OSM file."""
+    """The extract is missing (``detail`` None), or truncated or no OSM file (``detail``: what osmium says of it)."""
+
+    def __init__(self, path: Path, detail: str | None = None):
+        self.path, self.detail = path, detail
+        super().__init__(f"{path}: {detail or 'no such file'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,12 @@ class RawMap:
 def read_map(path: Path) -> RawMap:
     """Read the highways of an OSM file (.osm, .osm.pbf, .pbf). MapFault where that cannot be done."""
     if not path.is_file():
-        raise MapFault(f"{path}: no such file")
+        raise MapFault(path)
     try:
         ways, restrictions = _ways_and_restrictions(path)
         return _with_nodes(path, ways, restrictions)
     except RuntimeError as error:  # what osmium raises for a truncated or foreign file
-        raise MapFault(f"{path}: {error}") from error
+        raise MapFault(path, str(error)) from error
 
 
 def _open(path: Path) -> osmium.io.File:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -78,6 +78,42 @@ class State:
     until_at: datetime | None
     evidence: tuple[Evidence, ...] = ()
     passed_over: bool = False
+
+
+#: What a task is before anything is known of it.
+NOT_YET = State("pending", "not_yet", 0.0, None, None)
+#: What the crew's "partly" stands for where no track shows how much.
+PARTLY_SHARE = 0.5
+#: A service that ends so long after the crew called the task blocked was a second try.
+SECOND_TRY = timedelta(minutes=5)
+
+
+def crew_state(outcome: Outcome, seen: State | None = None) -> State:
+    """A task's state by the crew's word, over what the track shows; ``seen``: None where there is no track to match.
+
+    The crew's word stands; only where a whole track shows that the truck never came, "done" is in doubt.
+    """
+    alone = replace(NOT_YET, share=PARTLY_SHARE, from_at=outcome.at, until_at=outcome.at)
+    word = Evidence("crew", outcome.at, outcome.at, 1.0, "", outcome.outcome)
+    base = replace(seen or alone, evidence=(*(seen or alone).evidence, word))
+    done = replace(
+        base, status="done", share=1.0, from_at=base.from_at or word.from_at, until_at=base.until_at or word.until_at
+    )
+    match outcome.outcome:
+        case "done" if base.status == "done":
+            return replace(base, reason="collected")
+        case "done" if base.status == "missed" and base.reason == "not_visited":
+            return State("partly", "crew_and_track_disagree", 0.0, None, None, base.evidence)
+        case "done":
+            return replace(done, reason="crew_done")
+        case "not_presented":  # the crew was there and had nothing to take
+            return replace(done, reason="crew_not_presented")
+        case "partly":
+            return replace(base, status="partly", reason="crew_partly")
+    if base.status == "done" and base.until_at is not None and base.until_at > outcome.at + SECOND_TRY:
+        return replace(base, reason="collected")  # said blocked, came back and did it
+    at = outcome.at if seen is None else None
+    return State("missed", f"crew_{outcome.outcome}", 0.0, at, at, base.evidence)
 
 
 @dataclass(slots=True)
@@ -184,15 +220,7 @@ class TourEvidence:
         for task in sorted(self.tasks, key=lambda t: self._order.get(t, len(self._order))):
             state = self._state(task, weighed[task], spine, over)
             passed = state.status in ("pending", "missed") and self._order.get(task, last) < last - 1
-            found[task] = State(
-                status=state.status,
-                reason=state.reason,
-                share=state.share,
-                from_at=state.from_at,
-                until_at=state.until_at,
-                evidence=state.evidence,
-                passed_over=passed,
-            )
+            found[task] = replace(state, passed_over=passed)
         return found
 
     def _part_twins(self, weighed: dict[str, list[_Weighed]]) -> None:
@@ -318,41 +346,28 @@ class TourEvidence:
         served = [one for one in visits if one.nats > SERVED_NATS]
         seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, spine, over)
         said = self._outcomes.get(task)
-        return self._with_crew(task, seen, said[-1]) if said else seen
+        return crew_state(said[-1], seen) if said else seen
 
     def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> State:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
+        collected = State("done", "collected", 1.0, begin, end, pieces)
         length = self._visits.lengths.get(task, 0.0)
         if length < SHORT_M:
-            return State(status="done", reason="collected", share=1.0, from_at=begin, until_at=end, evidence=pieces)
+            return collected
         been = min(1.0, _total(joined(span for one in served for span in one.visit.covered())) / length)
         lost = self._lost_beside(served)
         if lost is not None and lost.amount >= 0.4 * (1 - been) * self._planned_s(task):
-            return State(
-                status="done", reason="collected", share=been, from_at=begin, until_at=end, evidence=(*pieces, lost)
-            )
+            return replace(collected, share=been, evidence=(*pieces, lost))
         if been < WHOLE_SHARE and length * (1 - been) > WHOLE_BUT_M:
-            return State(
-                status="partly", reason="part_of_length", share=been, from_at=begin, until_at=end, evidence=pieces
-            )
+            return replace(collected, status="partly", reason="part_of_length", share=been)
         worked = joined(span for one in served for span in self._worked(task, one))
         share = min(1.0, _total(worked) / length)
         edges = [0.0, *(edge for span in worked for edge in span), length]
         idle = max(edges[k + 1] - edges[k] for k in range(0, len(edges), 2))
         stops = self._stops(task, served[0].visit)
-        whole = idle <= max(IDLE_M, IDLE_STOPS * length / stops) or length - share * length <= WHOLE_BUT_M
-        if whole:
-            return State(
-                status="done",
-                reason="collected",
-                share=max(share, WHOLE_SHARE),
-                from_at=begin,
-                until_at=end,
-                evidence=pieces,
-            )
-        return State(
-            status="partly", reason="part_of_length", share=share, from_at=begin, until_at=end, evidence=pieces
-        )
+        if idle <= max(IDLE_M, IDLE_STOPS * length / stops) or length - share * length <= WHOLE_BUT_M:
+            return replace(collected, share=max(share, WHOLE_SHARE))
+        return replace(collected, status="partly", reason="part_of_length", share=share)
 
     def _stops(self, task: str, visit: Visit) -> float:
         """How many stops a service takes: by the time planned, no more than there are doors, and never side by side."""
@@ -385,39 +400,17 @@ class TourEvidence:
         spine: Mapping[str, float],
         over: bool,
     ) -> State:
+        pending = State("pending", "not_tracked", 0.0, None, None, pieces)
         if task in self._visits.unknown:
-            return State(status="pending", reason="not_on_map", share=0.0, from_at=None, until_at=None, evidence=pieces)
+            return replace(pending, reason="not_on_map")
         hidden = self._hidden(task, spine, over)
         if hidden is not None:
-            return State(
-                status="pending",
-                reason="not_tracked",
-                share=0.0,
-                from_at=None,
-                until_at=None,
-                evidence=(*pieces, hidden),
-            )
+            return replace(pending, evidence=(*pieces, hidden))
         if any(one.visit.unsure_s > 0.5 * one.visit.spent_s and one.nats > -2.0 for one in visits):
-            return State(
-                status="pending", reason="not_tracked", share=0.0, from_at=None, until_at=None, evidence=pieces
-            )
+            return pending
         if not over:
-            return State(
-                status="pending",
-                reason="driven_by" if visits else "not_yet",
-                share=0.0,
-                from_at=None,
-                until_at=None,
-                evidence=pieces,
-            )
-        return State(
-            status="missed",
-            reason="driven_by" if visits else "not_visited",
-            share=0.0,
-            from_at=None,
-            until_at=None,
-            evidence=pieces,
-        )
+            return replace(pending, reason="driven_by" if visits else "not_yet")
+        return replace(pending, status="missed", reason="driven_by" if visits else "not_visited")
 
     def _lost_beside(self, served: list[_Weighed]) -> Evidence | None:
         """A time without track right before or after the service: the rest of the stretch may lie in it."""
@@ -447,69 +440,6 @@ class TourEvidence:
         if math.isinf(begin) and tracked[0] - self.tour.start_at.timestamp() > max(900.0, need):
             return Evidence("no_track", self.tour.start_at, _at(tracked[0]), 0.0, "s")
         return None
-
-    def _with_crew(self, task: str, seen: State, said: Outcome) -> State:
-        """The crew's word stands; only where a whole track shows that the truck never came, "done" is in doubt."""
-        word = Evidence("crew", said.at, said.at, 1.0, "", said.outcome)
-        pieces = (*seen.evidence, word)
-        if said.outcome == "done":
-            if seen.status == "done":
-                return State(
-                    status="done",
-                    reason="collected",
-                    share=seen.share,
-                    from_at=seen.from_at,
-                    until_at=seen.until_at,
-                    evidence=pieces,
-                )
-            if seen.status == "missed" and seen.reason == "not_visited":
-                return State(
-                    status="partly",
-                    reason="crew_and_track_disagree",
-                    share=0.0,
-                    from_at=None,
-                    until_at=None,
-                    evidence=pieces,
-                )
-            return State(
-                status="done",
-                reason="crew_done",
-                share=1.0,
-                from_at=seen.from_at or said.at,
-                until_at=seen.until_at or said.at,
-                evidence=pieces,
-            )
-        if said.outcome == "not_presented":  # the crew was there and had nothing to take
-            return State(
-                status="done",
-                reason="crew_not_presented",
-                share=1.0,
-                from_at=seen.from_at or said.at,
-                until_at=seen.until_at or said.at,
-                evidence=pieces,
-            )
-        if said.outcome == "partly":
-            return State(
-                status="partly",
-                reason="crew_partly",
-                share=seen.share,
-                from_at=seen.from_at,
-                until_at=seen.until_at,
-                evidence=pieces,
-            )
-        later = seen.status == "done" and seen.until_at is not None and seen.until_at > said.at + timedelta(minutes=5)
-        if later:  # said blocked, came back and did it
-            return State(
-                status="done",
-                reason="collected",
-                share=seen.share,
-                from_at=seen.from_at,
-                until_at=seen.until_at,
-                evidence=pieces,
-            )
-        return State(
-            status="missed", reason=f"crew_{said.outcome}", share=0.0, from_at=None, until_at=None, evidence=pieces
-        )
 
     def _pieces(self, task: str, one: _Weighed) -> Iterable[Evidence]:
         visit = one.visit

@@ -1,6 +1,6 @@
 """Pages of accounts, logins, the audit log and what is kept."""
 
-from dashboards.staff.audit_log import looks_page, privacy_page
+from dashboards.staff.audit_log import audit_log_page, privacy_page
 from dashboards.staff.login import login_page
 from dashboards.staff.people import POLICY, STYLE, Frame, account_page, people_page, table, word
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
@@ -11,8 +11,8 @@ __all__ = [
     "STYLE",
     "Frame",
     "account_page",
+    "audit_log_page",
     "login_page",
-    "looks_page",
     "mail_text",
     "notice_line",
     "people_page",

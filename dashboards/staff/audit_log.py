@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from dashboards.staff.people import Frame, look_words, role_word, table, word
+from dashboards.staff.people import Frame, audit_subject, role_word, table, word
 
 
 def term(days: int, lang: str) -> str:
@@ -40,7 +40,7 @@ def privacy_page(frame: Frame, purposes: Iterable[Mapping[str, Any]], last_run: 
     return frame.page(word("privacy", lang), body, here="/privacy")
 
 
-def looks_page(frame: Frame, looks: Iterable[Mapping[str, str]], older: str | None) -> str:
+def audit_log_page(frame: Frame, looks: Iterable[Mapping[str, str]], older: str | None) -> str:
     """``looks``: at (local time), who, role, what, why ("" where none was asked), newest first.
 
     ``older``: the address of the next page.
@@ -48,7 +48,7 @@ def looks_page(frame: Frame, looks: Iterable[Mapping[str, str]], older: str | No
     lang = frame.lang
     rows = [
         [
-            escape(look["at"]), escape(look["who"]), role_word(look["role"], lang), look_words(look["what"], lang),
+            escape(look["at"]), escape(look["who"]), role_word(look["role"], lang), audit_subject(look["what"], lang),
             escape(look["why"]) or word("not_asked", lang),
         ]
         for look in looks

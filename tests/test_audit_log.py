@@ -23,7 +23,7 @@ from depot_api.app.factory import depot_app
 from depot_api.settings.roles import MACHINES, Caller
 from depot_api.store import databases
 from depot_api.store.store import Store, StoreFull, microseconds
-from depot_api.store.tables import looks, photos, services
+from depot_api.store.tables import audit_entries, photos, services
 from fleet import Message, Plan, new_id
 
 from .asking import Asking
@@ -56,16 +56,16 @@ class Scene:
 
     def as_(self, role: str) -> Asking:
         name = role if role != "contractor" else "acme"
-        if not any(account.name == name for account in users.accounts(self.store)):
+        if not any(account.name == name for account in users.all_accounts(self.store)):
             bound_to = ("T1",) if role == "contractor" else ()
-            users.add(self.store, name, role, password="correct horse battery", now=START, bound_to=bound_to)
+            users.add_account(self.store, name, role, password="correct horse battery", now=START, bound_to=bound_to)
         asking = Asking(self.app)
-        asking.cookies.set(sessions.COOKIE, sessions.begin(self.app.state.depot, name))
+        asking.cookies.set(sessions.COOKIE, sessions.begin_session(self.app.state.depot, name))
         return asking
 
     def noted(self) -> list[tuple[str, str, str]]:
         """(who, what, why), oldest first."""
-        return [(look["who"], look["what"], look["why"]) for look in reversed(audit_log.noted(self.store))]
+        return [(look["who"], look["what"], look["why"]) for look in reversed(audit_log.recorded_entries(self.store))]
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_page_that_is_asked_again_and_again_is_noted_once_in_ten_minutes(scene
 def test_a_replay_keeps_its_reason_and_is_noted_each_time(scene: Scene) -> None:
     who = Caller("planner", "anna")
     for _ in range(2):
-        audit_log.note(scene.store, who, f"replay {DAY} T1-matin", "a complaint", NOW)
+        audit_log.record_access(scene.store, who, f"replay {DAY} T1-matin", "a complaint", NOW)
     assert scene.noted() == [("anna", f"replay {DAY} T1-matin", "a complaint")] * 2
     page = scene.as_("staff_representative").get("/looks?lang=fr").text
     assert f"replay {DAY} T1-matin (relecture)" in page
@@ -219,10 +219,10 @@ def fill_up(store: Store) -> None:
 def _fill(store: Store, why: str) -> None:
     row = {"at_us": 0, "user": "x", "role": "planner", "what": "filling", "why": why}
     while True:
-        store.write(lambda connection: connection.execute(insert(looks), [row]))
+        store.write(lambda connection: connection.execute(insert(audit_entries), [row]))
 
 
 def test_every_machine_is_known_to_be_one(scene: Scene) -> None:
     for role in MACHINES:
-        audit_log.note_past(scene.store, Caller(role, "T1", ("T1",)), f"tour {DAY} T1", NOW)
+        audit_log.record_past_access(scene.store, Caller(role, "T1", ("T1",)), f"tour {DAY} T1", NOW)
     assert scene.noted() == []

@@ -31,7 +31,7 @@ from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, 
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import Caller
 from depot_api.state import quotas
-from depot_api.state.quotas import Share
+from depot_api.state.quotas import Quota
 from depot_api.store.store import Store
 from fleet import Incident, Message, Position, new_id
 from optimizer.evidence.evidence import TourEvidence
@@ -228,26 +228,26 @@ def test_a_large_body_that_comes_at_once_and_one_in_fair_pieces_are_read(client:
 
 
 def test_streams_of_one_account_and_of_all_contractors_leave_room_for_the_others() -> None:
-    streams = quotas.FairShares().streams
+    streams = quotas.Quotas().streams
     planner = Caller("planner", "P")
     taken = 0
     for k in range(100):
         acme = Caller("contractor", f"acme {k}", ("T1",))
         with suppress(HTTPException):
             for _ in range(200):
-                streams.take(acme)
+                streams.acquire(acme)
                 taken += 1
     assert taken == quotas.STREAMS_BOUND
     for _ in range(quotas.STREAMS):
-        streams.take(planner)
+        streams.acquire(planner)
     with pytest.raises(HTTPException, match="429"):
-        streams.take(planner)
-    streams.give(planner)
-    streams.take(planner)
+        streams.acquire(planner)
+    streams.release(planner)
+    streams.acquire(planner)
 
 
 def test_a_share_is_whole_again_when_all_is_given_back() -> None:
-    share, who = Share("bytes", 10), Caller("box", "T1", ("T1",))
+    share, who = Quota("bytes", 10), Caller("box", "T1", ("T1",))
     for _ in range(3):
         with share.growing(who) as more:
             more(6)
@@ -257,13 +257,13 @@ def test_a_share_is_whole_again_when_all_is_given_back() -> None:
             more(10)
     with share.held(who), share.held(Caller("box", "T2")):
         pass
-    share.take(who, 10)
+    share.acquire(who, 10)
 
 
 def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) -> None:
-    users.add(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
+    users.add_account(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
     app_depot = client.app.state.depot
-    cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin(app_depot, 'acme')}"}
+    cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin_session(app_depot, 'acme')}"}
     opened, go = [0], threading.Event()
 
     def watch() -> None:
@@ -292,7 +292,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered, go = threading.Semaphore(0), threading.Event()
-    real = client.app.state.depot.shares.heavy
+    real = client.app.state.depot.quotas.heavy
 
     def slow(*_: object, **__: object) -> object:
         entered.release()
@@ -317,7 +317,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
         go.set()
         for thread in [*busy, other]:
             thread.join()
-    real.take(Caller("planner", "P"), quotas.HEAVY)
+    real.acquire(Caller("planner", "P"), quotas.HEAVY)
 
 
 def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_tickets_are_read_once_for_all_tours_of_a_report(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode"])
 def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: str) -> None:
-    users.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
+    users.add_account(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
     answer = client.http.post("/login", data={"name": "C", "password": "a password of ours"})
     assert answer.status_code == 303
     form = b'--a\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xff-\xff\r\n--a--\r\n'
@@ -408,15 +408,15 @@ def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: s
     assert answer.status_code == 422
 
 
-def test_small_values_count_in_an_account_s_share_by_what_they_cost(client: Client) -> None:
-    shares = client.app.state.depot.shares.bodies
+def test_small_values_count_in_an_account_s_quota_by_what_they_cost(client: Client) -> None:
+    bodies = client.app.state.depot.quotas.bodies
     body = b"[" + b",".join([b'{"a":[{},{},{},{},{},{},{},{}]}'] * 30_000) + b"]"  # 0.9 MB, 14 MB as values
-    shares.take(T1, quotas.BODY_BYTES - 10 * MIB)
+    bodies.acquire(T1, quotas.BODY_BYTES - 10 * MIB)
     try:
         assert client.ask("POST", "/facts", "box T1", content=body).status_code == 429
         assert client.post_facts([position()] * 100).status_code == 200
     finally:
-        shares.give(T1, quotas.BODY_BYTES - 10 * MIB)
+        bodies.release(T1, quotas.BODY_BYTES - 10 * MIB)
     assert client.ask("POST", "/facts", "box T1", content=body).status_code == 200
 
 
@@ -476,5 +476,5 @@ def test_requests_of_one_account_wait_for_each_other_and_keep_nobody_else_waitin
         go.set()
         for thread in asked:
             thread.join(60)
-    turns = client.app.state.depot.shares.turns
-    wait_until(lambda: not turns._places, "every turn given back")
+    slots = client.app.state.depot.quotas.request_slots
+    wait_until(lambda: not slots._places, "every slot released")

@@ -49,9 +49,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW - timedelta(seconds=30)])
-        users.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add_account(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
-        cookie = sessions.begin(app.state.depot, "planner")
+        cookie = sessions.begin_session(app.state.depot, "planner")
         door = socket.create_server(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[door])))
@@ -183,7 +183,7 @@ def test_a_past_day_is_shown_only_after_the_reason_is_written_down(scene: Scene,
 
 def _session(scene: Scene) -> str:
     depot = depot_app(scene.store, None, scene.clock).state.depot
-    return sessions.begin(depot, "planner")
+    return sessions.begin_session(depot, "planner")
 
 
 # --- without a browser -------------------------------------------------------------------------------------------
@@ -236,9 +236,9 @@ def test_a_replay_needs_a_reason_and_a_day_within_its_term(tmp_path: Path) -> No
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW])
-        users.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add_account(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
-        cookie = sessions.begin(app.state.depot, "planner")
+        cookie = sessions.begin_session(app.state.depot, "planner")
         client = Asking(app)
         client.cookies.set("ripeur_session", cookie)
         csrf = re.search(r'"csrf":"([^"]+)"', client.get("/console").text)

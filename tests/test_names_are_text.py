@@ -30,7 +30,7 @@ from depot_api.app.plan_page import PLAN_POLICY, plan_pages
 from depot_api.console import page as console_page
 from depot_api.live import api as live_api
 from depot_api.live.state import Live
-from depot_api.settings.depot import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.settings.roles import Caller
 from depot_api.store.store import Store, microseconds
 from depot_api.store.tables import objections, services
@@ -202,7 +202,7 @@ def test_a_script_that_got_into_the_plan_s_map_all_the_same_does_not_run(plan_fo
 
 def test_the_depot_shows_a_plan_as_a_site_of_its_own(plan_folder: Path, tmp_path: Path) -> None:
     with Store(f"{tmp_path}/depot.db") as store:
-        app = depot_app(store, settings=Settings(plan_folder=plan_folder))
+        app = depot_app(store, settings=DepotSettings(plan_folder=plan_folder))
         asking = Asking(app, headers={"authorization": f"Bearer {make_token(store, 'planner', 'P')}"})
         for path in ("/plan", "/plan/files/map.html", "/plan/files/plan.json"):
             answer = asking.get(path)
@@ -240,7 +240,7 @@ class Scene:
     clock: ToldClock
 
     def cookie(self, name: str) -> str:
-        return sessions.begin(self.app.state.depot, name)
+        return sessions.begin_session(self.app.state.depot, name)
 
 
 class _LiveWithStreets(Live):
@@ -290,15 +290,15 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             ],
         )  # fmt: skip
         for role in ("planner", "staff_representative", "administrator"):
-            users.add(store, role, role, password="correct horse battery", now=START)
-        users.add(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
+            users.add_account(store, role, role, password="correct horse battery", now=START)
+        users.add_account(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
         body = told("w1", "missed", "crew_blocked", name=LONG, crew={"outcome": "blocked", "note": LONG, "photos": []})
         line = {"date": "2026-11-20", "tour": f"A {SHORT}", "task": "w1"}
         row = {**line, "truck": SHORT, "state": "missed", "body": orjson.dumps(body).decode()}
         note = {**line, "at_us": microseconds(NOW), "user": SHORT, "role": "planner", "text": LONG}
         store.write(lambda connection: connection.execute(insert(services), [row]))
         store.write(lambda connection: connection.execute(insert(objections), [note]))
-        audit_log.note(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
+        audit_log.record_access(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
         app = depot_app(store, None, clock)
         with served(app) as url:
             yield Scene(url, store, app, clock)

@@ -25,7 +25,7 @@ from depot_api.privacy import retention
 from depot_api.privacy.nightly import look
 from depot_api.privacy.refusal_notices import mailer_of
 from depot_api.privacy.retention import run
-from depot_api.settings.depot import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.settings.file import read_depot_file
 from depot_api.settings.mail import Mail
 from depot_api.settings.retention_terms import terms_of
@@ -110,7 +110,7 @@ def test_an_administrator_decides_on_the_page_and_it_is_noted_with_name_and_reas
     assert chief.post("/privacy/decisions", data=form).status_code == 303
     assert [f.kind for f in scene.store.facts()] == ["ticket"]  # which asks for itself
     assert refused(scene.store) is None
-    noted = [(one["who"], one["what"], one["why"]) for one in audit_log.noted(scene.store)]
+    noted = [(one["who"], one["what"], one["why"]) for one in audit_log.recorded_entries(scene.store)]
     assert noted == [
         ("a.administrator", "retention run: right", "looked at the wall"),
         ("a.administrator", "retention run: wrong", "looked at the wall"),
@@ -139,7 +139,7 @@ def test_a_decision_is_refused_that_nobody_may_take_or_that_is_of_another_moment
     assert scene.store.count() == 2
     scene.clock.at += timedelta(hours=2)  # the clock has gone on, or jumped, since the page was read
     assert chief.post("/privacy/decisions", data=form).status_code == 422
-    assert audit_log.noted(scene.store) == []
+    assert audit_log.recorded_entries(scene.store) == []
 
 
 def test_health_tells_the_staff_and_nobody_else(scene: Scene) -> None:
@@ -249,7 +249,7 @@ def test_administrators_get_a_mail_in_both_languages_that_names_no_truck(tmp_pat
     with smtp() as (port, messages), Store(f"{tmp_path}/depot.db") as store:
         mail = Mail("127.0.0.1", "depot@example.org", ("anna@example.org", "ben@example.org"), port, "none")
         clock = ToldClock(NOW)
-        depot = Depot(store, None, clock, None, Settings(mail=mail))
+        depot = Depot(store, None, clock, None, DepotSettings(mail=mail))
         store.add([fact("position", NOW)])
         watch = Watch(store, clock)
         look(depot, watch, mailer_of(depot))
@@ -328,10 +328,10 @@ def test_the_command_tells_a_refusal_and_takes_a_decision(tmp_path: Path, capsys
     assert ripeur("--yes", "weighings", "once more")[0] == 2
     with Store(url) as store:
         assert store.count() == 0
-        assert [one["what"] for one in audit_log.noted(store)] == [
+        assert [one["what"] for one in audit_log.recorded_entries(store)] == [
             "retention weighings: yes", "retention run: right", "retention run: wrong",
         ]  # fmt: skip
-        assert all("(ripeur retention)" in one["who"] for one in audit_log.noted(store))
+        assert all("(ripeur retention)" in one["who"] for one in audit_log.recorded_entries(store))
 
 
 def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> None:

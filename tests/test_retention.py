@@ -19,7 +19,7 @@ from dashboards.staff.audit_log import term_text
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.throttle import may_try
-from depot_api.accounts.tokens import make_token, revoke
+from depot_api.accounts.tokens import make_token, revoke_token
 from depot_api.privacy import nightly, retention
 from depot_api.privacy.archiving import days_to_distil
 from depot_api.privacy.nightly import is_due
@@ -29,8 +29,8 @@ from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import (
+    archived_days,
     deletions,
-    distilled,
     facts,
     known_time,
     metadata,
@@ -94,13 +94,13 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
     with Store(db_url) as store:
         depot = Depot(store, None, ToldClock(old))
         for at, name in ((old, "old"), (new, "new")):
-            users.add(store, name, "planner", password=PASSWORD, now=at)
-            audit_log.note(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
+            users.add_account(store, name, "planner", password=PASSWORD, now=at)
+            audit_log.record_access(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
             may_try(store, name, "10.0.0.7", at)
             make_token(store, "box", name, now=at)
-        users.disable(store, "old", old)
-        sessions.begin(depot, "old")
-        revoke(store, 1, now=old)
+        users.disable_account(store, "old", old)
+        sessions.begin_session(depot, "old")
+        revoke_token(store, 1, now=old)
         rows: list[tuple[Any, dict[str, Any]]] = []
         for at in (old, new):
             day, us = at.date().isoformat(), microseconds(at)
@@ -120,8 +120,8 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
         assert run(store, TERMS, NOW) == {
             "service": 1, "photos": 1, "plans": 2, "paces": 1, "looks": 1, "sessions": 3 + 1, "accounts": 2,
         }  # fmt: skip
-        assert [a.name for a in users.accounts(store)] == ["new"]
-        assert [look["who"] for look in audit_log.noted(store)] == ["new"]
+        assert [a.name for a in users.all_accounts(store)] == ["new"]
+        assert [look["who"] for look in audit_log.recorded_entries(store)] == ["new"]
 
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing(db_url: str) -> None:
@@ -282,7 +282,7 @@ def test_a_day_is_distilled_once_and_only_where_there_was_a_plan(scene: Scene) -
     for day in ("2026-11-01", "2026-11-02", "2026-11-20"):
         put(day)
     assert days_to_distil(store, date(2026, 11, 10)) == [date(2026, 11, 1), date(2026, 11, 2)]
-    store.write(lambda connection: connection.execute(insert(distilled).values(date="2026-11-01", at_us=0)))
+    store.write(lambda connection: connection.execute(insert(archived_days).values(date="2026-11-01", at_us=0)))
     assert days_to_distil(store, date(2026, 11, 10)) == [date(2026, 11, 2)]
 
 
@@ -313,29 +313,29 @@ def test_staff_representatives_see_how_old_the_oldest_record_is(scene: Scene) ->
 
 def test_staff_representatives_see_who_looked_and_why_newest_first(scene: Scene) -> None:
     who = Caller("planner", "anna")
-    for n in range(audit_log.PAGE + 5):
-        audit_log.note(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
+    for n in range(audit_log.ENTRIES_PER_PAGE + 5):
+        audit_log.record_access(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
     representative = scene.person("staff_representative")
     page = representative.get("/looks").text
-    assert f"T{audit_log.PAGE + 4}" in page
+    assert f"T{audit_log.ENTRIES_PER_PAGE + 4}" in page
     assert "complaint &lt;12&gt;" in page
     older = re.search(r'href="(/looks\?before=\d+)"', page)
     assert older is not None
     assert "replay 2026-11-20 T0" in representative.get(older[1]).text
     first = representative.get("/looks.json").json()["looks"]
     rest = representative.get(f"/looks.json?before={first[-1]['id']}").json()["looks"]
-    assert (len(first), len(rest)) == (audit_log.PAGE, 5)
+    assert (len(first), len(rest)) == (audit_log.ENTRIES_PER_PAGE, 5)
     assert first[0] | {"id": 0} == {
         "id": 0, "at": "2026-11-23T06:00:00Z", "who": "anna", "role": "planner",
-        "what": f"replay 2026-11-20 T{audit_log.PAGE + 4}", "why": "complaint <12>",
+        "what": f"replay 2026-11-20 T{audit_log.ENTRIES_PER_PAGE + 4}", "why": "complaint <12>",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("why", ["", "    ", "a", "x" * 301])
 def test_nobody_looks_without_a_reason(scene: Scene, why: str) -> None:
     with pytest.raises(ValueError, match="why"):
-        audit_log.note(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
-    assert audit_log.noted(scene.store) == []
+        audit_log.record_access(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
+    assert audit_log.recorded_entries(scene.store) == []
 
 
 def test_the_command_says_what_goes_and_takes_the_authoritys_terms(

@@ -153,7 +153,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     url = f"sqlite:///{folder}/depot.db"
     with Store(url) as store:
         token, planner = make_token(store, "box", "T1"), make_token(store, "planner", "night")
-        users.add(store, "anna", "administrator", password=PASSWORD, now=NOW)
+        users.add_account(store, "anna", "administrator", password=PASSWORD, now=NOW)
     port, plain_port = free_port(), free_port()
     with DepotProcess(url) as depot:
         site = (RUN / "nginx.conf").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 
 from depot_api.app.factory import depot_app
-from depot_api.app.workers import Keeper, workers_of
+from depot_api.app.workers import WorkerSupervisor, workers_of
 from depot_api.live.state import Live
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, instant
@@ -145,7 +145,7 @@ def test_those_are_all_the_depot_s_threads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancelled", "a fault"])
-def test_the_keeper_of_the_threads_begins_again_itself(tmp_path: Path, how: str) -> None:
+def test_the_supervisor_begins_again_itself(tmp_path: Path, how: str) -> None:
     with Store(str(tmp_path / "depot.db")) as store:
         app = depot_app(store)
         looked, fails = [0], [how == "a fault"]
@@ -157,17 +157,17 @@ def test_the_keeper_of_the_threads_begins_again_itself(tmp_path: Path, how: str)
             return workers_of(app)
 
         async def killed() -> None:
-            keeper = Keeper(workers)
-            keeper.start()
-            first = keeper.task
+            supervisor = WorkerSupervisor(workers)
+            supervisor.start()
+            first = supervisor.task
             assert first is not None
             if how == "cancelled":
                 await asyncio.sleep(0)
                 first.cancel()
             while looked[0] < (2 if how == "a fault" else 1):
                 await asyncio.sleep(0.05)
-            assert keeper.task is not first
-            keeper.end()
+            assert supervisor.task is not first
+            supervisor.end()
             await asyncio.sleep(0)
 
         asyncio.run(asyncio.wait_for(killed(), 60))

@@ -415,11 +415,11 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
     world.jump(by)
     world.go_on(timedelta(minutes=1), 2)
     photos._stored(world.depot, "0" * 64, "image/png", "T1", b"")
-    audit_log.note(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
-    users.add(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
-    users.disable(store, "ben", world.clock.now())
-    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
-    cookie = sessions.begin(world.depot, "eve")
+    audit_log.record_access(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
+    users.add_account(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
+    users.disable_account(store, "ben", world.clock.now())
+    users.add_account(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    cookie = sessions.begin_session(world.depot, "eve")
     throttle.may_try(store, "eve", "10.0.0.1", world.clock.now())
     world.right()
     world.go_on(8 * HOUR, 3 * 50)
@@ -427,9 +427,9 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
         assert connection.execute(select(func.count()).select_from(pictures)).scalar() == 1
         assert connection.execute(select(func.count()).select_from(attempts)).scalar() == 0
         assert connection.execute(select(func.count()).select_from(logins)).scalar() == 0
-    assert sessions.find(world.depot, cookie) is None
-    assert [one["what"] for one in audit_log.noted(store)] == ["replay 2026-11-20"]
-    assert {account.name for account in users.accounts(store)} == {"ben", "eve"}
+    assert sessions.find_session(world.depot, cookie) is None
+    assert [one["what"] for one in audit_log.recorded_entries(store)] == ["replay 2026-11-20"]
+    assert {account.name for account in users.all_accounts(store)} == {"ben", "eve"}
     world.go_on(8 * HOUR, 3 * 13)
     with store.read() as connection:
         assert connection.execute(select(func.count()).select_from(pictures)).scalar() == 0
@@ -439,12 +439,12 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
 def test_nobody_stays_logged_in_out_of_the_future(store: Store) -> None:
     world = World(store).filled()
     world.jump(6 * YEAR)
-    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
-    cookie = sessions.begin(world.depot, "eve")
+    users.add_account(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    cookie = sessions.begin_session(world.depot, "eve")
     world.go_on(timedelta(minutes=1))
     world.right()
     world.go_on(timedelta(minutes=1))
-    assert sessions.find(world.depot, cookie) is None
+    assert sessions.find_session(world.depot, cookie) is None
 
 
 def test_no_day_is_distilled_by_a_wrong_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -506,7 +506,7 @@ def test_legal_weights_and_working_time_go_with_a_persons_yes_alone(store: Store
     decide(depot, "yes", "working_time")
     assert store.count() == 5
     assert standing(store) == []
-    assert [(one["who"], one["what"]) for one in audit_log.noted(store)] == [
+    assert [(one["who"], one["what"]) for one in audit_log.recorded_entries(store)] == [
         ("anna", "retention working_time: yes"), ("anna", "retention weighings: yes"),
         ("anna", "retention weighings: wrong"),
     ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Pages of accounts, logins, the audit log and what is kept."""
 
-from dashboards.staff.audit_log import looks_page, privacy_page
+from dashboards.staff.audit_log import audit_log_page, privacy_page
 from dashboards.staff.login import login_page
 from dashboards.staff.people import POLICY, STYLE, PageFrame, account_page, html_table, people_page, staff_text
 from dashboards.staff.refused_input import refused_text
@@ -12,9 +12,9 @@ __all__ = [
     "STYLE",
     "PageFrame",
     "account_page",
+    "audit_log_page",
     "html_table",
     "login_page",
-    "looks_page",
     "mail_text",
     "notice_line",
     "people_page",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from dashboards.staff.people import PageFrame, html_table, look_text, role_text, staff_text
+from dashboards.staff.people import PageFrame, audit_subject, html_table, role_text, staff_text
 
 
 def term_text(days: int, lang: str) -> str:
@@ -41,7 +41,7 @@ def privacy_page(frame: PageFrame, purposes: Iterable[Mapping[str, Any]], last_r
     return frame.page(staff_text("privacy", lang), body, here="/privacy")
 
 
-def looks_page(frame: PageFrame, looks: Iterable[Mapping[str, str]], older: str | None) -> str:
+def audit_log_page(frame: PageFrame, looks: Iterable[Mapping[str, str]], older: str | None) -> str:
     """``looks``: at (local time), who, role, what, why ("" where none was asked), newest first.
 
     ``older``: the address of the next page.
@@ -49,7 +49,7 @@ def looks_page(frame: PageFrame, looks: Iterable[Mapping[str, str]], older: str 
     lang = frame.lang
     rows = [
         [
-            escape(look["at"]), escape(look["who"]), role_text(look["role"], lang), look_text(look["what"], lang),
+            escape(look["at"]), escape(look["who"]), role_text(look["role"], lang), audit_subject(look["what"], lang),
             escape(look["why"]) or staff_text("not_asked", lang),
         ]
         for look in looks

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dashboards.shared import text_in
-from dashboards.staff.words import LOOKS, ROLES, TEXTS
+from dashboards.staff.words import AUDIT_SUBJECTS, ROLES, TEXTS
 
 STYLE = (Path(__file__).parent / "people.css").read_text(encoding="utf-8")
 #: What a page of ours may load and do: its own style sheet and forms, nothing else, from nobody else.
@@ -31,9 +31,9 @@ def role_text(role: str, lang: str) -> str:
     return escape(ROLES.get(role, {}).get(lang, role))
 
 
-def look_text(what: str, lang: str) -> str:
+def audit_subject(what: str, lang: str) -> str:
     """What was looked at (``report 2026-11-20``), and its first word in people's words; escaped."""
-    words = LOOKS.get(what.partition(" ")[0], {}).get(lang)
+    words = AUDIT_SUBJECTS.get(what.partition(" ")[0], {}).get(lang)
     return escape(what if words is None else f"{what} ({words})")
 
 

@@ -18,7 +18,7 @@ ROLES: dict[str, dict[str, str]] = {
 }
 
 #: What can be looked at of a past day, by the first word of its note in the log.
-LOOKS: dict[str, dict[str, str]] = {
+AUDIT_SUBJECTS: dict[str, dict[str, str]] = {
     "replay": {"fr": "relecture", "en": "replay"},
     "report": {"fr": "bilan du jour", "en": "report of the day"},
     "messages": {"fr": "messages", "en": "messages"},

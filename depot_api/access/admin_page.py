@@ -14,7 +14,7 @@ from dashboards.staff import people_page, refused_text, staff_text
 from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
 from depot_api.settings import PEOPLE, Caller
-from depot_api.state import depot_of, html, noticed, zone_of
+from depot_api.state import depot_of, frame_with_notice, html_page, zone_of
 
 router = APIRouter(tags=["people"])
 
@@ -34,7 +34,7 @@ async def add_account(request: Request, who: Administrator) -> Response:
     name, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("name", "role", "bound_to"))
     depot = depot_of(request)
     password = passwords.new_password()
-    add = partial(users.add, depot.store, name.strip(), role, password=password, now=depot.clock.now())
+    add = partial(users.add_account, depot.store, name.strip(), role, password=password, now=depot.clock.now())
     try:
         await to_thread.run_sync(partial(add, bound_to=_names(bound_to)))
     except ValueError as error:
@@ -52,10 +52,10 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
     if name == who.name and do in ("change", "disable"):
         return await _page(request, who, f"{name}: {do}, must be another's account", bad=True)
     changes: dict[str, Callable[[], object]] = {
-        "change": partial(users.change, depot.store, name, role=role, bound_to=_names(bound_to)),
-        "password": partial(users.change, depot.store, name, password=password),
-        "disable": partial(users.disable, depot.store, name, depot.clock.now()),
-        "enable": partial(users.enable, depot.store, name),
+        "change": partial(users.change_account, depot.store, name, role=role, bound_to=_names(bound_to)),
+        "password": partial(users.change_account, depot.store, name, password=password),
+        "disable": partial(users.disable_account, depot.store, name, depot.clock.now()),
+        "enable": partial(users.enable_account, depot.store, name),
     }
     if do not in changes:
         return await _page(request, who, f"do = {do[:20]!r}, must be one of {', '.join(changes)}", bad=True)
@@ -72,7 +72,7 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
 async def revoke_token(request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator) -> Response:
     """Refuse a token from now on."""
     depot = depot_of(request)
-    if not await to_thread.run_sync(partial(tokens.revoke, depot.store, token_id, now=depot.clock.now())):
+    if not await to_thread.run_sync(partial(tokens.revoke_token, depot.store, token_id, now=depot.clock.now())):
         raise HTTPException(404, f"token: no {token_id} in force")
     return RedirectResponse("/people", 303)
 
@@ -82,28 +82,30 @@ async def _page(
 ) -> Response:
     depot = depot_of(request)
     zone = zone_of(depot)
-    frame = await noticed(request, who)
+    frame = await frame_with_notice(request, who)
     accounts = [
         {
             "name": a.name, "role": a.role, "bound_to": ", ".join(a.bound_to),
             "disabled": f"{a.disabled.astimezone(zone):%Y-%m-%d}" if a.disabled else "",
             "password": "yes" if a.has_password else "",
         }
-        for a in await to_thread.run_sync(users.accounts, depot.store)
+        for a in await to_thread.run_sync(users.all_accounts, depot.store)
     ]  # fmt: skip
-    issued = [
+    issued_tokens = [
         {
             "id": str(t.id), "kind": t.kind, "name": t.name, "made": f"{t.created.astimezone(zone):%Y-%m-%d}",
             "revoked": f"{t.revoked.astimezone(zone):%Y-%m-%d}" if t.revoked else "",
         }
-        for t in await to_thread.run_sync(tokens.issued, depot.store)
+        for t in await to_thread.run_sync(tokens.issued_tokens, depot.store)
     ]  # fmt: skip
     told = (
         staff_text("shown_once", frame.lang, name=name, password=password)
         if password
         else refused_text(said, frame.lang)
     )
-    return html(request, people_page(frame, accounts, issued, PEOPLE, message=told, bad=bad), 400 if bad else 200)
+    return html_page(
+        request, people_page(frame, accounts, issued_tokens, PEOPLE, message=told, bad=bad), 400 if bad else 200
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from depot_api.accounts import sessions, tokens
 from depot_api.settings import ROLES, Caller
 
 #: Threads that tokens are looked up from: whoever keeps all the others busy keeps no box's facts waiting.
-_PORTERS = CapacityLimiter(2)
+_TOKEN_THREADS = CapacityLimiter(2)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Declared for the API's own document; the reading is ours.
 _BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="a machine's token")
@@ -36,7 +36,7 @@ async def caller(request: Request) -> Caller | None:
     cookie = request.cookies.get(sessions.COOKIE)
     if not cookie:
         return None
-    session = await run_in_threadpool(sessions.find, request.app.state.depot, cookie)
+    session = await run_in_threadpool(sessions.find_session, request.app.state.depot, cookie)
     if session is None:
         return None
     if request.method not in SAFE_METHODS:
@@ -44,22 +44,22 @@ async def caller(request: Request) -> Caller | None:
         if not hmac.compare_digest((await _csrf_given(request)).encode(), session.csrf.encode()):
             raise HTTPException(403, "the page is out of date: load it again (CSRF token missing or wrong)")
     request.state.session = session
-    return await _in_turn(request, session.caller)
+    return await _with_slot(request, session.caller)
 
 
 async def caller_of_token(request: Request, token: str) -> Caller | None:
     """Who holds this token: for protocols that carry it elsewhere than in a Bearer header."""
-    known = tokens.book_of(request.app)
-    digest = tokens.digest(token)
-    found = known.cached(digest) or await to_thread.run_sync(known.find, digest, limiter=_PORTERS)
-    return None if found is None else await _in_turn(request, found)
+    known = tokens.token_cache_of(request.app)
+    token_digest = tokens.token_digest(token)
+    found = known.cached(token_digest) or await to_thread.run_sync(known.find, token_digest, limiter=_TOKEN_THREADS)
+    return None if found is None else await _with_slot(request, found)
 
 
-async def _in_turn(request: Request, who: Caller) -> Caller:
-    """Wait until the account has a turn; the door gives it back when the request is answered."""
+async def _with_slot(request: Request, who: Caller) -> Caller:
+    """Wait until the account has a request slot; ``BodyLimit`` releases it when the request is answered."""
     state = request.scope.get("state", {})
-    if "turns" in state and "turn" not in state:
-        state["turn"] = await state["turns"].take(who)
+    if "request_slots" in state and "request_slot" not in state:
+        state["request_slot"] = await state["request_slots"].acquire(who)
     return who
 
 

@@ -18,19 +18,19 @@ from sqlalchemy.exc import DBAPIError
 
 from depot_api.access import admin_page, allow, caller, login, oidc
 from depot_api.app import metrics
-from depot_api.app.body_limit import Door
+from depot_api.app.body_limit import BodyLimit
 from depot_api.app.logs import RequestLog
 from depot_api.app.plan_page import PLAN_POLICY, plan_file, plan_files
-from depot_api.app.workers import Keeper, workers_of
+from depot_api.app.workers import WorkerSupervisor, workers_of
 from depot_api.console import page as console_page
-from depot_api.facts import FactsLane, intake, messages, phones, photos
+from depot_api.facts import FactsFastPath, intake, messages, phones, photos
 from depot_api.live import STOP_S, api
 from depot_api.plans import publishing, without_names
 from depot_api.privacy import decisions, every_night, mailer_of
 from depot_api.privacy import page as privacy_page
 from depot_api.reports import contractor, day_report, replay
-from depot_api.settings import Settings, settings_of
-from depot_api.state import STAFF, Depot, depot_of, guard, retention_health, store_down
+from depot_api.settings import DepotSettings, settings_of
+from depot_api.state import STAFF, Depot, depot_of, retention_health, set_security_headers, store_down_response
 from depot_api.store import Store, StoreDown
 from onboard.clock import Clock, SystemClock
 from onboard.worker import LONGEST_AGAIN_S, Worker
@@ -42,7 +42,7 @@ PARTS = (
 )  # fmt: skip
 
 #: Threads that ``/health`` looks from, whatever holds all the others.
-_DOCTORS = CapacityLimiter(2)
+_HEALTH_THREADS = CapacityLimiter(2)
 
 _WHY = {"application/json": {"schema": {"type": "object", "required": ["detail"]}}}
 #: What any endpoint may answer where it does not do what it was asked: ``{"detail": why}``.
@@ -67,7 +67,7 @@ def depot_app(
     store: Store,
     area_folder: Path | None = None,
     clock: Clock | None = None,
-    settings: Settings | None = None,
+    settings: DepotSettings | None = None,
 ) -> FastAPI:
     """The depot's application over an open store (whoever opened it closes it).
 
@@ -86,9 +86,9 @@ def depot_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for at every request otherwise
     )  # fmt: skip
     app.state.depot = depot
-    app.add_middleware(FactsLane)
-    app.add_middleware(Door)  # around the lane
-    app.add_middleware(RequestLog)  # around the door: what it turns away is counted too
+    app.add_middleware(FactsFastPath)
+    app.add_middleware(BodyLimit)  # around the fast path
+    app.add_middleware(RequestLog)  # around the limits: what they turn away is counted too
     for part in PARTS:
         app.include_router(part.router)
     app.add_api_route("/health", health, methods=["GET"], tags=["running"])
@@ -107,10 +107,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     nights = partial(every_night, depot, stop, mailer_of(depot))
     app.state.nights = Worker("nights", nights, stop, again_s=LONGEST_AGAIN_S)
     app.state.nights.start()
-    keeper = Keeper(partial(workers_of, app))
-    keeper.start()
+    supervisor = WorkerSupervisor(partial(workers_of, app))
+    supervisor.start()
     yield
-    keeper.end()
+    supervisor.end()
     stop.set()
     await to_thread.run_sync(app.state.nights.join, STOP_S)
 
@@ -122,16 +122,16 @@ async def health(request: Request) -> JSONResponse:
     ``died``: what has died since the start and runs again, with how often (the log says of what).
     """
     depot, workers = depot_of(request), workers_of(request.app)
-    trouble = await to_thread.run_sync(depot.store.trouble, limiter=_DOCTORS)
+    trouble = await to_thread.run_sync(depot.store.trouble, limiter=_HEALTH_THREADS)
     trouble = trouble or next(filter(None, (worker.trouble() for worker in workers)), None)
     died = {worker.name: worker.deaths for worker in workers if worker.deaths}
     told: dict[str, Any] = {"died": died} if died else {}
     if trouble is not None:
         return JSONResponse({"status": "trouble", "why": trouble} | told, 503)
-    return JSONResponse({"status": "ok"} | told | await _told_to_staff(request, depot))
+    return JSONResponse({"status": "ok"} | told | await _staff_health(request, depot))
 
 
-async def _told_to_staff(request: Request, depot: Depot) -> dict[str, Any]:
+async def _staff_health(request: Request, depot: Depot) -> dict[str, Any]:
     """What else stands: for people of the house and a monitor's token."""
     known = await caller(request)
     if known is None or known.role not in STAFF:
@@ -159,7 +159,7 @@ def _add_plan(app: FastAPI, folder: Path) -> None:
             response = JSONResponse(without_names(json.loads((folder / name).read_bytes())))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise HTTPException(404, "plan.json is no plan") from None
-        guard(response, PLAN_POLICY)
+        set_security_headers(response, PLAN_POLICY)
         return response
 
 
@@ -170,7 +170,7 @@ async def _breaks_a_rule(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _store_down(_: Request, error: Exception) -> JSONResponse:
-    return store_down(error)
+    return store_down_response(error)
 
 
 async def _no_text(_: Request, error: Exception) -> JSONResponse:

@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING
 
 from depot_api.commands.db_option import add_db_to
 from depot_api.commands.exit_codes import FAULTY, GOOD
+from depot_api.settings import PEOPLE, TOKEN_KINDS
 
 if TYPE_CHECKING:
     from depot_api.known_time import Doubt, Refusal
     from depot_api.state import Depot
-
-TOKEN_KINDS = ("box", "bridge", "plant", "town", "planner", "monitor")
-ROLES = (
-    "planner", "crew_leader", "phone_agent", "town", "sworn_agent", "contractor", "staff_representative",
-    "administrator",
-)  # fmt: skip
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,10 +33,10 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     shown = actions.add_parser("list", help="all tokens ever made, without the tokens themselves")
     add_db_to(shown)
     shown.set_defaults(run=_token_list)
-    revoke = actions.add_parser("revoke", help="refuse a token from now on (at once; a running depot within 2 s)")
-    revoke.add_argument("id", type=int, metavar="ID", help="as `ripeur token list` shows it")
-    add_db_to(revoke)
-    revoke.set_defaults(run=_token_revoke)
+    revoke_token = actions.add_parser("revoke", help="refuse a token from now on (at once; a running depot within 2 s)")
+    revoke_token.add_argument("id", type=int, metavar="ID", help="as `ripeur token list` shows it")
+    add_db_to(revoke_token)
+    revoke_token.set_defaults(run=_token_revoke)
     _user_parser(subparsers)
     retention = subparsers.add_parser("retention", help="delete what is past its term (the depot does it nightly)")
     add_db_to(retention)
@@ -72,7 +67,7 @@ def _user_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     change = actions.add_parser("change", help="another role, other trucks, a new password; the sessions end")
     for parser in (add, change):
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--role", choices=ROLES, required=parser is add)
+        parser.add_argument("--role", choices=PEOPLE, required=parser is add)
         parser.add_argument("--for", dest="bound_to", action="append", metavar="TRUCK|COMMUNE",
                             help="a contractor's truck, a town's commune (again for more)")  # fmt: skip
     add.add_argument("--generate", action="store_true", help="make the password and print it once, instead of asking")
@@ -104,22 +99,22 @@ def _token_new(args: argparse.Namespace) -> int:
 
 
 def _token_list(args: argparse.Namespace) -> int:
-    from depot_api.accounts import issued
+    from depot_api.accounts import issued_tokens
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        for token in issued(store):
+        for token in issued_tokens(store):
             state = f"revoked {token.revoked:%Y-%m-%d %H:%M}Z" if token.revoked else "in force"
             print(f"{token.id:5} {token.kind:8} {token.name:24} made {token.created:%Y-%m-%d} {state}")
     return GOOD
 
 
 def _token_revoke(args: argparse.Namespace) -> int:
-    from depot_api.accounts import revoke
+    from depot_api.accounts import revoke_token
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        done = revoke(store, args.id)
+        done = revoke_token(store, args.id)
     print(f"token {args.id}: {'revoked' if done else 'none in force has this number'}")
     return GOOD if done else FAULTY
 
@@ -130,7 +125,9 @@ def _user_add(args: argparse.Namespace) -> int:
 
     password = _password(ask=not args.generate)
     with Store(args.db) as store:
-        users.add(store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ())
+        users.add_account(
+            store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ()
+        )
     _print_change(args, password)
     return GOOD
 
@@ -141,7 +138,7 @@ def _user_change(args: argparse.Namespace) -> int:
 
     password = _password(ask=not args.generate) if args.generate or args.password else None
     with Store(args.db) as store:
-        users.change(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
+        users.change_account(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
     _print_change(args, password)
     return GOOD
 
@@ -152,9 +149,9 @@ def _user_switch(args: argparse.Namespace) -> int:
 
     with Store(args.db) as store:
         if args.action == "disable":
-            users.disable(store, args.name, datetime.now(UTC))
+            users.disable_account(store, args.name, datetime.now(UTC))
         else:
-            users.enable(store, args.name)
+            users.enable_account(store, args.name)
     print(f"account {args.name}: {args.action}d")
     return GOOD
 
@@ -164,7 +161,7 @@ def _user_list(args: argparse.Namespace) -> int:
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        for account in users.accounts(store):
+        for account in users.all_accounts(store):
             state = f"disabled {account.disabled:%Y-%m-%d}" if account.disabled else "in force"
             bound = f" for {', '.join(account.bound_to)}" if account.bound_to else ""
             print(f"{account.name:24} {account.role:20} {state}{bound}")
@@ -174,7 +171,7 @@ def _user_list(args: argparse.Namespace) -> int:
 def _retention(args: argparse.Namespace) -> int:
     from depot_api.known_time import refusals
     from depot_api.privacy import nightly, retention
-    from depot_api.settings import PURPOSES, Settings, read_depot_file, terms_of
+    from depot_api.settings import PURPOSES, DepotSettings, read_depot_file, terms_of
     from depot_api.state import Depot
     from depot_api.store import Store
 
@@ -186,7 +183,7 @@ def _retention(args: argparse.Namespace) -> int:
             from optimizer.planning import Town
 
             town = Town.prepare(args.area)
-        depot = Depot(store=store, town=town, settings=Settings(terms=terms))
+        depot = Depot(store=store, town=town, settings=DepotSettings(terms=terms))
         word = _word(args)
         if args.dry_run:
             gone = retention.run(store, terms, now, dry=True)

@@ -27,7 +27,7 @@ from depot_api.access import allow
 from depot_api.basemap import basemap_of
 from depot_api.live import WATCHERS, Live, Sees, live_of, sight_of
 from depot_api.settings import Caller
-from depot_api.state import Depot, depot_of, guard, language, line_of
+from depot_api.state import Depot, depot_of, language, refusal_line, set_security_headers
 from optimizer.planning import Town
 
 router = APIRouter(tags=["console"], include_in_schema=False)
@@ -54,7 +54,7 @@ def console(request: Request, who: Watcher) -> HTMLResponse:
     lang, depot = language(request), depot_of(request)
     session = getattr(request.state, "session", None)
     given = _given(depot, who, lang, "" if session is None else session.csrf)
-    notice = "" if who.role == "contractor" else unescape(line_of(depot, lang, short=True))
+    notice = "" if who.role == "contractor" else unescape(refusal_line(depot, lang, short=True))
     fixed = {
         "lang": lang, "other": "en" if lang == "fr" else "fr", "area": _area_name(depot), "csrf": given["csrf"],
         "notice": notice, "notice_hidden": "" if notice else "hidden",
@@ -67,7 +67,7 @@ def console(request: Request, who: Watcher) -> HTMLResponse:
 
     page = re.sub(r"{{(\w+)}}", filled, (_HERE / "console_body.html").read_text(encoding="utf-8"))
     response = HTMLResponse(page)
-    guard(response, POLICY)
+    set_security_headers(response, POLICY)
     if request.query_params.get("lang") in catalogue.LANGUAGES:
         secure = request.url.scheme == "https"
         response.set_cookie("ripeur_lang", lang, max_age=31_536_000, samesite="lax", secure=secure)

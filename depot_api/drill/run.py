@@ -218,7 +218,7 @@ class _Drill:
             tokens |= {f"plant {site}": make_token(store, "plant", site) for site in self.visits}
             tokens["planner"] = make_token(store, "planner", "drill")
             password = passwords.new_password()
-            users.add(store, USER, "planner", password=password, now=datetime.now(UTC))
+            users.add_account(store, USER, "planner", password=password, now=datetime.now(UTC))
         return tokens, password
 
     def _wait_for_depot(self) -> None:

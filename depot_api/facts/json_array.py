@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from fastapi import HTTPException
 
-from depot_api.state import values_of
+from depot_api.state import count_values
 
 #: Facts in one request: some second of work. Boxes send 500 at once.
 MOST_FACTS = 50_000
@@ -41,7 +41,7 @@ class Unreadable:
 
 def read_array(body: bytes) -> list[Any]:
     """A body's elements, whatever they are. Raises 400 where it is no array, 413 where it holds too much at once."""
-    if values_of(body) > MOST_VALUES:
+    if count_values(body) > MOST_VALUES:
         raise _too_many()
     try:
         given = orjson.loads(body)

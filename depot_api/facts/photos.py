@@ -42,7 +42,7 @@ async def put_photo(
 ) -> Response:
     """Store a JPEG, PNG or WebP. 201, or 200 where it is known; 413 too large, 415 no picture, 422 another sum."""
     depot = depot_of(request)
-    with depot.shares.bodies.growing(who) as more:
+    with depot.quotas.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_photo_bytes, more)
         known = await run_in_threadpool(_kept, depot, sha256, who.name, body)  # a second's work where it is meant badly
     return Response(status_code=200 if known else 201)
@@ -100,11 +100,11 @@ def get_photo(
         raise HTTPException(404, f"an earlier version kept this picture; it is not given out: {error}") from None
     day = day_of(depot, instant_of(row.received_us))
     if day < today_of(depot):
-        audit_log.note_past(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
+        audit_log.record_past_access(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
     media_type = str(media_type_of(picture))
     headers = {
         # no longer than a look counts: what a browser kept would be seen again unnoted
-        "Cache-Control": f"private, max-age={int(audit_log.AGAIN.total_seconds())}",
+        "Cache-Control": f"private, max-age={int(audit_log.REPEAT_AFTER.total_seconds())}",
         "Content-Disposition": f'inline; filename="{sha256[:16]}.{media_type.removeprefix("image/")}"',
         "X-Content-Type-Options": "nosniff",
     }

@@ -38,11 +38,11 @@ from depot_api.duty import FIRST
 from depot_api.store import (
     Store,
     attempts,
+    audit_entries,
     deletions,
     facts,
     instant_of,
     known_time,
-    looks,
     microseconds,
     photos,
     refusals,
@@ -80,7 +80,7 @@ _OWN_TIME = facts.c.body.not_like('%"time_doubtful":true%')
 _BEHIND = frozenset({"known_ahead", "senders_ahead", "files_ahead"})
 #: What the depot stamps by its own clock and retention goes by.
 _STAMPS: tuple[tuple[Table, Column[Any]], ...] = (
-    (photos, photos.c.received_us), (looks, looks.c.at_us), (deletions, deletions.c.at_us),
+    (photos, photos.c.received_us), (audit_entries, audit_entries.c.at_us), (deletions, deletions.c.at_us),
     (refusals, refusals.c.at_us), (users, users.c.disabled_us), (tokens, tokens.c.revoked_us),
 )  # fmt: skip
 
@@ -202,7 +202,7 @@ def machine_doubts(store: Store) -> list[Doubt]:
             server: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
         machine = datetime.fromtimestamp(time.time(), UTC)
         return [Doubt("server_apart", server.astimezone(UTC))] if abs(server - machine) > APART else []
-    written, machine = store.databases.written(), datetime.fromtimestamp(time.time(), UTC)
+    written, machine = store.databases.last_written_at(), datetime.fromtimestamp(time.time(), UTC)
     return [Doubt("files_ahead", written)] if written is not None and written > machine + APART else []
 
 

@@ -83,7 +83,7 @@ async def live_stream(request: Request, who: Watcher) -> Response:
         return known is not None and known.role in WATCHERS
 
     chunks = events(lambda: live.board, told, request.headers.get("last-event-id"), sight_of(who))
-    return EventStream(chunks, may_read, depot_of(request).shares.streams, who)
+    return EventStream(chunks, may_read, depot_of(request).quotas.streams, who)
 
 
 @router.get("/live/tours/{tour}")

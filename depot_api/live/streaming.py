@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse
 
 from depot_api.live.board import Board, Sees
 from depot_api.settings import Caller
-from depot_api.state import Share
+from depot_api.state import Quota
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds: between two events, between two looks for news, between signs of life, until a slow reader is dropped.
@@ -68,22 +68,22 @@ async def events(
 class EventStream(Response):
     """Sends what ``chunks`` gives for as long as the reader reads and ``may_read`` says so.
 
-    ``share``: of the streams that are open at once (each costs some memory and a look for news ten times a second),
+    ``quota``: of the streams that are open at once (each costs some memory and a look for news ten times a second),
     ``who`` holds one while this is open; is turned away where that is too much.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]], share: Share, who: Caller
+        self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]], quota: Quota, who: Caller
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self.chunks, self.may_read, self.share, self.who = chunks, may_read, share, who
+        self.chunks, self.may_read, self.quota, self.who = chunks, may_read, quota, who
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
-            with self.share.held(self.who):
+            with self.quota.held(self.who):
                 await self._send_all(receive, send)
         except HTTPException as over:
             await JSONResponse({"detail": over.detail}, over.status_code, over.headers)(scope, receive, send)

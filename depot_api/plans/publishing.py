@@ -24,7 +24,7 @@ from depot_api.duty import astray, read_plan
 from depot_api.plans.changes import changed
 from depot_api.plans.nameless import without_names
 from depot_api.settings import Caller
-from depot_api.state import Depot, depot_of, read_body, today_of, values_of
+from depot_api.state import Depot, count_values, depot_of, read_body, today_of
 from depot_api.store import Store, instant_of, microseconds, plans, tours
 from fleet import Plan, Tour, instant_text
 
@@ -150,7 +150,7 @@ def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]],
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
     from optimizer.check import document_faults  # with the map's libraries: only who publishes pays for them
 
-    values = values_of(body)
+    values = count_values(body)
     if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):
         raise HTTPException(413, f"the body holds {values} values in {len(body)} bytes, which is no plan")
     try:
@@ -260,7 +260,7 @@ def get_tour(
         now_us = microseconds(depot.clock.now())
         chosen = next((row.tour for row in found if row.end_us > now_us), found[-1].tour)
         if asked < today_of(depot):
-            audit_log.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
+            audit_log.record_past_access(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
         # (nameless: what boxes fetched before drivers' names were left out is fetched again)
         # the version alone would not do: after a restore the same number is given to another plan
         of_version = select(plans.c.published_us).where(plans.c.date == day, plans.c.version == version)

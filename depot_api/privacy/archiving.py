@@ -21,7 +21,7 @@ from depot_api.duty import plan_versions, turns_of
 from depot_api.live import LiveTour, carried_from, facts_of_turn, network_of
 from depot_api.privacy.retention import last_run
 from depot_api.state import Depot, zone_of
-from depot_api.store import Store, distilled, microseconds, paces, plans, services
+from depot_api.store import Store, archived_days, microseconds, paces, plans, services
 from fleet import Position
 from optimizer.matching import Fix, Matcher, Step
 
@@ -73,7 +73,7 @@ def days_to_distil(store: Store, before: date) -> list[date]:
     query = (
         select(plans.c.date)
         .distinct()
-        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(distilled.c.date)))
+        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(archived_days.c.date)))
         .order_by(plans.c.date)
     )
     with store.read() as connection:
@@ -140,9 +140,11 @@ def keep(store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey
     """Write a day's distillate down, once: the mark, the proof and the sums in one commit."""
 
     def write(connection: Connection) -> None:
-        if connection.execute(select(distilled.c.date).where(distilled.c.date == day.isoformat())).one_or_none():
+        if connection.execute(
+            select(archived_days.c.date).where(archived_days.c.date == day.isoformat())
+        ).one_or_none():
             return
-        connection.execute(insert(distilled).values(date=day.isoformat(), at_us=microseconds(now)))
+        connection.execute(insert(archived_days).values(date=day.isoformat(), at_us=microseconds(now)))
         if rows:
             connection.execute(insert(services), rows)
         for key, pace in sums.items():

@@ -60,7 +60,7 @@ def decided(depot: Depot, who: Caller, given: dict[str, str], now: datetime) -> 
         raise ValueError(f"how = {how[:20]!r}, must be one of {', '.join(ways)}")
     if how == "yes" and given.get("until") != instant_text(refusal.until):
         raise ValueError("until: more waits by now than the page showed: load it again")
-    audit_log.note(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
+    audit_log.record_access(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
     if how == "wrong":
         refusals.ask_again(store, refusal, now, who.name)
         return None

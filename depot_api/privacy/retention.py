@@ -36,10 +36,10 @@ from depot_api.settings import PURPOSES, Purpose
 from depot_api.store import (
     Store,
     attempts,
+    audit_entries,
     deletions,
     facts,
     instant_of,
-    looks,
     microseconds,
     objections,
     paces,
@@ -82,7 +82,7 @@ _TABLES: Mapping[str, Past] = {
     ],
     "paces": lambda kept_from: [(paces, paces.c.year < kept_from.year)],
     "looks": lambda kept_from: [
-        (looks, looks.c.at_us < microseconds(kept_from)),
+        (audit_entries, audit_entries.c.at_us < microseconds(kept_from)),
         (deletions, deletions.c.at_us < microseconds(kept_from)),
         (refusals, refusals.c.ended_us < microseconds(kept_from)),
     ],
@@ -337,7 +337,7 @@ def held(store: Store) -> dict[str, datetime]:
 
 def _oldest_in_table(connection: Connection, table: str | None) -> list[datetime]:
     columns = {
-        "photos": photos.c.received_us, "looks": looks.c.at_us, "sessions": sessions.c.created_us,
+        "photos": photos.c.received_us, "looks": audit_entries.c.at_us, "sessions": sessions.c.created_us,
         "users": users.c.disabled_us,
     }  # fmt: skip
     dates = {"services": services.c.date, "plans": plans.c.date}

@@ -38,7 +38,7 @@ from depot_api.duty import Roster
 from depot_api.facts import AHEAD, MPS_PER_KMH, position_id
 from depot_api.privacy import days_to_distil
 from depot_api.settings import Caller
-from depot_api.state import Depot, depot_of, frame_of, guard, html, language, read_body, zone_of
+from depot_api.state import Depot, depot_of, frame_of, html_page, language, read_body, set_security_headers, zone_of
 from depot_api.store import NewFact, Store, instant_of, microseconds, new_fact, objections, services
 from fleet import Position, instant
 
@@ -157,7 +157,7 @@ async def post_positions(
     them, ``refused`` names the first 1,000 of the ``refused_rows``, those from off duty among them. 413: too long; 422:
     the head cannot be meant."""
     depot = depot_of(request)
-    with depot.shares.bodies.growing(who) as more:
+    with depot.quotas.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_facts_bytes, more)
         try:
             return await to_thread.run_sync(_keep, depot, body, who)
@@ -248,7 +248,7 @@ def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> S
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
-    audit_log.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
+    audit_log.record_past_access(depot.store, who, f"undone {month} {name}", depot.clock.now())
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)
     still_open = [day for day in days_to_distil(depot.store, after) if day >= first]
@@ -262,7 +262,7 @@ def _trucks(store: Store, who: Caller, whose: str | None) -> tuple[str | None, t
         return who.name, who.bound_to
     if not whose:
         return None, ()
-    account = next((a for a in users.accounts(store) if a.name == whose and a.role == "contractor"), None)
+    account = next((a for a in users.all_accounts(store) if a.name == whose and a.role == "contractor"), None)
     if account is None:
         raise HTTPException(404, f"contractor: no account {whose[:80]!r}")
     return account.name, account.bound_to
@@ -293,7 +293,7 @@ def get_undone_csv(request: Request, who: Side, month: Month = None, contractor:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{named}.csv"'},
     )
-    guard(response)
+    set_security_headers(response)
     return response
 
 
@@ -335,7 +335,7 @@ def get_script() -> Response:
 def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Response:
     depot = depot_of(request)
     names = (
-        [a.name for a in users.accounts(depot.store) if a.role == "contractor" and a.disabled is None]
+        [a.name for a in users.all_accounts(depot.store) if a.role == "contractor" and a.disabled is None]
         if who.role == "planner"
         else []
     )
@@ -343,6 +343,6 @@ def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Respon
     page = sheet_page(
         frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", message=told
     )
-    response = html(request, page, 400 if told else 200)
-    guard(response, SHEET_POLICY)
+    response = html_page(request, page, 400 if told else 200)
+    set_security_headers(response, SHEET_POLICY)
     return response

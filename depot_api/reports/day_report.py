@@ -36,9 +36,9 @@ def get_report(
     """
     depot = depot_of(request)
     if date < today_of(depot):
-        audit_log.note_past(depot.store, who, f"report {date}", depot.clock.now())
+        audit_log.record_past_access(depot.store, who, f"report {date}", depot.clock.now())
     live = depot.live if isinstance(depot.live, Live) else None
-    with depot.shares.heavy.held(who):
+    with depot.quotas.heavy.held(who):
         report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)
     told = report.json()
     if who.role == "contractor":

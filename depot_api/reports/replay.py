@@ -59,13 +59,13 @@ def post_replay(request: Request, asked: Replay, who: Annotated[Caller, Depends(
     if turn is None:
         raise HTTPException(404, "no such tour in the plan of that day")
     try:
-        audit_log.note(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
+        audit_log.record_access(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     matcher = depot.live.matcher if isinstance(depot.live, Live) else None
     if matcher is None and depot.town is not None:
         matcher = Matcher(network_of(depot.town))
-    with depot.shares.heavy.held(who):
+    with depot.quotas.heavy.held(who):
         tour = read_tour(depot.store, turn, matcher, min(now, turn.until))
     return {
         "date": asked.date.isoformat(), "tour": asked.tour, "name": turn.tour.shift or asked.tour,

@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Settings:
+class DepotSettings:
     """What is set once, when the depot starts. Limits are of a request's body, unpacked.
 
     ``bin_tags``: the purpose for which bins' tags may be read (area.toml, ``[telematics]``); None: none is kept.
@@ -37,13 +37,13 @@ class Settings:
     mail: Mail | None = None
 
 
-def settings_of(area_folder: Path | None, **given: Any) -> Settings:
+def settings_of(area_folder: Path | None, **given: Any) -> DepotSettings:
     """The settings, with what the area's file says of telematics. Raises ``ValueError``, ``OSError``."""
     if area_folder is None:
-        return Settings(**given)
+        return DepotSettings(**given)
     with (area_folder / "area.toml").open("rb") as file:
         telematics = tomllib.load(file).get("telematics", {})
     purpose = telematics.get("bin_tags") if isinstance(telematics, dict) else None
     if purpose is not None and (not isinstance(purpose, str) or not purpose):
         raise ValueError(f"area.toml: [telematics] bin_tags = {purpose!r}, must be the purpose, as text (billing)")
-    return Settings(bin_tags=purpose, **given)
+    return DepotSettings(bin_tags=purpose, **given)

@@ -50,7 +50,7 @@ class Provider:
 
 
 def read_depot_file(path: Path) -> dict[str, Any]:
-    """The file as keywords of ``Settings``: ``oidc``, ``terms`` and ``mail``. Raises ``ValueError``, ``OSError``."""
+    """Keywords of ``DepotSettings``: ``oidc``, ``terms`` and ``mail``. Raises ``ValueError``, ``OSError``."""
     with path.open("rb") as file:
         try:
             tables = tomllib.load(file)

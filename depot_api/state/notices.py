@@ -34,7 +34,7 @@ def retention_health(store: Store, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def line_of(depot: Depot, lang: str, *, short: bool = False) -> str:
+def refusal_line(depot: Depot, lang: str, *, short: bool = False) -> str:
     """One line for whoever watches, escaped; empty where nothing is refused."""
     refusal = refusals.refused(depot.store)
     if refusal is None:
@@ -43,9 +43,9 @@ def line_of(depot: Depot, lang: str, *, short: bool = False) -> str:
     return short_line(lang, overdue) if short else notice_line(lang, minute_of(refusal.at, zone_of(depot)), overdue)
 
 
-async def noticed(request: Request, who: Caller | None) -> PageFrame:
+async def frame_with_notice(request: Request, who: Caller | None) -> PageFrame:
     """The frame of a page, with that line where this person is to know."""
     frame, depot = frame_of(request, who), depot_of(request)
     if who is None or who.role not in OVERSEERS:
         return frame
-    return replace(frame, notice=await to_thread.run_sync(line_of, depot, frame.lang))
+    return replace(frame, notice=await to_thread.run_sync(refusal_line, depot, frame.lang))

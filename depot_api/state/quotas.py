@@ -1,6 +1,6 @@
-"""What one account may take of the depot at once, so that none keeps the others out.
+"""Quotas: what one account may take of the depot at once, so that none keeps the others out.
 
-An account is a role and a name: all of its connections count together. What is over its share is turned away at once
+An account is a role and a name: all of its connections count together. What is over its quota is turned away at once
 (429), and holds neither memory nor a thread.
 """
 
@@ -27,7 +27,7 @@ REQUESTS = 8
 STREAMS, STREAMS_BOUND, STREAMS_ALL = 10, 100, 200
 
 
-class Share:
+class Quota:
     """How much of one thing each account holds just now."""
 
     def __init__(self, what: str, each: int, bound: int | None = None, all: int | None = None) -> None:
@@ -35,8 +35,8 @@ class Share:
         self._held: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
-    def take(self, who: Caller, amount: int = 1) -> None:
-        """Hold so much more. Raises 429 over the account's own share, 503 where all is taken."""
+    def acquire(self, who: Caller, amount: int = 1) -> None:
+        """Hold so much more. Raises 429 over the account's own quota, 503 where all is taken."""
         key = (who.role, who.name)
         with self._lock:
             mine = self._held.get(key, 0) + amount
@@ -50,7 +50,7 @@ class Share:
                 raise HTTPException(503, f"{self.what}: too many at once, try again later", {"Retry-After": "10"})
             self._held[key] = mine
 
-    def give(self, who: Caller, amount: int = 1) -> None:
+    def release(self, who: Caller, amount: int = 1) -> None:
         """Let go of so much."""
         key = (who.role, who.name)
         with self._lock:
@@ -63,11 +63,11 @@ class Share:
     @contextmanager
     def held(self, who: Caller) -> Iterator[None]:
         """Hold one for a while. Raises 429, 503."""
-        self.take(who)
+        self.acquire(who)
         try:
             yield
         finally:
-            self.give(who)
+            self.release(who)
 
     @contextmanager
     def growing(self, who: Caller) -> Iterator[Callable[[int], None]]:
@@ -76,20 +76,20 @@ class Share:
 
         def more(amount: int) -> None:
             nonlocal total
-            self.take(who, amount)
+            self.acquire(who, amount)
             total += amount
 
         try:
             yield more
         finally:
             if total:
-                self.give(who, total)
+                self.release(who, total)
 
 
-class Turns:
+class RequestSlots:
     """Requests of one account that are answered at once; more of them wait until one of these is done.
 
-    For the event loop's own thread. ``door.Door`` gives back what ``access`` has taken.
+    For the event loop's own thread. ``app.BodyLimit`` releases what ``access`` has acquired.
     """
 
     def __init__(self, each: int) -> None:
@@ -97,8 +97,8 @@ class Turns:
         self._places: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._asked: Counter[tuple[str, str]] = Counter()
 
-    async def take(self, who: Caller) -> tuple[str, str]:
-        """Wait for a turn; what to ``give`` back."""
+    async def acquire(self, who: Caller) -> tuple[str, str]:
+        """Wait for a slot; what to ``release``."""
         key = (who.role, who.name)
         self._asked[key] += 1
         try:
@@ -108,7 +108,7 @@ class Turns:
             raise
         return key
 
-    def give(self, key: tuple[str, str]) -> None:
+    def release(self, key: tuple[str, str]) -> None:
         self._places[key].release()
         self._forget(key)
 
@@ -118,11 +118,11 @@ class Turns:
             del self._asked[key], self._places[key]
 
 
-class FairShares:
-    """A depot's shares, one of each kind."""
+class Quotas:
+    """A depot's quotas, one of each kind."""
 
     def __init__(self) -> None:
-        self.bodies = Share("bytes sent", BODY_BYTES)
-        self.turns = Turns(REQUESTS)
-        self.heavy = Share("reports of past days", HEAVY)
-        self.streams = Share("live streams", STREAMS, STREAMS_BOUND, STREAMS_ALL)
+        self.bodies = Quota("bytes sent", BODY_BYTES)
+        self.request_slots = RequestSlots(REQUESTS)
+        self.heavy = Quota("reports of past days", HEAVY)
+        self.streams = Quota("live streams", STREAMS, STREAMS_BOUND, STREAMS_ALL)

@@ -60,7 +60,7 @@ class StoreFull(StoreDown):
     """There is no room left on the database's disk."""
 
 
-def said(error: SQLAlchemyError) -> StoreDown:
+def store_down_of(error: SQLAlchemyError) -> StoreDown:
     """A database's error as a reason that an operator can use, without its statement and parameters."""
     cause = getattr(error, "orig", None) or error
     reason = " ".join(str(cause).split()) or type(cause).__name__
@@ -113,7 +113,7 @@ class Databases:
     def reading(self) -> AbstractContextManager[Connection]:
         return self.reader.connect()
 
-    def written(self) -> datetime | None:
+    def last_written_at(self) -> datetime | None:
         """When SQLite's files were last written, by the file system; None where there are none (a server has them)."""
         place = Path(str(self.reader.url.database))
         times: list[float] = []
@@ -177,7 +177,7 @@ def opened(text: str, make: bool = True) -> Databases:
             found.close()
             raise
     except DBAPIError as error:
-        down = said(error)
+        down = store_down_of(error)
         instead = f": {depot_files.INSTEAD}" if "file is not a database" in str(down) else ""
         raise type(down)(f"{url.render_as_string(hide_password=True)}: {down}{instead}") from None
     return found

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from depot_api.store.databases import Databases, StoreDown, StoreFull, is_down, opened, said
+from depot_api.store.databases import Databases, StoreDown, StoreFull, is_down, opened, store_down_of
 from depot_api.store.tables import facts, sources
 from fleet import Fact, fact_from_json
 from onboard.worker import Worker
@@ -138,7 +138,7 @@ class _Group:
         if self._sources:
             self._store.databases.insert_sources(connection, sorted(self._sources))
 
-    def landed(self) -> None:
+    def committed(self) -> None:
         """Remembered and counted only once they are on disk."""
         self._store.known_sources |= self._sources
         self._store.new_facts += self._new
@@ -282,7 +282,7 @@ class Store:
             with self.databases.writing() as connection:
                 result = task(connection)
         except Exception as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
-            down = said(error) if isinstance(error, DBAPIError) and is_down(error) else None
+            down = store_down_of(error) if isinstance(error, DBAPIError) and is_down(error) else None
             if down is None and len(jobs) > 1:
                 for job in jobs:
                     self._settle([job])
@@ -296,7 +296,7 @@ class Store:
             if self._trouble is not None and (group is not None or self._trouble.may_end(time.monotonic())):
                 self._trouble = None
             if group is not None:
-                group.landed()
+                group.committed()
             for job in jobs:
                 job.done.set_result(result)
 
@@ -309,7 +309,7 @@ class Store:
             with self.databases.reading() as connection:
                 yield connection
         except (DBAPIError, NoneFree) as error:  # none free: every connection is taken by another reader
-            raise said(error) from None
+            raise store_down_of(error) from None
 
     def after(self, seq: int, limit: int = 10_000) -> list[StoredFact]:
         """The next facts behind ``seq`` in the order in which they were stored, ``limit`` at most: the tail."""
@@ -395,7 +395,7 @@ class Store:
             with self.databases.reading() as connection:
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            return str(said(error))
+            return str(store_down_of(error))
         return None if self._trouble is None else self._trouble.why
 
     @property

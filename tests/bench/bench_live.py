@@ -160,7 +160,7 @@ def main() -> None:
             publish(store, plan, {str(n): at for n, at in nodes.items()}, "", "bench", microseconds(begin) - 10**10)
             tokens = [make_token(store, "box", f"B{k:03}") for k in range(args.trucks)]
             planner = make_token(store, "planner", "bench")
-            users.add(store, "bench", "planner", password="correct horse battery", now=begin)
+            users.add_account(store, "bench", "planner", password="correct horse battery", now=begin)
             for k, tour in enumerate(plan.tours):  # each has driven since its start, a fix every 10 s
                 store.add([
                     new_fact(_own(fact, tour), fact.at)
@@ -241,7 +241,7 @@ def _page(port: int, db: str, begin: datetime, zero_s: float) -> Chromium:
     """The console, opened by a planner."""
     url = f"http://127.0.0.1:{port}"
     with Store(db) as store:
-        cookie = sessions.begin(Depot(store, clock=DrillClock(begin)), "bench")
+        cookie = sessions.begin_session(Depot(store, clock=DrillClock(begin)), "bench")
     page = Chromium(Path(db).parent / "profile")
     page.cookie(url, "ripeur_session", cookie)
     hook = HOOK.replace("OFFSET", str((begin.timestamp() - zero_s) * 1000))

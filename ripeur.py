@@ -23,6 +23,7 @@ import depot_api.commands.depot
 import onboard.box.commands
 import optimizer.bench.commands
 import weighbridge.commands
+from optimizer.engine_names import ENGINE_HELP, ENGINE_NAMES
 
 if TYPE_CHECKING:  # what the planner needs is loaded only when a planner's command runs
     from fleet import Plan
@@ -37,8 +38,6 @@ EXIT_CODES = (
     "2 the input or the call is unusable; 130 interrupted, nothing written"
 )
 DEMO_BUDGET_S = 60.0
-#: Those of optimizer.search, which is not loaded for a --help.
-ENGINES = ("ripeur", "ortools", "ortools-alone", "plain", "pyvrp")
 MOST_TRUCKS = 100  # more, or fewer, than the fleet in a what-if
 
 
@@ -150,11 +149,10 @@ def _search_options(parser: argparse.ArgumentParser, budget_s: float) -> None:
     parser.add_argument(
         "--cores", type=_whole(1, 64), default=len(os.sched_getaffinity(0)), metavar="N", help="searches side by side"
     )
-    parser.add_argument(
-        "--engine", default=ENGINES[0], metavar="ENGINE",
-        help="ripeur (the default): our search; ortools: OR-Tools behind a first search; ortools-alone: OR-Tools only; "
-        "plain: ruin and recreate without compiled code; pyvrp: to compare with (an extra)",
-    )  # fmt: skip
+    engines = "; ".join(
+        f"{name}{' (the default)' if name == ENGINE_NAMES[0] else ''}: {what}" for name, what in ENGINE_HELP.items()
+    )
+    parser.add_argument("--engine", default=ENGINE_NAMES[0], metavar="ENGINE", help=engines)
     _language_option(parser, "of maps, sheets and messages (the area's language)")
 
 
@@ -200,8 +198,8 @@ def _day(text: str) -> date:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    if args.engine not in ENGINES:  # said before the long work, not after
-        raise ValueError(f"--engine {args.engine}, must be one of {', '.join(ENGINES)}")
+    if args.engine not in ENGINE_NAMES:  # said before the long work, not after
+        raise ValueError(f"--engine {args.engine}, must be one of {', '.join(ENGINE_NAMES)}")
     changes = _changes(args.what_if) if args.what_if else []
     with _held(args.out, args.replace) as stage:
         return _planned(args, changes, stage)

@@ -571,7 +571,7 @@ def test_an_import_speaks_the_areas_language_and_clears_what_is_mended(
 
 
 def test_the_engines_offered_are_those_that_exist_and_the_help_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(ENGINE_NAMES) == set(search.ENGINES) - {"plain"}
+    assert set(ENGINE_NAMES) == set(search.ENGINES)
     _, out, _ = answer(capsys, "plan", "--help")
     assert all(name in out for name in ENGINE_NAMES)
     code = "import sys, ripeur\ntry: ripeur.main(['plan', '--help'])\nfinally: print('ortools' in sys.modules)"

@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--no-area", action="store_true", help="a depot without streets: places only")
     args = parser.parse_args()
     town = Town.prepare(args.area)
-    once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="plain", version="bench")
+    once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="ripeur", version="bench")
     plan = copied(once, args.trucks)
     nodes = {n: town.extract.lonlat[n] for n in nodes_of(plan)}
     originals = plan.tours[: len(once.tours)]

@@ -360,6 +360,47 @@ def test_parts_are_layered() -> None:
         assert {name.split(".")[0] for name in used} - {part} <= layers.get(part, PARTS), room
 
 
+def definitions(kind: type[ast.ClassDef] | type[ast.FunctionDef]) -> Iterator[tuple[str, Path, ast.AST]]:
+    for path in ours().values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kind):
+                yield node.name, path, node
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    places: dict[str, set[str]] = {}
+    for name, path, _ in definitions(ast.ClassDef):
+        places.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+    assert {name: sorted(files) for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_no_function_is_named_by_a_word_that_says_nothing() -> None:
+    named = {(name, str(path.relative_to(ROOT))) for name, path, _ in definitions(ast.FunctionDef)}
+    assert not {(name, path) for name, path in named if name in ("said", "told", "found")}
+
+
+def test_records_of_more_than_six_fields_are_built_by_keyword() -> None:
+    large = {name for name, _, node in definitions(ast.ClassDef) if len(record_fields(node)) > 6}
+    assert len(large) > 50
+    for path in ours().values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in large:
+                by_place = [given for given in node.args if not isinstance(given, ast.Starred)]
+                assert not by_place, (
+                    f"{path.relative_to(ROOT)}, line {node.lineno}: {ast.unparse(node.func)} by position"
+                )
+
+
+def record_fields(node: ast.AST) -> list[ast.AnnAssign]:
+    """The fields of a dataclass or a NamedTuple; of any other class none."""
+    assert isinstance(node, ast.ClassDef)
+    marks = [ast.unparse(mark) for mark in (*node.decorator_list, *node.bases)]
+    if not any("dataclass" in mark or mark.endswith("NamedTuple") for mark in marks):
+        return []
+    fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+    return [f for f in fields if "ClassVar" not in ast.unparse(f.annotation) and "init=False" not in ast.unparse(f)]
+
+
 def test_the_tour_of_the_code_names_every_module_of_the_optimizer() -> None:
     page = (ROOT / "docs" / "tour-of-the-code.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\b([a-z_]+)\.py\b", page))

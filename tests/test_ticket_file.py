@@ -124,9 +124,11 @@ def test_strangers_are_shown(tmp_path: Path) -> None:
         (('net = "Net"', 'nett = "Net"'), "nett: unknown"),
         (('number = "N° bon"', ""), "number missing"),
         (('encoding = "cp1252"', 'encoding = "utf-8"'), "is not utf-8 at byte"),
-        (('unit = "t"', 'unit = "st"'), "must hold a unit"),
+        (('unit = "t"', 'unit = "st"'), "unit = 'st', must be one of kg, t, g, lb"),
         (('unit = "t"', "unit = 3"), "unit = 3, must be written like"),
-        (('unit = "t"', 'timezone = "Mars"'), "timezone or encoding"),
+        (('unit = "t"', 'timezone = "Mars"'), "timezone = 'Mars', must be one of the tz database"),
+        (('encoding = "cp1252"', 'encoding = "morse"'), "encoding = 'morse', must be an encoding"),
+        (('unit = "t"', 'decimal = "x"'), "decimal = 'x', must be a comma or a point"),
         (("[flux]", "[flux"), "map.toml"),
     ],
 )

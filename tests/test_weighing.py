@@ -349,9 +349,16 @@ def test_trucks_are_read_from_the_area(tmp_path: Path) -> None:
         '[[trucks]]\nid = "T1"\nplate = "AB-123-CD"\nkerb_kg = 12000\npayload_kg = 7000\n', encoding="utf-8"
     )
     assert trucks_of(path) == {"T1": KnownTruck("T1", "AB-123-CD", 12000, 7000)}
-    path.write_text("[[trucks]]\nplate = 1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="cannot be read"):
-        trucks_of(path)
+    for content, said in (
+        ("[[trucks]]\nplate = 1\n", r"\[\[trucks\]\] 1: id is missing"),
+        ('[[trucks]]\nid = "T1"\nplate = 1\n', "truck T1: plate = 1, must be text"),
+        ('[[trucks]]\nid = "T1"\nkerb_kg = 0\n', "truck T1: kerb_kg = 0, must be above 0"),
+        ("trucks = 3\n", "trucks = 3, must be tables"),
+        ("[[trucks\n", "cannot be read as TOML"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"area.toml: {said}"):
+            trucks_of(path)
 
 
 def test_a_bridge_that_cannot_be_right_is_said() -> None:

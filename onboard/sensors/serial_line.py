@@ -124,27 +124,6 @@ class SerialLine:
         while not self._ended:
             yield self.read()
 
-    def lines(self, end: bytes = b"\n") -> Iterator[bytes]:
-        """Until ``close``: whole lines with their end; an empty one whenever ``wait_s`` passed without any.
-
-        What stands before a loss is dropped with it: the rest of that line will not come. A run of more than 4,096
-        bytes without an end is given as it is.
-        """
-        rest, opened = b"", self.opened
-        for chunk in self.chunks():
-            if self.opened != opened:
-                rest, opened = b"", self.opened
-            *whole, rest = (rest + chunk).split(end)
-            for line in whole:
-                yield line + end
-            if len(rest) > _LONGEST_LINE:
-                whole, rest = [rest], b""
-                yield whole[0]
-            if self.state == "lost":
-                rest = b""
-            if not chunk:
-                yield b""
-
     def close(self) -> None:
         self._ended = True
         self._let_go()

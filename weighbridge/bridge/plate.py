@@ -48,18 +48,27 @@ def normalized_plate(plate: str) -> str:
 
 def trucks_of(path: Path) -> dict[str, KnownTruck]:
     """The ``[[trucks]]`` of an ``area.toml``, or of a file that holds only these (``id``, ``plate``, ``kerb_kg``,
-    ``payload_kg``, ``tag``). Raises ``ValueError`` where it cannot be read."""
+    ``payload_kg``, ``tag``). Raises ``ValueError`` naming the file, the truck, the field, the value and the bound."""
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8")).get("trucks", [])
-        found = [
-            KnownTruck(
-                str(row["id"]), row.get("plate"), _kg(row, "kerb_kg"), _kg(row, "payload_kg"), row.get("tag")
-            )
-            for row in rows
-        ]  # fmt: skip
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: [[trucks]] cannot be read: {error!r}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as TOML: {error}") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path}: trucks = {str(rows)[:60]}, must be tables, [[trucks]]")
+    try:
+        found = [_known_truck(row, number) for number, row in enumerate(rows, 1)]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return {truck.id: truck for truck in found}
+
+
+def _known_truck(row: Mapping[str, Any], number: int) -> KnownTruck:
+    if "id" not in row:
+        raise ValueError(f"[[trucks]] {number}: id is missing, must be given")
+    for name in ("plate", "tag"):
+        if not isinstance(row.get(name), str | None):
+            raise ValueError(f"truck {row['id']}: {name} = {row[name]!r}, must be text")
+    return KnownTruck(str(row["id"]), row.get("plate"), _kg(row, "kerb_kg"), _kg(row, "payload_kg"), row.get("tag"))
 
 
 def _kg(row: Mapping[str, Any], name: str) -> float | None:

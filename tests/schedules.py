@@ -19,12 +19,12 @@ from random import Random
 from typing import Any
 
 from fleet import Fact
-from onboard.box.recorder import Recorder
-from onboard.box.thinning import EVERY_FIX
 from onboard.clock import Clock
 from onboard.outbox.outbox import Outbox, OutboxFull
 from onboard.outbox.sender import DepotError, Sender
-from onboard.position.receiver import Fix
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
+from onboard.recording.thinning import EVERY_FIX
 from onboard.sensors.readings import LiftReading, LoadReading
 
 from .clocks import ToldClock

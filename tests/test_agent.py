@@ -20,11 +20,11 @@ import pytest
 
 from fleet import DUTY_STATES, Fact, Health, Lift, Load, Position, Vehicle, fact_from_json
 from onboard.box.crew import CrewSocket, ask_box
-from onboard.box.recorder import Recorder
 from onboard.box.settings import AreaSettings, BoxSettings, area_settings_from, gpsd_address
-from onboard.box.thinning import EVERY_FIX
 from onboard.outbox.outbox import Outbox
-from onboard.position.receiver import Fix
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
+from onboard.recording.thinning import EVERY_FIX
 from onboard.sensors.readings import LiftReading, LoadReading, VehicleReading
 from ripeur import main
 
@@ -500,5 +500,5 @@ def test_what_a_box_loads_at_rest_is_small() -> None:
     """No sensor's library, no recording's, no planner's: only what it uses."""
     code = "import sys, json, onboard.box.agent; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT).stdout)
-    heavy = {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.position.replay"}
+    heavy = {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.recording.replay"}
     assert not heavy & set(loaded)

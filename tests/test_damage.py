@@ -20,9 +20,9 @@ import pytest
 
 from fleet import Fact, Lift, Outcome, Position, new_id
 from onboard.box.errands import DepotPoller
-from onboard.box.recorder import Recorder
 from onboard.outbox.outbox import Outbox
 from onboard.outbox.sender import DepotClient, Sender
+from onboard.recording.recorder import Recorder
 from ripeur import main
 
 from .clocks import ToldClock

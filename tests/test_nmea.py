@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.checksum import nmea_sentence
-from onboard.position import nmea
-from onboard.position.receiver import Fix, fix_of
+from onboard.recording import nmea
+from onboard.recording.receiver import Fix, fix_of
 
 AT = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
 #: From the NMEA FAQ and countless manuals; the check stands in them.

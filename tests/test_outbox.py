@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from fleet import Fact, Health, Lift, Position, fact_from_json, new_id
-from onboard.box.recorder import Recorder
 from onboard.outbox.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, read_outbox
-from onboard.position.receiver import Fix
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
 from onboard.sensors.readings import LiftReading
 from ripeur import main
 

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.clock import DrillClock
-from onboard.position.fix_time import fix_time_fault
-from onboard.position.receiver import NO_REPORT, Fix, GpsdReceiver, fix_of
+from onboard.recording.fix_time import fix_time_fault
+from onboard.recording.receiver import NO_REPORT, Fix, GpsdReceiver, fix_of
 
 from .gpsd_service import Gpsd, free_port, gpsfake
 

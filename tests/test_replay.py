@@ -9,8 +9,8 @@ import pytest
 
 from fleet import Position, new_id
 from onboard.clock import DrillClock
-from onboard.position.receiver import Fix, Receiver
-from onboard.position.replay import Recording, csv_fixes, read_recording
+from onboard.recording.receiver import Fix, Receiver
+from onboard.recording.replay import Recording, csv_fixes, read_recording
 
 from .clocks import ToldClock
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from fleet import Leg, Lift, Position, Task, Tour, fact_from_json
-from onboard.position.geo import LatLon, distance_m
+from onboard.geo import LatLon, distance_m
 from onboard.simulation.course import Course, course_of, course_of_published, detour, streets_of
 from onboard.simulation.drive import Drive
 from onboard.simulation.gnss import ReceiverModel

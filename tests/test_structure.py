@@ -253,7 +253,7 @@ ALONE = {
     "pyroutingkit": {"optimizer/streets/roads.py"},
     "folium": {"dashboards/plan/map.py"},
     "fpdf": {"dashboards/plan/sheets.py", "dashboards/plan/drawing.py", "weighbridge/bridge/ticket.py"},
-    "gpsd": {"onboard/position/receiver.py"},
+    "gpsd": {"onboard/recording/receiver.py"},
     "serial": {"onboard/sensors/serial_line.py"},
     "can": {"onboard/sensors/vehicle_bus.py"},
     "authlib": {"depot_api/access/oidc.py"},

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.box.thinning import EVERY_FIX, Thinning, ThinningRules, TimedFix
-from onboard.position.fix_time import Moment
-from onboard.position.geo import distance_m
-from onboard.position.receiver import Fix
+from onboard.geo import distance_m
+from onboard.recording.fix_time import Moment
+from onboard.recording.receiver import Fix
+from onboard.recording.thinning import EVERY_FIX, Thinning, ThinningRules, TimedFix
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 DEG_PER_M = 1 / 111_195

@@ -33,7 +33,7 @@ from onboard.box.agent import BoxAgent, BoxInputs
 from onboard.box.crew import ask_box
 from onboard.box.settings import BoxSettings
 from onboard.clock import SystemClock
-from onboard.position.receiver import Fix
+from onboard.recording.receiver import Fix
 from onboard.sensors.framing import LineListeners
 from onboard.sensors.readings import LiftReading
 from onboard.sensors.serial_line import SerialLine

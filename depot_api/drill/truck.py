@@ -22,7 +22,7 @@ from depot_api.drill.children import Child, Children, free_port
 from onboard.box.crew import ask_box
 from onboard.duty import DutyState
 from onboard.outbox import Outbox
-from onboard.position import nmea
+from onboard.recording import nmea
 from onboard.sensors import vehicle_bus
 from onboard.sensors.lifts import contact_line
 from onboard.sensors.scale import gpvws_line

@@ -17,7 +17,7 @@ from depot_api.live import Carried, Live, LiveTour, carried_from, facts_of_turn,
 from depot_api.settings import Caller
 from depot_api.state import depot_of, today_of
 from depot_api.store import Store
-from onboard.position.geo import LatLon, distance_m
+from onboard.geo import LatLon, distance_m
 from optimizer.matching import Matcher
 
 if TYPE_CHECKING:

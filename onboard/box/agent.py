@@ -21,13 +21,13 @@ from typing import Any
 
 from onboard.box.crew import CrewSocket
 from onboard.box.errands import DepotPoller
-from onboard.box.recorder import Recorder
 from onboard.box.settings import BoxSettings
 from onboard.clock import Clock
 from onboard.duty import DutyState
 from onboard.outbox import DepotClient, Outbox, Sender
-from onboard.position.receiver import GpsdReceiver, Receiver
 from onboard.private import private_folder
+from onboard.recording.receiver import GpsdReceiver, Receiver
+from onboard.recording.recorder import Recorder
 from onboard.sensors.readings import Sensor
 from onboard.worker import Worker, revive_all, stop_on_signals
 
@@ -182,7 +182,7 @@ def inputs_of(settings: BoxSettings, clock: Clock) -> BoxInputs:
     if settings.simulate is not None:
         return _simulated(settings, settings.simulate, clock, sensors)
     if settings.replay is not None:
-        from onboard.position.replay import Recording, read_recording
+        from onboard.recording.replay import Recording, read_recording
 
         return BoxInputs(Recording(read_recording(settings.replay), clock), sensors)
     return BoxInputs(GpsdReceiver(*settings.gpsd, clock=clock), sensors)
@@ -190,7 +190,7 @@ def inputs_of(settings: BoxSettings, clock: Clock) -> BoxInputs:
 
 def _simulated(settings: BoxSettings, plan: Path, clock: Clock, sensors: Mapping[str, Sensor]) -> BoxInputs:
     """The truck's tour driven on paper, its crew included."""
-    from onboard.position.replay import Recording
+    from onboard.recording.replay import Recording
     from onboard.simulation import crew_requests, read_course, sensors_of, simulate_drive
 
     driven = simulate_drive(read_course(plan, settings.truck, clock.now()), settings.seed)

@@ -77,8 +77,8 @@ def _onboard(args: argparse.Namespace) -> int:
 
     from onboard.box.agent import run_box
     from onboard.box.settings import BoxSettings, gpsd_address
-    from onboard.box.thinning import EVERY_FIX, ThinningRules
     from onboard.clock import clock_from
+    from onboard.recording.thinning import EVERY_FIX, ThinningRules
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = BoxSettings(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onboard.box.thinning import ThinningRules
 from onboard.outbox import QUOTA_BYTES
+from onboard.recording.thinning import ThinningRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from fleet import Task, Tour, instant
-from onboard.position.geo import LatLon, distance_m
+from onboard.geo import LatLon, distance_m
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from fleet import KIND_OF, Duty, Fact, Incident, Lift, Load, Outcome, Position, Vehicle, new_id
-from onboard.position.geo import LatLon
-from onboard.position.receiver import Fix
+from onboard.geo import LatLon
+from onboard.recording.receiver import Fix
 from onboard.sensors.readings import LiftReading, LoadReading, VehicleReading
 
 

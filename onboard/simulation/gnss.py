@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from onboard.position.geo import EARTH_M
-from onboard.position.receiver import Fix
+from onboard.geo import EARTH_M
+from onboard.recording.receiver import Fix
 from onboard.simulation.drive import TruePosition
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from onboard.position.geo import EARTH_M, LatLon, distance_m
+from onboard.geo import EARTH_M, LatLon, distance_m
 from onboard.sensors.readings import LiftReading
 from onboard.simulation.behaviour import DrivingModel, Range
 from onboard.simulation.course import Course, CourseLeg, detour

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from fleet import Position, fact_from_json, instant
 from onboard.clock import Clock
-from onboard.position import nmea
-from onboard.position.receiver import Fix, ReceiverState, fix_of
+from onboard.recording import nmea
+from onboard.recording.receiver import Fix, ReceiverState, fix_of
 
 _SECOND = timedelta(seconds=1)
 _MODES = {"none": 1, "2d": 2, "3d": 3, "dgps": 3, "pps": 3}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onboard.position.fix_time import Moment
-from onboard.position.geo import distance_m
-from onboard.position.receiver import Fix
+from onboard.geo import distance_m
+from onboard.recording.fix_time import Moment
+from onboard.recording.receiver import Fix
 
 
 @dataclass(frozen=True, slots=True)

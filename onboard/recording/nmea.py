@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from onboard.checksum import nmea_checksum, nmea_sentence
-from onboard.position.receiver import Fix
+from onboard.recording.receiver import Fix
 
 KNOT_MPS = 1852 / 3600
 #: The radius that holds 95 % of a round error cloud, over its standard deviation per axis: sqrt(-2 ln 0.05).

@@ -19,12 +19,12 @@ from typing import Any
 from fleet import Duty, Fact, Health, Incident, Lift, Load, Message, Outcome, Position, Vehicle, new_id
 from onboard.box.crew import REQUESTS
 from onboard.box.settings import AreaSettings
-from onboard.box.thinning import Thinning, ThinningRules, TimedFix
 from onboard.clock import Clock
 from onboard.duty import duty_from_note
 from onboard.outbox import Outbox, OutboxFull
-from onboard.position.fix_time import BestTime, Moment
-from onboard.position.receiver import Fix
+from onboard.recording.fix_time import BestTime, Moment
+from onboard.recording.receiver import Fix
+from onboard.recording.thinning import Thinning, ThinningRules, TimedFix
 from onboard.sensors.readings import LiftReading, LoadReading, SensorReading
 
 #: A fix older than this is no longer where a truck is.

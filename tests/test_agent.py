@@ -20,8 +20,9 @@ import pytest
 
 from fleet import DUTY_STATES, Fact, Health, Lift, Load, Position, Vehicle, fact_from_json
 from onboard.box.crew import CrewSocket, ask_box
-from onboard.box.settings import AreaSettings, BoxSettings, area_settings_from, gpsd_address
+from onboard.box.settings import BoxSettings, gpsd_address
 from onboard.outbox.outbox import Outbox
+from onboard.recording.area_settings import AreaSettings, area_settings_from
 from onboard.recording.receiver import Fix
 from onboard.recording.recorder import Recorder
 from onboard.recording.thinning import EVERY_FIX

@@ -31,8 +31,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-#: What ``do`` may be.
-REQUESTS = ("duty", "outcome", "incident", "message", "status", "tour", "messages")
 _LONGEST_REQUEST = 48 * 2**20  # ten pictures of a tablet, in base64
 _IDLE_S, _MOST_CALLERS = 300.0, 8
 _log = logging.getLogger(__name__)

@@ -1,11 +1,9 @@
-"""What a box is told when it starts, and what the depot tells it since."""
+"""What a box is told when it starts."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from onboard.outbox import QUOTA_BYTES
 from onboard.recording.thinning import ThinningRules
@@ -45,28 +43,6 @@ class BoxSettings:
         for name in ("health_s", "ask_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"onboard: {name} = {getattr(self, name)!r}, must be above 0")
-
-
-@dataclass(frozen=True, slots=True)
-class AreaSettings:
-    """What the depot says of the area. ``bin_tags``: the purpose for which bin tags are kept; None: none is."""
-
-    bin_tags: str | None = None
-    timezone: str | None = None
-
-
-def area_settings_from(note: str | None) -> AreaSettings:
-    """The area's settings as noted on the box; where there are none yet, or they do not read, the strictest."""
-    try:
-        said: Any = json.loads(note or "{}")
-    except (ValueError, RecursionError):
-        said = {}
-    if not isinstance(said, dict):
-        return AreaSettings()
-    bin_tags, timezone = said.get("bin_tags"), said.get("timezone")
-    return AreaSettings(
-        bin_tags if isinstance(bin_tags, str) and bin_tags else None, timezone if isinstance(timezone, str) else None
-    )
 
 
 def gpsd_address(text: str) -> tuple[str, int]:

@@ -17,16 +17,17 @@ from datetime import datetime
 from typing import Any
 
 from fleet import Duty, Fact, Health, Incident, Lift, Load, Message, Outcome, Position, Vehicle, new_id
-from onboard.box.crew import REQUESTS
-from onboard.box.settings import AreaSettings
 from onboard.clock import Clock
 from onboard.duty import duty_from_note
 from onboard.outbox import Outbox, OutboxFull
+from onboard.recording.area_settings import AreaSettings
 from onboard.recording.fix_time import BestTime, Moment
 from onboard.recording.receiver import Fix
 from onboard.recording.thinning import Thinning, ThinningRules, TimedFix
 from onboard.sensors.readings import LiftReading, LoadReading, SensorReading
 
+#: What a crew may ask for (``do``).
+CREW_REQUESTS = ("duty", "outcome", "incident", "message", "status", "tour", "messages")
 #: A fix older than this is no longer where a truck is.
 YOUNG_S = 10.0
 _MOST_WAITING = 2_000
@@ -150,7 +151,7 @@ class Recorder:
             return Outcome(**born, outcome=_text(request, "outcome") or "")
         if do == "incident":
             return Incident(**born, category=_text(request, "category") or "")
-        raise ValueError(f"request: do = {do!r}, must be {', '.join(REQUESTS)}")
+        raise ValueError(f"request: do = {do!r}, must be {', '.join(CREW_REQUESTS)}")
 
     def _change_duty(self, state: str, tour: str | None, id: str | None) -> str:
         """Record the change and the state that follows in one transaction; then act by it."""

@@ -26,8 +26,8 @@ from onboard.clock import Clock
 from onboard.duty import DutyState
 from onboard.outbox import DepotClient, Outbox, Sender
 from onboard.private import private_folder
+from onboard.recording import Recorder
 from onboard.recording.receiver import GpsdReceiver, Receiver
-from onboard.recording.recorder import Recorder
 from onboard.sensors.readings import Sensor
 from onboard.worker import Worker, revive_all, stop_on_signals
 

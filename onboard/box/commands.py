@@ -78,7 +78,7 @@ def _onboard(args: argparse.Namespace) -> int:
     from onboard.box.agent import run_box
     from onboard.box.settings import BoxSettings, gpsd_address
     from onboard.clock import clock_from
-    from onboard.recording.thinning import EVERY_FIX, ThinningRules
+    from onboard.recording import EVERY_FIX, ThinningRules
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = BoxSettings(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from onboard.clock import Clock
 from onboard.outbox import DepotClient, DepotError, Outbox
-from onboard.recording.area_settings import AreaSettings, area_settings_from
+from onboard.recording import AreaSettings, area_settings_from
 
 TOUR_NOTE, SETTINGS_NOTE, MESSAGES_NOTE = "tour", "settings", "messages"
 _MOST_MESSAGES = 50

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onboard.outbox import QUOTA_BYTES
-from onboard.recording.thinning import ThinningRules
+from onboard.recording import ThinningRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -606,12 +606,12 @@ def _stored_points(area: Area) -> Path:
 
 
 def _points(area: Area) -> list[DropOffPoint]:
-    from optimizer.drop_off import points as drop_off_points
+    from optimizer.drop_off import read_points_csv
 
     stored = _stored_points(area)
     if not stored.is_file():
         raise FileNotFoundError(f"{stored}: no such file; `ripeur drop-off-points import` makes it")
-    return list(drop_off_points.read(stored))
+    return list(read_points_csv(stored))
 
 
 def _flux_labels(area: Area) -> dict[str, str]:
@@ -623,14 +623,14 @@ def _drop_off_import(args: argparse.Namespace) -> int:
     from optimizer.drop_off import (
         FLUX_OF_OSM,
         ColumnMapping,
-        extract_box,
-        not_named,
-        read_osm,
+        extract_bounds,
+        listing_lines,
+        read_osm_points,
         read_town_file,
-        show,
+        unnamed_file_hint,
+        write_points_csv,
         write_refused,
     )
-    from optimizer.drop_off import points as drop_off_points
 
     area = read_area(args.area)
     lang = args.lang or area.language
@@ -639,11 +639,11 @@ def _drop_off_import(args: argparse.Namespace) -> int:
         raise FileExistsError(f"{stored}: already there, not overwritten (--replace)")
     mapping = ColumnMapping.read(args.mapping) if args.mapping else ColumnMapping()
     if args.file.suffix in (".pbf", ".osm", ".bz2"):
-        reading = read_osm(args.file, {**FLUX_OF_OSM, **mapping.osm})
+        reading = read_osm_points(args.file, {**FLUX_OF_OSM, **mapping.osm})
     else:
-        within = None if args.anywhere else extract_box(area.extract)
+        within = None if args.anywhere else extract_bounds(area.extract)
         reading = read_town_file(args.file, mapping, within, [flux.name for flux in area.flux])
-    print("\n".join(show(reading, lang, _flux_labels(area))))
+    print("\n".join(listing_lines(reading, lang, _flux_labels(area))))
     refused = stored.with_name(f"{stored.stem}-refused.csv")
     if reading.refused:
         write_refused(reading.refused, refused, lang)
@@ -652,10 +652,10 @@ def _drop_off_import(args: argparse.Namespace) -> int:
         refused.unlink(missing_ok=True)  # of an earlier import: what it complains of is mended
     if not reading.points:
         return FAULTY  # nothing good: the area keeps what it has
-    drop_off_points.write_csv(reading.points, stored)
+    write_points_csv(reading.points, stored)
     print(stored)
     if area.demand.drop_off_points is None:
-        print(not_named(stored.name, lang))
+        print(unnamed_file_hint(stored.name, lang))
     return GOOD
 
 
@@ -674,11 +674,11 @@ def _drop_off_export(args: argparse.Namespace) -> int:
 
 def _drop_off_show(args: argparse.Namespace) -> int:
     from optimizer.area import read_area
-    from optimizer.drop_off import Reading, show
+    from optimizer.drop_off import ImportResult, listing_lines
 
     area = read_area(args.area)
     points = _points(area)
-    print("\n".join(show(Reading(tuple(points)), args.lang or area.language, _flux_labels(area))))
+    print("\n".join(listing_lines(ImportResult(tuple(points)), args.lang or area.language, _flux_labels(area))))
     return GOOD
 
 

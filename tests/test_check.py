@@ -23,7 +23,7 @@ from optimizer.area.area import Area
 from optimizer.check import times as check_times
 from optimizer.check.checker import SCHEMA, SCHEMAS, check, check_file, document_faults, report_lines
 from optimizer.check.faults import TEXTS, JsonValue
-from optimizer.check.passage import _METRES, _TONNES, quantity
+from optimizer.check.passage import _METRES, _TONNES, parse_quantity
 from optimizer.check.rawmap import MapFault, read_map
 from tests.check_planters import (
     PLANTERS,
@@ -205,17 +205,19 @@ def _tour(regime: str, *pieces: tuple[fleet.LegKind, float]) -> Tour:
 )  # fmt: skip
 def test_breaks_are_judged_by_the_tours_regime(regime: str, pieces: Any, codes: list[str]) -> None:
     tour = _tour(regime, *pieces)
-    found = check_times.breaks(tour, REGIMES[regime], check_times.driving_s(tour, None))
+    found = check_times.break_faults(tour, REGIMES[regime], check_times.driving_s(tour, None))
     assert [f.code for f in found] == codes
 
 
 def test_hours_are_the_walls_on_the_days_the_clocks_change() -> None:
     paris = ZoneInfo("Europe/Paris")
-    eight = {day: check_times.instant(day, 8 * 3600, paris) for day in (date(2026, 3, 29), date(2026, 10, 25))}
+    eight = {
+        day: check_times.wall_clock_instant(day, 8 * 3600, paris) for day in (date(2026, 3, 29), date(2026, 10, 25))
+    }
     assert [at.hour for at in eight.values()] == [6, 7]
     # A window from 2 to 3 o'clock in the autumn night, when that hour comes twice, lasts two hours.
-    start = check_times.instant(date(2026, 10, 25), 2 * 3600, paris)
-    end = check_times.instant(date(2026, 10, 25), 3 * 3600, paris, end=True)
+    start = check_times.wall_clock_instant(date(2026, 10, 25), 2 * 3600, paris)
+    end = check_times.wall_clock_instant(date(2026, 10, 25), 3 * 3600, paris, end=True)
     assert end - start == timedelta(hours=2)
 
 
@@ -229,9 +231,9 @@ def test_a_site_open_around_midnight_is_open_at_midnight(plan: Plan, area: Area)
         end_at=datetime(2026, 11, 23, 23, 10, tzinfo=UTC),
     )
     tour = replace(plan.tours[t], legs=(late,))
-    assert not list(check_times.opening(tour, {"S1": site}, ZoneInfo("Europe/Paris")))
+    assert not list(check_times.opening_faults(tour, {"S1": site}, ZoneInfo("Europe/Paris")))
     closed_on_tuesday = replace(site, hours=hours[:1])
-    assert list(check_times.opening(tour, {"S1": closed_on_tuesday}, ZoneInfo("Europe/Paris")))
+    assert list(check_times.opening_faults(tour, {"S1": closed_on_tuesday}, ZoneInfo("Europe/Paris")))
 
 
 # --- form --------------------------------------------------------------------------------------------------------
@@ -421,11 +423,11 @@ def test_a_real_map_is_read_in_seconds(name: str, shared: Path) -> None:
     [("7.5", 7500), ("7,5 t", 7500), ("3500 kg", 3500), ("none", None), ("16 st", 14515), ("5;3.5", 3500)],
 )
 def test_weights_are_read_as_mappers_write_them(text: str, kg: float | None) -> None:
-    assert quantity(text, _TONNES) == (None if kg is None else pytest.approx(kg, abs=1))
+    assert parse_quantity(text, _TONNES) == (None if kg is None else pytest.approx(kg, abs=1))
 
 
 @pytest.mark.parametrize(
     ("text", "metres"), [("3.5", 3.5), ("3.5 m", 3.5), ("11'6\"", 3.505), ("12'", 3.658), ("default", None)]
 )
 def test_heights_are_read_as_mappers_write_them(text: str, metres: float | None) -> None:
-    assert quantity(text, _METRES) == (None if metres is None else pytest.approx(metres, abs=0.01))
+    assert parse_quantity(text, _METRES) == (None if metres is None else pytest.approx(metres, abs=0.01))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
 from onboard.simulation.course import course_of, streets_of
 from onboard.simulation.simulate import simulate_drive
-from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State, crew_state
+from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, TaskState, crew_state
 from optimizer.evidence.follow import FollowedTour
-from optimizer.evidence.progress import Progress
+from optimizer.evidence.progress import TourProgress
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network
 from optimizer.night.night import plan_day
@@ -81,7 +81,7 @@ def after(tour: Tour) -> datetime:
     return tour.end_at + OVER_AFTER
 
 
-def by_street(states: dict[str, State]) -> dict[str, str]:
+def by_street(states: dict[str, TaskState]) -> dict[str, str]:
     return {id_.split(":")[0][1:]: state.status for id_, state in states.items()}
 
 
@@ -325,7 +325,7 @@ def test_facts_of_another_truck_or_another_day_change_nothing(town: Matcher) -> 
 
 
 def test_no_speed_leaves_the_module() -> None:
-    names = {field.name for cls in (State, Evidence, Progress) for field in fields(cls)}
+    names = {field.name for cls in (TaskState, Evidence, TourProgress) for field in fields(cls)}
     assert not [name for name in names if "speed" in name or "mps" in name or "kmh" in name]
     assert not [what for what in WHAT if "speed" in what]
     assert len(set(REASONS)) == len(REASONS)

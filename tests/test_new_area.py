@@ -28,7 +28,7 @@ from optimizer.new_area.notes import in_words
 from optimizer.new_area.overpass import DownloadFault, download, slug
 from optimizer.new_area.proposal import drivable_nodes, stretch_work, together
 from optimizer.new_area.summary import TEXTS, layers, sector_indices, summary
-from optimizer.streets.extract import ExtractFault, read
+from optimizer.streets.extract import ExtractFault, read_extract
 
 from .tiny_map import write_map
 from .towns import DATA, RealTown
@@ -249,11 +249,11 @@ def test_a_truck_cannot_start_inside_a_dead_end_or_where_one_way_streets_lead_ou
         12: ([2, 6], {"highway": "residential", "oneway": "yes"}),  # leads away
         13: ([4, 7, 8, 3], {"highway": "residential", "maxweight": "7.5"}),
     }
-    extract = read(write_map(tmp_path / "map.osm", nodes, ways))
-    from optimizer.streets.streets import survey
+    extract = read_extract(write_map(tmp_path / "map.osm", nodes, ways))
+    from optimizer.streets.streets import build_street_network
 
     area = rules()
-    assert drivable_nodes(survey(extract, area), extract, area.trucks[0]) == {1, 2, 3, 4}
+    assert drivable_nodes(build_street_network(extract, area), extract, area.trucks[0]) == {1, 2, 3, 4}
 
 
 def test_the_embedded_map_reads_like_france(monaco: RealTown) -> None:

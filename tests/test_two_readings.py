@@ -9,16 +9,16 @@ from fleet import Truck
 from optimizer.area.file import read_area
 from optimizer.check.passage import Passage
 from optimizer.check.rawmap import read_map
-from optimizer.streets.extract import read
+from optimizer.streets.extract import read_extract
 from optimizer.streets.roads import CLOSED, Roads
-from optimizer.streets.streets import survey
+from optimizer.streets.streets import build_street_network
 from tests.tiny_map import DATA
 
 
 def disagreements(extract_path: Path, truck: Truck) -> list[str]:
     area = read_area(DATA / "monaco")
-    extract = read(extract_path)
-    streets = survey(extract, area)
+    extract = read_extract(extract_path)
+    streets = build_street_network(extract, area)
     roads = Roads(extract, area, streets, []).for_truck(truck)
     passage = Passage(read_map(extract_path), truck, area.streets.turning_places)
     found = []

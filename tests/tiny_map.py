@@ -12,9 +12,9 @@ from pyproj import Transformer
 from fleet import Truck
 from optimizer.area.area import Area
 from optimizer.area.file import read_area
-from optimizer.streets.extract import Extract, read
+from optimizer.streets.extract import Extract, read_extract
 from optimizer.streets.roads import Roads, TruckRoads
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 CRS = "EPSG:32631"
 _TO_DEGREES = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
@@ -63,8 +63,8 @@ def rules(**streets: object) -> Area:
 
 def roads_of(
     path: Path, area: Area, truck: Truck | None = None, stops: Iterable[int] = ()
-) -> tuple[Extract, Streets, TruckRoads]:
-    extract = read(path)
+) -> tuple[Extract, StreetNetwork, TruckRoads]:
+    extract = read_extract(path)
     wanted = list(stops)
-    streets = survey(extract, area, wanted)
+    streets = build_street_network(extract, area, wanted)
     return extract, streets, Roads(extract, area, streets, wanted).for_truck(truck or area.trucks[0])

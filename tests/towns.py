@@ -9,11 +9,11 @@ import pytest
 
 from optimizer.area.area import Area
 from optimizer.area.file import read_area
-from optimizer.demand.demand import Demand, estimate
+from optimizer.demand.demand import Demand, estimate_demand
 from optimizer.new_area.new_area import NewArea, make_area
-from optimizer.streets import extract as osm
+from optimizer.streets import read_extract
 from optimizer.streets.extract import Extract
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -22,15 +22,15 @@ DATA = Path(__file__).parent.parent / "data"
 class RealTown:
     area: Area
     extract: Extract
-    streets: Streets
+    streets: StreetNetwork
     demand: Demand
     founded: NewArea | None = None
 
     @classmethod
     def of(cls, area: Area, founded: NewArea | None = None) -> RealTown:
-        extract = osm.read(area.extract)
-        streets = survey(extract, area)
-        return cls(area, extract, streets, estimate(area, extract, streets), founded)
+        extract = read_extract(area.extract)
+        streets = build_street_network(extract, area)
+        return cls(area, extract, streets, estimate_demand(area, extract, streets), founded)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from fleet import Outcome, Plan, Sorting, Ticket
 if TYPE_CHECKING:
     from depot_api.store import Store
     from optimizer.area import Area
-    from optimizer.demand import Weighed
+    from optimizer.demand import WeighedLoads
     from weighbridge.balance import TornBags, Trip
 
 #: Samples and stocks from so long before a day count for it.
@@ -144,7 +144,7 @@ def _undone(store: Store, zone: ZoneInfo, day: date) -> set[tuple[str, str]]:
 
 def _learn(args: argparse.Namespace) -> int:
     from depot_api.store import Store
-    from optimizer.demand import LEAST_DWELLINGS, learn, write_learned
+    from optimizer.demand import LEAST_DWELLINGS, learn_factors, write_learned
 
     area = _area(args.area)
     assert area is not None
@@ -160,7 +160,7 @@ def _learn(args: argparse.Namespace) -> int:
     known = {sector.name for sector in area.sectors}
     if strange := sorted(evidence.dwellings.keys() - known):
         print(f"not learned of, no sectors of this area: {', '.join(strange)}")
-    learned = [one for one in learn(evidence.rows, evidence.dwellings) if one.sector in known]
+    learned = [one for one in learn_factors(evidence.rows, evidence.dwellings) if one.sector in known]
     for line in evidence.notes:
         print(line)
     small = sorted(sector for sector, count in evidence.dwellings.items() if count < LEAST_DWELLINGS)
@@ -180,13 +180,13 @@ def _learn(args: argparse.Namespace) -> int:
 
 
 class _Evidence:
-    """Rows for ``learn``, day by day. A plan's expectations are taken back to the estimate where it was corrected."""
+    """Rows for ``learn_factors``, day by day: what plans expect, taken back to the estimate where it was corrected."""
 
     def __init__(self, area: Area, zone: ZoneInfo) -> None:
         from optimizer.demand import read_learned
 
         self.area, self.zone = area, zone
-        self.rows: list[Weighed] = []
+        self.rows: list[WeighedLoads] = []
         self.dwellings: dict[str, int] = {}
         self.notes: list[str] = []
         self._factor: dict[tuple[str, str], float] = {}
@@ -197,7 +197,7 @@ class _Evidence:
 
     def add(self, store: Store, day: date) -> None:
         from depot_api.duty import plan_in_force
-        from optimizer.demand import Weighed
+        from optimizer.demand import WeighedLoads
         from weighbridge.balance import close_day, match_tickets, trips_of
 
         in_force = plan_in_force(store, day)
@@ -218,7 +218,7 @@ class _Evidence:
         for site in sorted({ticket.site for ticket in tickets}):
             closed = close_day(site, day, tickets, sortings, self.zone)
             pairing = match_tickets(closed.tickets, trips_of(plan, site, undone))
-            self.rows += [Weighed(ticket.net_kg, self._estimate([trip])) for ticket, trip in pairing.pairs]
+            self.rows += [WeighedLoads(ticket.net_kg, self._estimate([trip])) for ticket, trip in pairing.pairs]
             if pairing.tickets_alone or pairing.trips_alone:
                 continue  # the plant's day is not that of the plan
             trips = [trip for _, trip in pairing.pairs]
@@ -226,7 +226,7 @@ class _Evidence:
             for flux, kg in closed.out_kg.items():
                 mine = {cell: value for cell, value in self._estimate(trips).items() if cell[1] == flux}
                 if flux != "residue" and mine and sorted_kg > 0:  # residue comes out of every flux alike
-                    self.rows.append(Weighed(closed.in_kg * kg / sorted_kg, mine, loads=0))
+                    self.rows.append(WeighedLoads(closed.in_kg * kg / sorted_kg, mine, loads=0))
 
     def _comparable(self, plan: Plan) -> bool:
         name = self.area.demand.learned
@@ -276,9 +276,9 @@ def _torn(db: str | None, area: Area) -> TornBags:
 
 def _side(plan: Plan, area: Area, torn: TornBags, not_recycled: list[str]) -> dict[str, Any]:
     """One plan's figures. ``recycled_t``: (mid, low, high), None where what density does to bags is not known."""
-    from optimizer.planning import figures
+    from optimizer.planning import plan_figures
 
-    total = figures(plan, area, 1.0)["total"]
+    total = plan_figures(plan, area, 1.0)["total"]
     loads = list(_loads(plan, area))
     recycled: list[float] | None = [0.0, 0.0, 0.0]
     for density, kg in loads:

@@ -39,7 +39,15 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _import(args: argparse.Namespace) -> int:
     from optimizer.area import read_area
-    from optimizer.drop_off import ColumnMapping, not_named, points, points_file, read_points, show, write_refused_rows
+    from optimizer.drop_off import (
+        ColumnMapping,
+        listing_lines,
+        points_file,
+        read_points,
+        unnamed_file_hint,
+        write_points_csv,
+        write_refused_rows,
+    )
 
     area = read_area(args.area)
     lang = args.lang or area.language
@@ -48,16 +56,16 @@ def _import(args: argparse.Namespace) -> int:
         raise FileExistsError(f"{stored}: already there, not overwritten (--replace)")
     mapping = ColumnMapping.read(args.mapping) if args.mapping else ColumnMapping()
     reading = read_points(args.file, area, mapping, anywhere=args.anywhere)
-    print("\n".join(show(reading, lang, area.flux_labels)))
+    print("\n".join(listing_lines(reading, lang, area.flux_labels)))
     refused = write_refused_rows(reading, area, lang)
     if refused is not None:
         print(refused)
     if not reading.points:
         return FAULTY  # nothing good: the area keeps what it has
-    points.write_csv(reading.points, stored)
+    write_points_csv(reading.points, stored)
     print(stored)
     if area.demand.drop_off_points is None:
-        print(not_named(stored.name, lang))
+        print(unnamed_file_hint(stored.name, lang))
     return GOOD
 
 
@@ -77,9 +85,9 @@ def _export(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from optimizer.area import read_area
-    from optimizer.drop_off import Reading, show, stored_points
+    from optimizer.drop_off import ImportResult, listing_lines, stored_points
 
     area = read_area(args.area)
-    reading = Reading(points=tuple(stored_points(area)))
-    print("\n".join(show(reading, args.lang or area.language, area.flux_labels)))
+    reading = ImportResult(points=tuple(stored_points(area)))
+    print("\n".join(listing_lines(reading, args.lang or area.language, area.flux_labels)))
     return GOOD

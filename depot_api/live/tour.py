@@ -13,7 +13,7 @@ from typing import Any
 
 from depot_api.duty import Turn
 from fleet import Duty, Fact, Load, Outcome, Task, instant_text
-from optimizer.evidence import NOT_YET, FollowedTour, Progress, State, crew_state
+from optimizer.evidence import NOT_YET, FollowedTour, TaskState, TourProgress, crew_state
 from optimizer.matching import Matcher
 
 #: What a tour may be. ``under_way``: begun, but without streets to match on nobody can say whether it is late.
@@ -32,7 +32,7 @@ class Carried:
 
     tour: str
     truck: str
-    state: State
+    state: TaskState
 
 
 class LiveTour:
@@ -45,8 +45,8 @@ class LiveTour:
         self.followed: FollowedTour | None = None
         if matcher is not None:
             self.followed = FollowedTour(matcher, turn.tour, self.tasks, turn.since, turn.until)
-        self.states: dict[str, State] = {}
-        self.progress: Progress | None = None
+        self.states: dict[str, TaskState] = {}
+        self.progress: TourProgress | None = None
         self.state = "not_started"
         self._duties: dict[str, Duty] = {}  # copied before it is gone through: another thread may put one in
         self._outcomes: dict[str, Outcome] = {}  # by task, the last by its own time
@@ -86,7 +86,7 @@ class LiveTour:
         self.states = states
         self.state = self._state(now, heard_at, on_duty_since)
 
-    def _by_word(self, task: str) -> State:
+    def _by_word(self, task: str) -> TaskState:
         outcome = self._outcomes.get(task)
         return NOT_YET if outcome is None else crew_state(outcome)
 

@@ -63,11 +63,11 @@ def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]
     """[lon, lat] of every node the plan speaks of: off the area's map, else off the tours drawn beside the plan."""
     if area is not None:
         from optimizer.area import read_area
-        from optimizer.planning import nodes_of
-        from optimizer.streets import extract
+        from optimizer.planning import plan_nodes
+        from optimizer.streets import read_extract
 
-        lonlat = extract.read(read_area(area).extract).lonlat
-        return {str(n): [lonlat[n][0], lonlat[n][1]] for n in sorted(nodes_of(plan)) if n in lonlat}
+        lonlat = read_extract(read_area(area).extract).lonlat
+        return {str(n): [lonlat[n][0], lonlat[n][1]] for n in sorted(plan_nodes(plan)) if n in lonlat}
     drawn = folder / "tours.geojson"
     if not drawn.is_file():
         raise FileNotFoundError(f"{drawn}: no such file; without it the plan's area is needed: --area DIR")

@@ -70,7 +70,7 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
     elif not plan.tours and area is not None and (due := promise(area).due(plan.date)):
         faults.append(fault("NO_TOURS.due", due=len(due), date=plan.date))
     faults += _service(plan)
-    faults += check_figures.figures(plan)
+    faults += check_figures.figure_faults(plan)
     if area is None:
         faults.append(fault("AREA_MISSING", what="area.toml", folder=folder))
     else:
@@ -85,9 +85,9 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
     case = _Case(plan, area, raw)
     for tour in plan.tours:
         faults += case.tour(tour)
-    faults += check_times.drivers(plan.tours, case.shifts)
+    faults += check_times.driver_faults(plan.tours, case.shifts)
     if raw is not None:
-        faults += check_route.tasks_on_map(plan.tasks, raw)
+        faults += check_route.task_map_faults(plan.tasks, raw)
         faults += case.claims()
     return case.report(faults)
 
@@ -366,15 +366,15 @@ class _Case:
 
     def tour(self, tour: Tour) -> Iterator[Fault]:
         shift, truck = self.shifts.get(tour.shift), self.trucks.get(tour.truck)
-        yield from check_times.order(tour)
-        yield from check_times.windows(tour, self.tasks, self.plan.date, self.zone)
-        yield from check_times.opening(tour, self.sites, self.zone)
+        yield from check_times.order_faults(tour)
+        yield from check_times.window_faults(tour, self.tasks, self.plan.date, self.zone)
+        yield from check_times.opening_faults(tour, self.sites, self.zone)
         if shift is not None:
-            yield from check_times.shift_length(tour, shift, self.plan.date, self.zone)
+            yield from check_times.shift_faults(tour, shift, self.plan.date, self.zone)
         regime = check_times.regime_of(tour, shift)
         if regime is not None:
-            yield from check_times.breaks(tour, regime, check_times.driving_s(tour, self.area))
-        yield from check_loads.loads(tour, truck, self.sites, self.density)
+            yield from check_times.break_faults(tour, regime, check_times.driving_s(tour, self.area))
+        yield from check_loads.load_faults(tour, truck, self.sites, self.density)
         if self.area is not None and self.raw is not None and truck is not None:
             yield from self._on_map(tour, self.area, self.raw, shift, truck)
 
@@ -405,20 +405,20 @@ class _Case:
         def trips_of(truck: Truck) -> frozenset[tuple[int, int]]:
             return self._round_trips(depot, passage_of(truck), truck, strict=True)
 
-        yield from check_claims.claims(self.plan, area, passage_of, trips_of)
+        yield from check_claims.claim_faults(self.plan, area, passage_of, trips_of)
 
     def _on_map(self, tour: Tour, area: Area, raw: RawMap, shift: Shift | None, truck: Truck) -> Iterator[Fault]:
         passage = self._passage(truck, area, raw)
-        traced = check_route.trace(tour, passage, area)
-        rounds = check_route.turn_rounds(traced, passage)
-        yield from check_route.continuity(tour, traced, raw, area.depot, self.site_places)
-        yield from check_route.streets(tour, traced, passage)
-        yield from check_route.turns(tour, traced, raw)
-        yield from check_route.reversing(tour, rounds, area)
-        yield from check_route.sides(
+        traced = check_route.trace_tour(tour, passage, area)
+        rounds = check_route.u_turns(traced, passage)
+        yield from check_route.continuity_faults(tour, traced, raw, area.depot, self.site_places)
+        yield from check_route.street_faults(tour, traced, passage)
+        yield from check_route.turn_faults(tour, traced, raw)
+        yield from check_route.reversing_faults(tour, rounds, area)
+        yield from check_route.side_faults(
             tour, self.tasks, raw, area, rounds, lambda: self._round_trips(_first_node(tour), passage, truck)
         )
-        yield from check_times.durations(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
+        yield from check_times.duration_faults(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
         self._reversals += len(rounds)
         for k, driven in traced.driven.items():
             if tour.legs[k].mode == "foot":

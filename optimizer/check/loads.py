@@ -11,7 +11,7 @@ from optimizer.check.faults import Fault, fault
 SLACK_KG = 0.5
 
 
-def loads(
+def load_faults(
     tour: Tour, truck: Truck | None, sites: Mapping[str, Site], density_kg_m3: Mapping[str, float]
 ) -> Iterator[Fault]:
     """Follow the load leg by leg. ``density_kg_m3``: by flux. An overload is told once per trip."""

@@ -35,14 +35,14 @@ class Driven:
     slowest_mps: float = 1.0
 
 
-def instant(day: date, seconds: float, zone: ZoneInfo, *, end: bool = False) -> datetime:
+def wall_clock_instant(day: date, seconds: float, zone: ZoneInfo, *, end: bool = False) -> datetime:
     """When the clock shows ``seconds`` after midnight of ``day``. Of an hour that comes twice ``end`` is the second."""
     wall = datetime.combine(day, time()) + timedelta(seconds=seconds)
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return max(first, second) if end else first
 
 
-def order(tour: Tour) -> Iterator[Fault]:
+def order_faults(tour: Tour) -> Iterator[Fault]:
     """Legs that end before they start, or start before the one before them ends."""
     for k, leg in enumerate(tour.legs):
         if leg.duration_s < 0:
@@ -56,7 +56,7 @@ def order(tour: Tour) -> Iterator[Fault]:
 # --- how long things take ----------------------------------------------------------------------------------------
 
 
-def durations(
+def duration_faults(
     tour: Tour, area: Area, shift: Shift | None, tasks: Mapping[str, Task], driven: Mapping[int, Driven],
     task_m: Mapping[str, float], sites: Mapping[str, Site],
 ) -> Iterator[Fault]:  # fmt: skip
@@ -104,17 +104,17 @@ def _collect_s(leg: Leg, task: Task, area: Area, loaders: int, driven: Driven, t
 # --- shifts and breaks -------------------------------------------------------------------------------------------
 
 
-def shift_length(tour: Tour, shift: Shift, day: date, zone: ZoneInfo) -> Iterator[Fault]:
+def shift_faults(tour: Tour, shift: Shift, day: date, zone: ZoneInfo) -> Iterator[Fault]:
     own_s = (tour.end_at - tour.start_at).total_seconds()
     limit_s = shift.length_s + shift.overtime_s
     if own_s > limit_s + SLACK_S:
         yield fault("OVER_SHIFT", tour.id, None, None, own=Duration(own_s), limit=Duration(limit_s))
-    early_s = (instant(day, shift.start_s, zone) - tour.start_at).total_seconds()
+    early_s = (wall_clock_instant(day, shift.start_s, zone) - tour.start_at).total_seconds()
     if early_s > SLACK_S:
         yield fault("OVER_SHIFT.early", tour.id, 0, None, own=Duration(early_s))
     elif -early_s > LATE_S:
         yield fault("OVER_SHIFT.late", tour.id, 0, None, own=Duration(early_s))
-    over_s = (tour.end_at - instant(day, shift.start_s, zone)).total_seconds() - limit_s
+    over_s = (tour.end_at - wall_clock_instant(day, shift.start_s, zone)).total_seconds() - limit_s
     if over_s > SLACK_S and own_s <= limit_s + SLACK_S:
         yield fault("OVER_SHIFT.end", tour.id, len(tour.legs) - 1, None, own=Duration(over_s))
 
@@ -125,7 +125,7 @@ def work_s(tour: Tour) -> float:
     return (tour.end_at - tour.start_at).total_seconds() - rest_s
 
 
-def drivers(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Fault]:
+def driver_faults(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Fault]:
     """The daily work of a driver with several tours, against the strictest of their regimes."""
     own: dict[str, list[Tour]] = {}
     for tour in tours:
@@ -145,7 +145,7 @@ def drivers(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Faul
             )  # fmt: skip
 
 
-def breaks(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[Fault]:
+def break_faults(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[Fault]:
     """The regime's rules. Work is all but the break legs, waiting included; ``driving_s``: by leg."""
     worked_s = work_s(tour)
     bounds = (("work", worked_s, regime.max_work_s), ("driving", sum(driving_s), regime.max_driving_s))
@@ -219,20 +219,22 @@ def regime_of(tour: Tour, shift: Shift | None) -> Regime | None:
 # --- windows and opening hours -----------------------------------------------------------------------------------
 
 
-def windows(tour: Tour, tasks: Mapping[str, Task], day: date, zone: ZoneInfo) -> Iterator[Fault]:
+def window_faults(tour: Tour, tasks: Mapping[str, Task], day: date, zone: ZoneInfo) -> Iterator[Fault]:
     """Collections that do not lie wholly inside one of their task's windows."""
     for k, leg in enumerate(tour.legs):
         task = tasks.get(leg.task or "")
         if leg.kind != "collect" or task is None or not task.windows:
             continue
-        spans = _merged((instant(day, a, zone), instant(day, b, zone, end=True)) for a, b in task.windows)
+        spans = _merged(
+            (wall_clock_instant(day, a, zone), wall_clock_instant(day, b, zone, end=True)) for a, b in task.windows
+        )
         if not _inside(leg, spans):
             start, end = (at.astimezone(zone) for at in (leg.start_at, leg.end_at))
             allowed = ", ".join(f"{_clock(a)}-{_clock(b)}" for a, b in task.windows)
             yield fault("WINDOW_MISSED", tour.id, k, task.id, start=start, end=end, windows=allowed)
 
 
-def opening(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[Fault]:
+def opening_faults(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[Fault]:
     """Unloadings that do not lie wholly inside their site's opening hours."""
     for k, leg in enumerate(tour.legs):
         site = sites.get(leg.site or "")
@@ -241,7 +243,7 @@ def opening(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[F
         first = leg.start_at.astimezone(zone).date() - timedelta(days=2)  # hours may run past midnight
         days = [first + timedelta(days=n) for n in range(5)]
         spans = _merged(
-            (instant(day, hours.opens_s, zone), instant(day, hours.closes_s, zone, end=True))
+            (wall_clock_instant(day, hours.opens_s, zone), wall_clock_instant(day, hours.closes_s, zone, end=True))
             for day in days
             for hours in site.hours
             if hours.weekday == day.weekday()

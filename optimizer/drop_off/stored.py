@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from optimizer.area import Area
-from optimizer.drop_off import points
 from optimizer.drop_off.listing import write_refused
 from optimizer.drop_off.mapping import ColumnMapping
-from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
-from optimizer.drop_off.points import DropOffPoint, Reading
+from optimizer.drop_off.osm import FLUX_OF_OSM, extract_bounds, read_osm_points
+from optimizer.drop_off.points import DropOffPoint, ImportResult, read_points_csv
 from optimizer.drop_off.town_file import read_town_file
 
 EXTRACT_SUFFIXES = (".pbf", ".osm", ".bz2")
@@ -25,18 +24,18 @@ def stored_points(area: Area) -> list[DropOffPoint]:
     path = points_file(area)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; `ripeur drop-off-points import` makes it")
-    return list(points.read(path))
+    return list(read_points_csv(path))
 
 
-def read_points(file: Path, area: Area, mapping: ColumnMapping, *, anywhere: bool) -> Reading:
+def read_points(file: Path, area: Area, mapping: ColumnMapping, *, anywhere: bool) -> ImportResult:
     """An OSM extract's points, or a town's file's: those within the area's extract unless ``anywhere``."""
     if file.suffix in EXTRACT_SUFFIXES:
-        return read_osm(file, {**FLUX_OF_OSM, **mapping.osm})
-    within = None if anywhere else extract_box(area.extract)
+        return read_osm_points(file, {**FLUX_OF_OSM, **mapping.osm})
+    within = None if anywhere else extract_bounds(area.extract)
     return read_town_file(file, mapping, within, [flux.name for flux in area.flux])
 
 
-def write_refused_rows(reading: Reading, area: Area, lang: str) -> Path | None:
+def write_refused_rows(reading: ImportResult, area: Area, lang: str) -> Path | None:
     """List what was refused beside the area's points; None, and no file, where nothing was."""
     stored = points_file(area)
     path = stored.with_name(f"{stored.stem}-refused.csv")

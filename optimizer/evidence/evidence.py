@@ -17,8 +17,8 @@ from typing import Literal
 
 from fleet import Fact, Leg, Lift, Load, Outcome, Task, Tour, Vehicle
 from optimizer.evidence import weights as weigh
-from optimizer.evidence.visits import SHORT_M, Visit, Visits, joined
-from optimizer.matching import Network, Step
+from optimizer.evidence.visits import SHORT_M, TaskVisit, TaskVisits, joined
+from optimizer.matching import MatchedStep, Network
 
 Status = Literal["done", "partly", "missed", "pending"]
 #: Why a task is in its state; the texts people read stand in the pages' catalogue.
@@ -68,7 +68,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TaskState:
     """``share``: of the task's length (1 for a point). ``passed_over``: later tasks are served, this one not."""
 
     status: Status
@@ -81,14 +81,14 @@ class State:
 
 
 #: What a task is before anything is known of it.
-NOT_YET = State("pending", "not_yet", 0.0, None, None)
+NOT_YET = TaskState("pending", "not_yet", 0.0, None, None)
 #: What the crew's "partly" stands for where no track shows how much.
 PARTLY_SHARE = 0.5
 #: A service that ends so long after the crew called the task blocked was a second try.
 SECOND_TRY = timedelta(minutes=5)
 
 
-def crew_state(outcome: Outcome, seen: State | None = None) -> State:
+def crew_state(outcome: Outcome, seen: TaskState | None = None) -> TaskState:
     """A task's state by the crew's word, over what the track shows; ``seen``: None where there is no track to match.
 
     The crew's word stands; only where a whole track shows that the truck never came, "done" is in doubt.
@@ -103,7 +103,7 @@ def crew_state(outcome: Outcome, seen: State | None = None) -> State:
         case "done" if base.status == "done":
             return replace(base, reason="collected")
         case "done" if base.status == "missed" and base.reason == "not_visited":
-            return State("partly", "crew_and_track_disagree", 0.0, None, None, base.evidence)
+            return TaskState("partly", "crew_and_track_disagree", 0.0, None, None, base.evidence)
         case "done":
             return replace(done, reason="crew_done")
         case "not_presented":  # the crew was there and had nothing to take
@@ -113,14 +113,14 @@ def crew_state(outcome: Outcome, seen: State | None = None) -> State:
     if base.status == "done" and base.until_at is not None and base.until_at > outcome.at + SECOND_TRY:
         return replace(base, reason="collected")  # said blocked, came back and did it
     at = outcome.at if seen is None else None
-    return State("missed", f"crew_{outcome.outcome}", 0.0, at, at, base.evidence)
+    return TaskState("missed", f"crew_{outcome.outcome}", 0.0, at, at, base.evidence)
 
 
 @dataclass(slots=True)
 class _Weighed:
     """A visit with what it says."""
 
-    visit: Visit
+    visit: TaskVisit
     lifts: list[Lift]
     pto_share: float | None
     grew_kg: float | None
@@ -136,7 +136,7 @@ class TourEvidence:
         self.legs: dict[str, Leg] = {leg.task: leg for leg in tour.legs if leg.task in self.tasks}
         order = {leg.task: k for k, leg in enumerate(tour.legs) if leg.task in self.tasks}
         self._order = {task: k for k, task in enumerate(sorted(order, key=lambda t: order[t]))}
-        self._visits = Visits(tour, tasks, network)
+        self._visits = TaskVisits(tour, tasks, network)
         self._lifts: list[Lift] = []
         self._pto: list[tuple[float, bool]] = []
         self._loads: list[tuple[float, float]] = []
@@ -144,11 +144,11 @@ class TourEvidence:
         self._known: set[str] = set()
         self._over_at: datetime | None = None
         self._weighed: dict[str, list[_Weighed]] = {}  # kept until a step or a fact touches the task
-        self._cached: tuple[bool, dict[str, State]] | None = None
+        self._cached: tuple[bool, dict[str, TaskState]] | None = None
 
     # --- taking in -----------------------------------------------------------------------------------------------
 
-    def add_steps(self, steps: Iterable[Step]) -> None:
+    def add_steps(self, steps: Iterable[MatchedStep]) -> None:
         """Steps of the way driven (``matching.py``), each once."""
         for step in steps:
             for task in self._visits.add(step):
@@ -188,14 +188,14 @@ class TourEvidence:
 
     # --- what it comes to ----------------------------------------------------------------------------------------
 
-    def states(self, now: datetime) -> dict[str, State]:
+    def states(self, now: datetime) -> dict[str, TaskState]:
         """Every task's state, in the order of the tour, then the tasks that it does not name."""
         over = now >= (self._over_at or self.tour.end_at + OVER_AFTER)
         if self._cached is None or self._cached[0] != over:
             self._cached = (over, self._judged(over))
         return self._cached[1]
 
-    def _judged(self, over: bool) -> dict[str, State]:
+    def _judged(self, over: bool) -> dict[str, TaskState]:
         for task in self.tasks.keys() - self._weighed.keys():
             self._weighed[task] = [self._weigh(task, visit) for visit in self._visits.of(task)]
         weighed = self._weighed
@@ -210,20 +210,20 @@ class TourEvidence:
             lifts_share = (1 + sum(halts)) / (2 + len(halts))
             pto_share = (1 + sum((one.pto_share or 0) >= weigh.PTO_ON for one in sure.values())) / (2 + len(sure))
             pace = self._pace(sure)
-        spine = self._spine(sure)
+        anchors = self._anchors(sure)
         for task, visits in weighed.items():
             for one in visits:
-                one.nats += self._turn_nats(task, one.visit, spine)
-        self._part_twins(weighed)
-        last = max((self._order[task] for task in spine), default=-1)
+                one.nats += self._turn_nats(task, one.visit, anchors)
+        self._split_shared_visits(weighed)
+        last = max((self._order[task] for task in anchors), default=-1)
         found = {}
         for task in sorted(self.tasks, key=lambda t: self._order.get(t, len(self._order))):
-            state = self._state(task, weighed[task], spine, over)
+            state = self._state(task, weighed[task], anchors, over)
             passed = state.status in ("pending", "missed") and self._order.get(task, last) < last - 1
             found[task] = replace(state, passed_over=passed)
         return found
 
-    def _part_twins(self, weighed: dict[str, list[_Weighed]]) -> None:
+    def _split_shared_visits(self, weighed: dict[str, list[_Weighed]]) -> None:
         """One visit serves one side: the likelier ones first, the rest is driving by."""
         for twins in self._visits.twins():
             claims = sorted(
@@ -239,7 +239,7 @@ class TourEvidence:
                     taken.add(one.visit.from_s)
                     settled.add(task)
 
-    def _weigh(self, task: str, visit: Visit) -> _Weighed:
+    def _weigh(self, task: str, visit: TaskVisit) -> _Weighed:
         begin, end = visit.from_s, visit.until_s
         at = bisect.bisect_left(self._lifts, begin - 3.0, key=lambda lift: lift.at.timestamp())
         lifts = []
@@ -247,8 +247,8 @@ class TourEvidence:
             if visit.place_at(self._lifts[at].at.timestamp()) is not None:
                 lifts.append(self._lifts[at])
             at += 1
-        on_it = [bit for bit in visit.bits if bit.on_it and bit.leave_s > bit.enter_s]
-        told = [(bit.leave_s - bit.enter_s, self._pto_on(bit.enter_s, bit.leave_s)) for bit in on_it]
+        on_it = [part for part in visit.parts if part.on_it and part.leave_s > part.enter_s]
+        told = [(part.leave_s - part.enter_s, self._pto_on(part.enter_s, part.leave_s)) for part in on_it]
         lasts = sum(seconds for seconds, on in told if on is not None)
         pto_share = sum(seconds * on for seconds, on in told if on is not None) / lasts if lasts else None
         return _Weighed(visit, lifts, pto_share, self._grew(begin, end))
@@ -282,7 +282,7 @@ class TourEvidence:
         leg = self.legs.get(task)
         return leg.duration_s if leg else 20.0 + 5.0 * self.tasks[task].dwellings
 
-    def _expected_s(self, task: str, visit: Visit) -> float:
+    def _expected_s(self, task: str, visit: TaskVisit) -> float:
         """The time beyond driving that a service of what this visit covers takes by the plan."""
         length = self._visits.lengths.get(task, 0.0)
         part = min(1.0, visit.length_m / length) if length >= SHORT_M else 1.0
@@ -307,7 +307,7 @@ class TourEvidence:
         taken = sum(one.visit.spent_s - one.visit.length_m / weigh.BY_MPS for one in sure.values())
         return min(2.0, max(0.5, (taken + 600.0) / (planned + 600.0)))
 
-    def _spine(self, sure: Mapping[str, _Weighed]) -> dict[str, float]:
+    def _anchors(self, sure: Mapping[str, _Weighed]) -> dict[str, float]:
         """The longest run of sure tasks whose times keep the plan's order: task -> the middle of it."""
         items = sorted((t for t in sure if t in self._order), key=lambda t: sure[t].visit.middle_s)
         best: list[tuple[int, int]] = []  # length of the longest run that ends here, the item before
@@ -322,17 +322,17 @@ class TourEvidence:
             k = best[k][1]
         return found
 
-    def _turn(self, task: str, spine: Mapping[str, float]) -> tuple[float, float]:
+    def _turn(self, task: str, anchors: Mapping[str, float]) -> tuple[float, float]:
         """Between which instants the task's turn lies, by the served tasks before and after it in the plan."""
         mine = self._order[task]
-        before = [at_s for t, at_s in spine.items() if self._order[t] < mine]
-        after = [at_s for t, at_s in spine.items() if self._order[t] > mine]
+        before = [at_s for t, at_s in anchors.items() if self._order[t] < mine]
+        after = [at_s for t, at_s in anchors.items() if self._order[t] > mine]
         return max(before, default=-math.inf), min(after, default=math.inf)
 
-    def _turn_nats(self, task: str, visit: Visit, spine: Mapping[str, float]) -> float:
+    def _turn_nats(self, task: str, visit: TaskVisit, anchors: Mapping[str, float]) -> float:
         if task not in self._order:
             return weigh.OUT_OF_TURN / 2
-        begin, end = self._turn(task, spine)
+        begin, end = self._turn(task, anchors)
         if math.isinf(begin) and math.isinf(end):
             off = abs(visit.from_s - self.legs[task].start_at.timestamp())
             return 1.0 if off < PLANNED_WITHIN_S else -1.0
@@ -341,16 +341,16 @@ class TourEvidence:
 
     # --- the state of one task -----------------------------------------------------------------------------------
 
-    def _state(self, task: str, visits: list[_Weighed], spine: Mapping[str, float], over: bool) -> State:
+    def _state(self, task: str, visits: list[_Weighed], anchors: Mapping[str, float], over: bool) -> TaskState:
         pieces = tuple(piece for one in visits for piece in self._pieces(task, one))
         served = [one for one in visits if one.nats > SERVED_NATS]
-        seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, spine, over)
+        seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, anchors, over)
         said = self._outcomes.get(task)
         return crew_state(said[-1], seen) if said else seen
 
-    def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> State:
+    def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> TaskState:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
-        collected = State("done", "collected", 1.0, begin, end, pieces)
+        collected = TaskState("done", "collected", 1.0, begin, end, pieces)
         length = self._visits.lengths.get(task, 0.0)
         if length < SHORT_M:
             return collected
@@ -369,7 +369,7 @@ class TourEvidence:
             return replace(collected, share=max(share, WHOLE_SHARE))
         return replace(collected, status="partly", reason="part_of_length", share=share)
 
-    def _stops(self, task: str, visit: Visit) -> float:
+    def _stops(self, task: str, visit: TaskVisit) -> float:
         """How many stops a service takes: by the time planned, no more than there are doors, and never side by side."""
         places = 1.0 + self._visits.lengths.get(task, 0.0) / APART_M
         doors = self.tasks[task].dwellings or self.tasks[task].total_kg / DOOR_KG
@@ -380,7 +380,7 @@ class TourEvidence:
         length = self._visits.lengths[task]
         places = [
             (min(b.from_m, b.to_m), max(b.from_m, b.to_m))
-            for b in one.visit.bits
+            for b in one.visit.parts
             if b.leave_s - b.enter_s > WORK_S_PER_M * abs(b.to_m - b.from_m)
         ]
         for lift in one.lifts:
@@ -397,13 +397,13 @@ class TourEvidence:
         task: str,
         visits: list[_Weighed],
         pieces: tuple[Evidence, ...],
-        spine: Mapping[str, float],
+        anchors: Mapping[str, float],
         over: bool,
-    ) -> State:
-        pending = State("pending", "not_tracked", 0.0, None, None, pieces)
+    ) -> TaskState:
+        pending = TaskState("pending", "not_tracked", 0.0, None, None, pieces)
         if task in self._visits.unknown:
             return replace(pending, reason="not_on_map")
-        hidden = self._hidden(task, spine, over)
+        hidden = self._hidden(task, anchors, over)
         if hidden is not None:
             return replace(pending, evidence=(*pieces, hidden))
         if any(one.visit.unsure_s > 0.5 * one.visit.spent_s and one.nats > -2.0 for one in visits):
@@ -419,9 +419,9 @@ class TourEvidence:
                 return Evidence("no_track", _at(gap.begin_s), _at(gap.end_s), round(gap.end_s - gap.begin_s), "s")
         return None
 
-    def _hidden(self, task: str, spine: Mapping[str, float], over: bool) -> Evidence | None:
+    def _hidden(self, task: str, anchors: Mapping[str, float], over: bool) -> Evidence | None:
         """A time without track in the task's turn, long enough to have served it."""
-        begin, end = self._turn(task, spine) if task in self._order else (-math.inf, math.inf)
+        begin, end = self._turn(task, anchors) if task in self._order else (-math.inf, math.inf)
         middle, tracked = self._visits.middle(self.tasks[task]), self._visits.tracked()
         if middle is None:
             return None
@@ -470,11 +470,11 @@ class TourEvidence:
             yield Evidence("weight", begin, end, round(one.grew_kg, 1), "kg")
 
 
-def _halts(visit: Visit, lifts: Iterable[Lift]) -> list[bool]:
+def _halts(visit: TaskVisit, lifts: Iterable[Lift]) -> list[bool]:
     """The stops of a visit: whether a bin was lifted at each."""
     at = [lift.at.timestamp() for lift in lifts]
-    stands = [bit for bit in visit.bits if bit.still_s >= 4.0]
-    return [any(bit.enter_s - 3.0 <= second <= bit.leave_s + 3.0 for second in at) for bit in stands]
+    stands = [part for part in visit.parts if part.still_s >= 4.0]
+    return [any(part.enter_s - 3.0 <= second <= part.leave_s + 3.0 for second in at) for part in stands]
 
 
 def _total(spans: Iterable[tuple[float, float]]) -> float:

@@ -23,8 +23,8 @@ from pyproj import Transformer
 from fleet import Truck
 from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more, read_area
 from optimizer.area import sectors as sectoring
-from optimizer.demand import PEOPLE_PER_KM, Demand, estimate, mapped
-from optimizer.drop_off import read_osm
+from optimizer.demand import PEOPLE_PER_KM, Demand, estimate_demand, mapped_communes
+from optimizer.drop_off import read_osm_points
 from optimizer.new_area.country import Country, country_of
 from optimizer.new_area.notes import all_in_words
 from optimizer.new_area.proposal import (
@@ -39,8 +39,7 @@ from optimizer.new_area.proposal import (
     trucks_needed,
 )
 from optimizer.new_area.template import Wanted, area_toml
-from optimizer.streets import Extract, Streets, survey, truck_may_use
-from optimizer.streets import extract as osm
+from optimizer.streets import Extract, StreetNetwork, build_street_network, read_extract, truck_may_use
 
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
 SHIFT_S = 7 * 3600.0
@@ -85,7 +84,7 @@ def make_area(
     """
     _check_asked(folder, extract_path, population, addresses, language)
     progress("extract")
-    extract = osm.read(extract_path)
+    extract = read_extract(extract_path)
     asked = {"timezone": timezone, "holidays": holidays, "traffic_side": traffic_side}
     given = _communes(extract, name or folder.resolve().name, population)
     wanted = replace(
@@ -239,26 +238,26 @@ def _country_why(country: Country, asked: Mapping[str, str | None], holidays: st
 def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], Note]:
     if population is not None:
         return (Commune(name, population),), Note("people_given")
-    on_map = mapped(extract)
+    on_map = mapped_communes(extract)
     if on_map:
         return on_map, Note("people_mapped")
     return (), Note("people_assumed", {"per_km": PEOPLE_PER_KM})
 
 
-def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, Streets, Demand]:
+def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, StreetNetwork, Demand]:
     """The area read from a first draft, with everything on the map but no proposal yet."""
     lon, lat = extract.lonlat[wanted.depot_node]
     ring = ((lon, lat), (lon + 0.01, lat), (lon, lat + 0.01), (lon, lat))
     _write(stage, wanted, (Sector("1", ((ring,),)),), True)
     area = read_area(stage)
-    streets = survey(extract, area)
-    demand = estimate(area, extract, streets)
+    streets = build_street_network(extract, area)
+    demand = estimate_demand(area, extract, streets)
     if not wanted.communes:
         wanted = replace(wanted, communes=(Commune(wanted.name, max(1, round(demand.people))),))
     return area, wanted, streets, demand
 
 
-def _sectors(area: Area, extract: Extract, streets: Streets, work: list[Work]) -> tuple[Sector, ...]:
+def _sectors(area: Area, extract: Extract, streets: StreetNetwork, work: list[Work]) -> tuple[Sector, ...]:
     middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
     hours = np.array([w.hours for w in work])
     due = hours > 0
@@ -266,7 +265,7 @@ def _sectors(area: Area, extract: Extract, streets: Streets, work: list[Work]) -
 
 
 def _proposed(
-    wanted: Wanted, area: Area, extract: Extract, streets: Streets, demand: Demand, work: list[Work],
+    wanted: Wanted, area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, work: list[Work],
     sectors: tuple[Sector, ...],
 ) -> Wanted:  # fmt: skip
     """Depot, site and the fleet for the heaviest of the five days."""
@@ -318,7 +317,7 @@ def _ids(before: int, count: int) -> str | Note:
     return first if count == 1 else Note("id_run", {"first": first, "last": last})
 
 
-def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:
+def _light_trucks(streets: StreetNetwork, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:
     """Trucks of 7.5 t for the streets that only they may enter, on the day that has most of them."""
     whole_m = light_m = 0.0
     day_kg = [0.0] * len(WEEKDAYS)
@@ -334,9 +333,9 @@ def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large
     return math.ceil(MARGIN * max(day_kg) / (LIGHT_LOADS * LIGHT_FILLED * light.payload_kg))
 
 
-def _crane_trucks(area: Area, streets: Streets, site: int, depot: int) -> tuple[int, int]:
+def _crane_trucks(area: Area, streets: StreetNetwork, site: int, depot: int) -> tuple[int, int]:
     """Crane trucks and the glass containers they empty once a week; one trip to the site for each 20 of them."""
-    glass = sum(c.flux == "glass" for point in read_osm(area.extract).points for c in point.containers)
+    glass = sum(c.flux == "glass" for point in read_osm_points(area.extract).points for c in point.containers)
     if not glass:
         return 0, 0
     a_day = math.ceil(glass / len(WEEKDAYS))

@@ -15,7 +15,7 @@ from optimizer.area import sectors as sectoring
 from optimizer.demand import Demand
 from optimizer.drop_off import DropOffPoint
 from optimizer.new_area.proposal import Work, stretch_work, together
-from optimizer.streets import Closure, Extract, Streets, Stretch, sides_of
+from optimizer.streets import Closure, Extract, StreetNetwork, Stretch, passes_of_stretch
 
 #: Notes of the demand are ``note_<code>``. Numbers come as numbers and are grouped by thousands.
 TEXTS: dict[str, dict[str, str]] = {
@@ -169,7 +169,9 @@ def note_text(note: Note, language: str) -> str:
     return text(f"note_{note.code}", language, **note.values)
 
 
-def summary(area: Area, extract: Extract, streets: Streets, demand: Demand, language: str | None = None) -> list[str]:
+def summary(
+    area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, language: str | None = None
+) -> list[str]:
     """Lines for a terminal. ``language``: the area's where None."""
     lang = language or area.language
 
@@ -211,13 +213,15 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_MOST_LISTED]) + (f", … (+{more})" if more > 0 else "")
 
 
-def _street_lines(area: Area, streets: Streets, demand: Demand, say: Say) -> Iterable[str]:
+def _street_lines(area: Area, streets: StreetNetwork, demand: Demand, say: Say) -> Iterable[str]:
     km: dict[str, float] = defaultdict(float)
     for segment in streets.segments:
         km[segment.way.highway] += segment.length_m / 1000
     lived = {stretch for stretch, _ in demand.dwellings}
     due: dict[str, float] = defaultdict(float)
-    passes = [(s, side) for s in streets.stretches if s.id in lived for _, side in sides_of(s, area.traffic_side)]
+    passes = [
+        (s, side) for s in streets.stretches if s.id in lived for _, side in passes_of_stretch(s, area.traffic_side)
+    ]
     for s in streets.stretches:
         if s.id in lived:
             due[s.highway] += s.length_m / 1000
@@ -240,7 +244,7 @@ def sector_indices(area: Area, stretches: Iterable[Stretch]) -> np.ndarray[Any, 
     return sectoring.indices(area.sectors, lon, lat)
 
 
-def _sector_lines(area: Area, streets: Streets, demand: Demand, lang: str, say: Say) -> Iterable[str]:
+def _sector_lines(area: Area, streets: StreetNetwork, demand: Demand, lang: str, say: Say) -> Iterable[str]:
     mine = sector_indices(area, streets.stretches)
     work = _street_work(area, streets, demand)
     people: dict[int, float] = defaultdict(float)
@@ -265,7 +269,7 @@ def _sector_lines(area: Area, streets: Streets, demand: Demand, lang: str, say: 
         yield say("exceptions", count=len(area.exceptions))
 
 
-def _street_work(area: Area, streets: Streets, demand: Demand) -> list[Work]:
+def _street_work(area: Area, streets: StreetNetwork, demand: Demand) -> list[Work]:
     """A week's work at each stretch, of the services that are collected in the street (glass goes to its points)."""
     in_street = tuple({r.service: None for r in area.rules if r.dwelling in DWELLINGS})
     return stretch_work(area, streets, demand, in_street)
@@ -293,7 +297,7 @@ def _rule_lines(area: Area, lang: str, say: Say) -> Iterable[str]:
             yield say("no_rule", sector=sector.name)
 
 
-def _closure_lines(area: Area, extract: Extract, streets: Streets, lang: str, say: Say) -> Iterable[str]:
+def _closure_lines(area: Area, extract: Extract, streets: StreetNetwork, lang: str, say: Say) -> Iterable[str]:
     """The hours in which streets are closed, on one line; none where there are none."""
     windows = []
     for w in area.closed:
@@ -354,7 +358,7 @@ def _clock(seconds: int) -> str:
 Collection = dict[str, Any]
 
 
-def layers(area: Area, extract: Extract, streets: Streets, demand: Demand) -> dict[str, Collection]:
+def layers(area: Area, extract: Extract, streets: StreetNetwork, demand: Demand) -> dict[str, Collection]:
     """GeoJSON FeatureCollections by name: ``sectors``, ``streets``, ``places``; the map writer chooses how they look.
 
     ``streets``: collected stretches with sector (position and name), people, kg per week and name. ``places``: depot

@@ -38,7 +38,7 @@ from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
 from onboard.simulation.simulate import simulate_drive
 from optimizer.night.night import plan_day
-from optimizer.planning.plan import nodes_of
+from optimizer.planning.plan import plan_nodes
 from optimizer.planning.town import Town
 from tests.chromium import Chromium
 
@@ -150,7 +150,7 @@ def main() -> None:
     town = Town.prepare(args.area)
     once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="ripeur", version="bench")
     plan = copied(once, args.trucks)
-    nodes = {n: town.extract.lonlat[n] for n in nodes_of(plan)}
+    nodes = {n: town.extract.lonlat[n] for n in plan_nodes(plan)}
     originals = plan.tours[: len(once.tours)]
     drives = [simulate_drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
     begin = min(d.start_at for d in drives) + timedelta(minutes=90)

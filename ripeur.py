@@ -701,13 +701,13 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _drill(args: argparse.Namespace) -> int:
-    from depot_api.drill.run import Settings, run_drill
+    from depot_api.drill.run import DrillSettings, run_drill
     from optimizer.area import Area
 
     lang = args.lang or Area.load(args.area).language
     gpsd = not args.no_gpsd
     return run_drill(
-        Settings(
+        DrillSettings(
             folder=args.plan,
             area=args.area,
             minutes=args.minutes,

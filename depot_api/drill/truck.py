@@ -38,7 +38,7 @@ BACKLOG_EVERY_S = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class TruckEquipment:
     """What a truck carries beside its receiver. ``name`` is a word of ``drill_words``."""
 
     name: str
@@ -50,10 +50,10 @@ class Equipment:
 
 #: From all that there is to nothing but the receiver: fleets are like that.
 EQUIPMENTS = (
-    Equipment("full", tags=True, contacts=True, scale=True, bus=True),
-    Equipment("tags", tags=True, contacts=True, scale=True),
-    Equipment("contacts", contacts=True),
-    Equipment("receiver"),
+    TruckEquipment("full", tags=True, contacts=True, scale=True, bus=True),
+    TruckEquipment("tags", tags=True, contacts=True, scale=True),
+    TruckEquipment("contacts", contacts=True),
+    TruckEquipment("receiver"),
 )
 
 
@@ -82,7 +82,7 @@ class DrillTruck:
     """A drive with its box. ``lost``: how often something could not be handed over."""
 
     drive: Drive
-    equipment: Equipment
+    equipment: TruckEquipment
     data: Path
     since: datetime
     until: datetime
@@ -103,7 +103,7 @@ class DrillTruck:
         return f"box {self.name}"
 
     @property
-    def crew_door(self) -> Path:
+    def crew_socket(self) -> Path:
         return self.data / "crew.sock"
 
     # --- before ---------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class DrillTruck:
         for bus in self.drive.vehicle if self.equipment.bus else ():
             if self._within(bus.at):
                 yield bus.at, lambda bus=bus: self._bus(bus)  # type: ignore[misc]
-        for at, request in self._said():
+        for at, request in self._crew_requests():
             yield at, lambda request=request: discard(crews.submit(self._ask, request))  # type: ignore[misc]
 
     def _within(self, at: datetime) -> bool:
@@ -203,8 +203,8 @@ class DrillTruck:
 
     def _weigh(self, read: ScaleRead) -> None:
         kg = round(read.seen.kg)
-        told = read.at.strftime("%H%M%S"), read.at.strftime("%d%m%y")
-        self.wires["scale"].write(gpvws_line(kg, kg + round(self.kerb_kg), *told))
+        time_and_date = read.at.strftime("%H%M%S"), read.at.strftime("%d%m%y")
+        self.wires["scale"].write(gpvws_line(kg, kg + round(self.kerb_kg), *time_and_date))
 
     def _bus(self, read: BusRead) -> None:
         """The groups of FMS that hold what was read, as an slcan adapter hands them over."""
@@ -222,21 +222,21 @@ class DrillTruck:
             frame = f"T{message.arbitration_id:08X}{len(message.data)}{bytes(message.data).hex().upper()}\r"
             self.wires["bus"].write(frame.encode("ascii"))
 
-    def _said(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    def _crew_requests(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
         """What the crew tells the box: its service and breaks, and what it could not serve."""
         for change in self.drive.duty:
             if self._within(change.at):
                 yield change.at, {"do": "duty", "state": change.state, "tour": self.drive.tour}
-        for said in self.drive.said:
-            if self._within(said.at):
-                about = {"task": said.task, "tour": self.drive.tour}
-                yield said.at, {"do": "outcome", "outcome": said.outcome, **about}
-                if said.incident is not None:
-                    yield said.at, {"do": "incident", "category": said.incident, **about}
+        for report in self.drive.said:
+            if self._within(report.at):
+                about = {"task": report.task, "tour": self.drive.tour}
+                yield report.at, {"do": "outcome", "outcome": report.outcome, **about}
+                if report.incident is not None:
+                    yield report.at, {"do": "incident", "category": report.incident, **about}
 
     def _ask(self, request: dict[str, Any]) -> None:
         try:
-            if not ask_box(self.crew_door, request, 20.0).get("ok"):
+            if not ask_box(self.crew_socket, request, 20.0).get("ok"):
                 self.lost += 1
         except OSError:
             self.lost += 1
@@ -246,7 +246,7 @@ class DrillTruck:
     def pending(self) -> int | None:
         """Facts that the box has not been able to hand over yet; None where it does not answer."""
         try:
-            answer = ask_box(self.crew_door, {"do": "status"}, 5.0)
+            answer = ask_box(self.crew_socket, {"do": "status"}, 5.0)
         except OSError:
             return None
         return int(answer["pending"]) if answer.get("ok") else None

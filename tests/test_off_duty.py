@@ -26,7 +26,7 @@ from depot_api.app.factory import depot_app
 from depot_api.duty.day_plan import plan_in_force
 from depot_api.duty.roster import DAY as DAY_LONG
 from depot_api.duty.roster import Roster, known_duty
-from depot_api.duty.spans import MOST_DUTY_CHANGES
+from depot_api.duty.spans import MOST_DUTY_REPORTS
 from depot_api.live import api as live_api
 from depot_api.live.state import LiveState
 from depot_api.privacy.archiving import day_archive
@@ -544,7 +544,7 @@ def moved(tour: Tour, name: str, shift: timedelta) -> Tour:
 def test_what_is_said_a_thousand_times_hides_no_end(store: Store) -> None:
     published(store)
     live = live_at(store, clock("05:00:00"))
-    again = [replace(duty(START, "start"), id=new_id(START)) for _ in range(MOST_DUTY_CHANGES + 10)]
+    again = [replace(duty(START, "start"), id=new_id(START)) for _ in range(MOST_DUTY_REPORTS + 10)]
     put(store, [*again, duty(clock("04:50:00"), "end"), position(clock("04:55:00"))], clock("05:00:00"))
     caught_up(live)
     assert live.snapshot()["trucks"][0]["at"] is None

@@ -17,12 +17,12 @@ from depot_api.duty.spans import (
     LATE,
     LONGEST,
     MOST,
-    MOST_DUTY_CHANGES,
-    DutyChange,
+    MOST_DUTY_REPORTS,
+    DutyReport,
     DutySpans,
     PlannedService,
-    change_time,
     duty_spans,
+    report_time,
 )
 from fleet import DUTY_STATES
 
@@ -41,8 +41,8 @@ def tour(begin: float = 0, end: float = 6, *breaks: tuple[float, float], day: da
     return PlannedService(day, at(begin), at(end), tuple((at(a), at(b)) for a, b in breaks))
 
 
-def said(*words: tuple[float, str]) -> list[DutyChange]:
-    return [DutyChange(at(hours), state) for hours, state in words]
+def said(*words: tuple[float, str]) -> list[DutyReport]:
+    return [DutyReport(at(hours), state) for hours, state in words]
 
 
 def spans(found: DutySpans) -> list[tuple[float, float]]:
@@ -136,10 +136,10 @@ def test_a_version_bounds_while_it_is_in_force() -> None:
 
 
 def test_a_word_from_a_clock_that_cannot_be_true_counts_from_when_it_came() -> None:
-    assert change_time(at(90), at(5)) == at(5)
-    assert change_time(datetime(1980, 1, 6, tzinfo=UTC), at(5)) == at(5)
-    assert change_time(at(5) + MINUTE, at(5)) == at(5) + MINUTE
-    assert change_time(at(1), at(5)) == at(1)
+    assert report_time(at(90), at(5)) == at(5)
+    assert report_time(datetime(1980, 1, 6, tzinfo=UTC), at(5)) == at(5)
+    assert report_time(at(5) + MINUTE, at(5)) == at(5) + MINUTE
+    assert report_time(at(1), at(5)) == at(1)
 
 
 def test_the_day_on_which_the_clocks_change_is_as_long_as_it_is() -> None:
@@ -153,7 +153,7 @@ def test_the_day_on_which_the_clocks_change_is_as_long_as_it_is() -> None:
 
 words_of_a_day = st.lists(
     st.tuples(st.integers(-90, 9 * 60), st.sampled_from(DUTY_STATES)).map(
-        lambda w: DutyChange(FIVE + w[0] * MINUTE, w[1])
+        lambda w: DutyReport(FIVE + w[0] * MINUTE, w[1])
     ),
     max_size=12,
 )
@@ -161,13 +161,13 @@ tours_of_a_day = st.sampled_from([[], [tour()], [tour(0, 6, (3, 3.5))], [tour(0,
 instants = st.integers(-36 * 60, 60 * 60).map(lambda minutes: FIVE + minutes * MINUTE + timedelta(seconds=30))
 
 
-def last_before(words: Sequence[DutyChange], when: datetime, *states: str) -> datetime | None:
+def last_before(words: Sequence[DutyReport], when: datetime, *states: str) -> datetime | None:
     return max((word.at for word in words if word.state in states and word.at <= when), default=None)
 
 
 @given(words_of_a_day, tours_of_a_day, instants, st.booleans())
 def test_never_after_an_end_and_before_the_next_start(
-    words: list[DutyChange], tours: list[PlannedService], when: datetime, without_plans: bool
+    words: list[DutyReport], tours: list[PlannedService], when: datetime, without_plans: bool
 ) -> None:
     ended_at, began_at = last_before(words, when, "end"), last_before(words, when, "start")
     if ended_at is not None and (began_at is None or began_at <= ended_at):
@@ -176,7 +176,7 @@ def test_never_after_an_end_and_before_the_next_start(
 
 @given(words_of_a_day, tours_of_a_day, instants)
 def test_never_in_a_break_nor_switched_off_that_nothing_ended(
-    words: list[DutyChange], tours: list[PlannedService], when: datetime
+    words: list[DutyReport], tours: list[PlannedService], when: datetime
 ) -> None:
     for stops, goes_on in (("break_start", "break_end"), ("tracking_off", "tracking_on")):
         stopped_at = last_before(words, when, stops)
@@ -187,7 +187,7 @@ def test_never_in_a_break_nor_switched_off_that_nothing_ended(
 
 @given(words_of_a_day, tours_of_a_day, st.randoms(use_true_random=False))
 def test_neither_the_order_of_arrival_nor_repeating_matters(
-    words: list[DutyChange], tours: list[PlannedService], random: Random
+    words: list[DutyReport], tours: list[PlannedService], random: Random
 ) -> None:
     again = [*words, *random.choices(words, k=3)] if words else []
     random.shuffle(again)
@@ -196,7 +196,7 @@ def test_neither_the_order_of_arrival_nor_repeating_matters(
 
 @given(words_of_a_day, tours_of_a_day, instants)
 def test_nobody_is_followed_for_long_after_whatever_began_it(
-    words: list[DutyChange], tours: list[PlannedService], when: datetime
+    words: list[DutyReport], tours: list[PlannedService], when: datetime
 ) -> None:
     if when in duty_spans(words, tours):
         begun = [word.at for word in words if word.state == "start"] + [one.start_at for one in tours]
@@ -207,7 +207,7 @@ def test_nobody_is_followed_for_long_after_whatever_began_it(
 
 @given(words_of_a_day, tours_of_a_day, words_of_a_day, instants)
 def test_what_changes_is_told_from_its_first_instant(
-    words: list[DutyChange], tours: list[PlannedService], more: list[DutyChange], when: datetime
+    words: list[DutyReport], tours: list[PlannedService], more: list[DutyReport], when: datetime
 ) -> None:
     before, after = duty_spans(words, tours), duty_spans([*words, *more], tours)
     differs = before.first_difference(after)
@@ -219,7 +219,7 @@ def test_what_changes_is_told_from_its_first_instant(
 
 @given(words_of_a_day, tours_of_a_day, instants)
 def test_spans_are_apart_and_the_last_instant_on_duty_is_found(
-    words: list[DutyChange], tours: list[PlannedService], when: datetime
+    words: list[DutyReport], tours: list[PlannedService], when: datetime
 ) -> None:
     found = duty_spans(words, tours)
     assert all(a < b for a, b in found.spans)
@@ -232,7 +232,7 @@ def test_spans_are_apart_and_the_last_instant_on_duty_is_found(
 
 
 def test_of_a_box_that_speaks_without_end_nobody_is_on_duty() -> None:
-    words = [DutyChange(FIVE + k * timedelta(seconds=1), "start") for k in range(MOST_DUTY_CHANGES + 1)]
+    words = [DutyReport(FIVE + k * timedelta(seconds=1), "start") for k in range(MOST_DUTY_REPORTS + 1)]
     assert duty_spans(words, [tour()]).spans == ()
     assert duty_spans(words[1:], [tour()]).spans == ((words[1].at, at(8)),)
 

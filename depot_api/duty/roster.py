@@ -20,16 +20,16 @@ from depot_api.duty.spans import (
     EARLIEST_CLOCK,
     EVER,
     MOST_AHEAD_US,
-    MOST_DUTY_CHANGES,
+    MOST_DUTY_REPORTS,
     NEVER,
     PLACED,
     REACH,
     SENSED,
-    DutyChange,
+    DutyReport,
     DutySpans,
     PlannedService,
-    change_time,
     duty_spans,
+    report_time,
 )
 from depot_api.store import Store, StoredFact, facts, instant_of, microseconds, plans, tours
 from fleet import instant_text, utc
@@ -75,38 +75,38 @@ def known_duty(store: Store, truck: str, since: datetime, until: datetime, zone:
     """What the store knows of a truck between two instants, with what bears upon them. ``zone``: of its days."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
-        changes = duty_changes(connection, truck, low, high)
+        reports = duty_reports(connection, truck, low, high)
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
-    days = planned_days | {change.at.astimezone(zone).date() for change in changes}
+    days = planned_days | {report.at.astimezone(zone).date() for report in reports}
     tours = DutySpans((tour.start_at, tour.end_at) for tour in planned)
-    return KnownDuty(duty_spans(changes, planned), tours, days, zone)
+    return KnownDuty(duty_spans(reports, planned), tours, days, zone)
 
 
-def duty_changes(connection: Connection, truck: str, since: datetime, until: datetime) -> set[DutyChange]:
+def duty_reports(connection: Connection, truck: str, since: datetime, until: datetime) -> set[DutyReport]:
     """Changes reported between two instants; those of a clock that cannot have been true count from their arrival.
 
-    Of a truck with more than ``MOST_DUTY_CHANGES``, as many as show that it is one.
+    Of a truck with more than ``MOST_DUTY_REPORTS``, as many as show that it is one.
     """
     low, high = microseconds(since), microseconds(until)
     at, came = facts.c.at_us, facts.c.received_us
-    # as ``change_time`` judges, where the rows are
+    # as ``report_time`` judges, where the rows are
     is_true = and_(at >= microseconds(EARLIEST_CLOCK), at <= came + MOST_AHEAD_US)
     of_truck = (
         select(case((is_true, at), else_=came), _state(connection))
         .where(facts.c.who == truck, facts.c.kind == "duty")
         .distinct()
-        .limit(MOST_DUTY_CHANGES + 1)  # reported a thousand times it is one change
+        .limit(MOST_DUTY_REPORTS + 1)  # reported a thousand times it is one change
     )
-    changes: set[DutyChange] = set()
+    reports: set[DutyReport] = set()
     for query in (
         of_truck.where(at >= low, at < high),
         of_truck.where(at > came, came >= low, came < high),
         of_truck.where(at < microseconds(EARLIEST_CLOCK), came >= low, came < high),
     ):
-        changes |= {DutyChange(instant_of(said_us), state) for said_us, state in connection.execute(query)}
-        if len(changes) > MOST_DUTY_CHANGES:
+        reports |= {DutyReport(instant_of(said_us), state) for said_us, state in connection.execute(query)}
+        if len(reports) > MOST_DUTY_REPORTS:
             break
-    return changes
+    return reports
 
 
 def _state(connection: Connection) -> ColumnElement[str]:
@@ -119,9 +119,9 @@ def _state(connection: Connection) -> ColumnElement[str]:
     return state
 
 
-def duty_change_of(at_us: int, received_us: int, body: str) -> DutyChange:
+def duty_report_of(at_us: int, received_us: int, body: str) -> DutyReport:
     """A duty fact as a change of state, and when it was."""
-    return DutyChange(change_time(instant_of(at_us), instant_of(received_us)), orjson.loads(body)["state"])
+    return DutyReport(report_time(instant_of(at_us), instant_of(received_us)), orjson.loads(body)["state"])
 
 
 def _planned(

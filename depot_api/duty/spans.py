@@ -46,7 +46,7 @@ WITHOUT_PLANS = timedelta(days=7)
 #: Before that no box of ours had a true clock.
 EARLIEST_CLOCK = datetime(2020, 1, 1, tzinfo=UTC)
 #: No crew says so much in a fortnight: of a box that does, nobody can tell when it was on duty.
-MOST_DUTY_CHANGES = 5_000
+MOST_DUTY_REPORTS = 5_000
 EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: Of two changes of one instant, the one that ends the following counts last.
 _ORDER = ("start", "break_end", "tracking_on", "break_start", "tracking_off", "end")
@@ -58,7 +58,7 @@ _IMPLIED = {"break_end": "break_start", "tracking_on": "tracking_off"}
 
 
 @dataclass(frozen=True, slots=True)
-class DutyChange:
+class DutyReport:
     """A change of duty that a crew reported (``state``: of ``fleet.DUTY_STATES``) and when it was."""
 
     at: datetime
@@ -70,7 +70,7 @@ def shown_duty(state: str) -> str:
     return _SHOWN.get(state, "on")
 
 
-def change_time(at: datetime, received_at: datetime) -> datetime:
+def report_time(at: datetime, received_at: datetime) -> datetime:
     """When a change was: by its own clock where that can be true, else when it came."""
     return at if EARLIEST_CLOCK <= at <= received_at + timedelta(microseconds=MOST_AHEAD_US) else received_at
 
@@ -129,14 +129,14 @@ class DutySpans:
 
 
 def duty_spans(
-    changes: Iterable[DutyChange], planned: Iterable[PlannedService], *, without_plans: bool = False
+    reports: Iterable[DutyReport], planned: Iterable[PlannedService], *, without_plans: bool = False
 ) -> DutySpans:
     """When one truck may be followed. Words and tours in any order, as often as they like.
 
     ``without_plans``: the depot has none at all, and what is asked is what to show live: then silence is no end.
     """
-    ordered = sorted({(one.at, _ORDER.index(one.state)) for one in changes})
-    if len(ordered) > MOST_DUTY_CHANGES:
+    ordered = sorted({(one.at, _ORDER.index(one.state)) for one in reports})
+    if len(ordered) > MOST_DUTY_REPORTS:
         return DutySpans(())
     tours = sorted(planned, key=lambda tour: (tour.start_at, tour.end_at))
     if without_plans and not tours:

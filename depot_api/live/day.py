@@ -22,14 +22,14 @@ from typing import Any
 
 from depot_api.duty import (
     MOST_AHEAD_US,
-    MOST_DUTY_CHANGES,
+    MOST_DUTY_REPORTS,
     SENSED,
     DayPlan,
-    DutyChange,
+    DutyReport,
     DutySpans,
     PlannedService,
     TourWindow,
-    duty_change_of,
+    duty_report_of,
     duty_spans,
     is_usable,
     known_duty,
@@ -102,7 +102,7 @@ class LiveDay:
         self.board, self.today, self.matcher = board, today, matcher
         self.since_us = microseconds(since)
         self.now = since
-        self._changes_of: dict[str, set[DutyChange]] = {}
+        self._duty_reports: dict[str, set[DutyReport]] = {}
         self._planned: Mapping[str, list[PlannedService]] = {}
         self._without_plans = False
         self._duty_of: dict[str, DutySpans] = {}
@@ -148,17 +148,17 @@ class LiveDay:
         return known if known is not None else self._duty_of.setdefault(who, self._decided(who))  # asked by two threads
 
     def _decided(self, who: str) -> DutySpans:
-        changes = tuple(self._changes_of.get(who, ()))
-        return duty_spans(changes, self._planned.get(who, ()), without_plans=self._without_plans)
+        reports = tuple(self._duty_reports.get(who, ()))
+        return duty_spans(reports, self._planned.get(who, ()), without_plans=self._without_plans)
 
-    def add_duty_changes(self, who: str, changes: Iterable[DutyChange]) -> None:
+    def add_duty_reports(self, who: str, reports: Iterable[DutyReport]) -> None:
         """A crew's changes of duty, of today and of the days before: they are known before anything else is judged."""
-        own = self._changes_of.setdefault(who, set())
+        own = self._duty_reports.setdefault(who, set())
         before = len(own)
-        for change in changes:
-            if len(own) > MOST_DUTY_CHANGES:  # enough to show that nobody can tell
+        for report in reports:
+            if len(own) > MOST_DUTY_REPORTS:  # enough to show that nobody can tell
                 break
-            own.add(change)
+            own.add(report)
         if len(own) > before:
             self._redecide(who)
 
@@ -213,12 +213,12 @@ class LiveDay:
         """Stored facts, in the order of ``seq``."""
         self.now = now
         taken = list(rows)
-        changes: dict[str, list[DutyChange]] = {}
+        reports: dict[str, list[DutyReport]] = {}
         for row in taken:
             if row.kind == "duty":
-                changes.setdefault(row.who, []).append(duty_change_of(row.at_us, row.received_us, row.body))
-        for who, own in changes.items():  # before what they judge
-            self.add_duty_changes(who, own)
+                reports.setdefault(row.who, []).append(duty_report_of(row.at_us, row.received_us, row.body))
+        for who, own in reports.items():  # before what they judge
+            self.add_duty_reports(who, own)
         for row in taken:
             if row.at_us < self.since_us or row.at_us > row.received_us + MOST_AHEAD_US:
                 continue

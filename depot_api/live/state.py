@@ -25,7 +25,7 @@ from depot_api.duty import (
     DayPlan,
     PlannedService,
     TourWindow,
-    duty_changes,
+    duty_reports,
     newest_versions,
     plan_versions,
     planned_services,
@@ -178,11 +178,20 @@ class LiveState:
         carried: dict[str, Carried] = {}
         for all_versions in versions_by_day.values():
             carried |= carried_from(self.store, all_versions, self.matcher)
-        day = LiveDay(board, today, since, days, self.matcher, carried, _planned(versions_by_day), self.without_plans)
+        day = LiveDay(
+            board=board,
+            today=today,
+            since=since,
+            days=days,
+            matcher=self.matcher,
+            carried=carried,
+            planned=_planned(versions_by_day),
+            without_plans=self.without_plans,
+        )
         seq = self.store.last_seq()
         with self.store.read() as connection:
             for who in self._sending("duty"):
-                day.add_duty_changes(who, duty_changes(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
+                day.add_duty_reports(who, duty_reports(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
         day.add_facts(self.store.facts(kind=_READ_WHOLE, since=since, until=now + timedelta(minutes=2)), now)
         for who in self._sending("position"):
             day.set_newest_positions(who, self._last_places(who, day))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from depot_api.live.state import Live
+from depot_api.live.state import LiveState
 from depot_api.plans.publishing import publish
 from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Position, new_id
@@ -67,15 +67,15 @@ def published(store: Store, plan: Plan | None = None, at: datetime = START - tim
     return int(publish(store, plan, nodes, "", "night", microseconds(at))["version"])
 
 
-def live_at(store: Store, at: datetime, *, streets: bool = True) -> Live:
+def live_at(store: Store, at: datetime, *, streets: bool = True) -> LiveState:
     """The live state at a time, begun from the store and worked to its end; its threads are not running."""
-    live = Live(store, ToldClock(at), None, matcher() if streets else None, "Europe/Paris")
+    live = LiveState(store, ToldClock(at), None, matcher() if streets else None, "Europe/Paris")
     live.renew()
     caught_up(live)
     return live
 
 
-def caught_up(live: Live) -> None:
+def caught_up(live: LiveState) -> None:
     """Follow the tail to its end, and judge every tour once more."""
     live._plans_s = 0.0
     while live.follow():

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from depot_api.known_time.refusals import refused
-from depot_api.privacy.archiving import day_distilled, days_to_distil, keep
-from depot_api.privacy.retention import run
+from depot_api.known_time.refusals import refused_run
+from depot_api.privacy.archiving import day_archive, days_to_archive, save_archive
+from depot_api.privacy.retention import run_retention
 from depot_api.settings.retention_terms import terms_of
 from depot_api.store.store import Store
 from depot_api.store.tables import paces, services
@@ -35,8 +35,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             put(store, driven(tour))
         classes = ["residential"] * len(matcher().network.lines)
         for _ in range(2):
-            rows, sums = day_distilled(store, matcher(), classes, PARIS, DAY)
-            keep(store, DAY, rows, sums, START + timedelta(days=14))
+            rows, sums = day_archive(store, matcher(), classes, PARIS, DAY)
+            save_archive(store, DAY, rows, sums, START + timedelta(days=14))
         yield store
 
 
@@ -76,25 +76,25 @@ def test_paces_say_how_long_streets_take_and_neither_who_nor_when_nor_where(kept
 
 def test_a_day_distilled_twice_counts_once(kept: Store) -> None:
     classes = ["residential"] * len(matcher().network.lines)
-    rows, sums = day_distilled(kept, matcher(), classes, PARIS, DAY)
+    rows, sums = day_archive(kept, matcher(), classes, PARIS, DAY)
     with kept.read() as connection:
         assert len(connection.execute(select(services)).all()) == len(rows)
         assert connection.execute(select(paces.c.times)).scalars().all().__len__() == len(sums)
         total = sum(connection.execute(select(paces.c.times)).scalars())
     assert total == sum(pace.times for pace in sums.values())
-    assert days_to_distil(kept, DAY + timedelta(days=1)) == []
+    assert days_to_archive(kept, DAY + timedelta(days=1)) == []
 
 
 def test_the_proof_outlives_the_positions_by_ten_months(tmp_path: Path, kept: Store) -> None:
     put(kept, [position(LATER)])
-    run(kept, terms_of({}), LATER)  # asks first: nearly everything is to go at once
-    assert refused(kept) is not None
-    gone = run(kept, terms_of({}), LATER, sure=True)
+    run_retention(kept, terms_of({}), LATER)  # asks first: nearly everything is to go at once
+    assert refused_run(kept) is not None
+    gone = run_retention(kept, terms_of({}), LATER, sure=True)
     assert gone["positions"] > 100
     assert [f.at for f in kept.facts(kind=["position", "lift"])] == [LATER]
     with kept.read() as connection:
         assert connection.execute(select(services.c.task)).first() is not None
-    assert run(kept, terms_of({}), START + timedelta(days=370), sure=True)["service"] > 0
+    assert run_retention(kept, terms_of({}), START + timedelta(days=370), sure=True)["service"] > 0
     with kept.read() as connection:
         assert connection.execute(select(services.c.task)).first() is None
         assert connection.execute(select(paces.c.year)).first() is not None

@@ -25,9 +25,9 @@ from depot_api.accounts import sessions, users
 from depot_api.app.http_limits import MOST_HEAD_BYTES
 from depot_api.facts.json_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.facts.messages import MOST_MESSAGES
-from depot_api.live.day import MOST_HUNG
+from depot_api.live.day import MOST_LISTED
 from depot_api.plans.publishing import read_publication
-from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
+from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, read_positions
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import Caller
 from depot_api.state import quotas
@@ -164,16 +164,16 @@ HEAD = "at,lat_deg,lon_deg\n"
 )  # fmt: skip
 def test_rows_and_cells_of_a_table_are_counted_before_they_are_read(text: str) -> None:
     with pytest.raises(HTTPException, match="413") as refused:
-        next(rows_of(text, T1, NOW))
+        next(read_positions(text, T1, NOW))
     assert refused.value.detail == f"more than {MOST_ROWS} rows, or {MOST_CELLS} cells, send fewer at once"
 
 
 def test_a_table_as_long_as_is_taken_is_read_to_its_end() -> None:
-    assert sum(1 for _ in rows_of(HEAD + "x,y,z\r\n" * MOST_ROWS, T1, NOW)) == MOST_ROWS
+    assert sum(1 for _ in read_positions(HEAD + "x,y,z\r\n" * MOST_ROWS, T1, NOW)) == MOST_ROWS
 
 
 def test_characters_that_some_take_for_the_end_of_a_line_are_none() -> None:
-    assert len(list(rows_of(HEAD + "x\x1c\u2028\x0b" * 1_000, T1, NOW))) == 1
+    assert len(list(read_positions(HEAD + "x\x1c\u2028\x0b" * 1_000, T1, NOW))) == 1
 
 
 def test_a_plan_of_values_too_short_for_one_is_turned_away_by_a_count() -> None:
@@ -324,11 +324,11 @@ def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         at = START + timedelta(hours=1)
-        put(store, [Incident(id=new_id(at), at=at, truck="T1", category="other") for _ in range(MOST_HUNG + 50)])
+        put(store, [Incident(id=new_id(at), at=at, truck="T1", category="other") for _ in range(MOST_LISTED + 50)])
         put(store, [Incident(id=new_id(at), at=at, truck="T2", category="damage")])
         live = live_at(store, at)
-        assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_HUNG, "T2": 1}
-        assert sum(1 for _ in store.facts("incident")) == MOST_HUNG + 51, "all of them are kept"
+        assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_LISTED, "T2": 1}
+        assert sum(1 for _ in store.facts("incident")) == MOST_LISTED + 51, "all of them are kept"
 
 
 def test_a_contractor_s_report_of_a_past_day_reads_no_other_s_tours(

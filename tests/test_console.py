@@ -18,7 +18,7 @@ from dashboards.console.words import SHARED, TEXTS
 from depot_api.accounts import sessions, users
 from depot_api.app.factory import depot_app
 from depot_api.live import api as live_api
-from depot_api.live.state import ORDER, Live
+from depot_api.live.state import ORDER, LiveState
 from depot_api.live.tour import TOUR_STATES
 from depot_api.store.store import Store
 from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
@@ -44,7 +44,7 @@ class Scene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20 in Monaco, on a socket; T1 has driven, T2 is an hour late and never left."""
     matcher()  # compiled before the page waits for it
-    monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
+    monkeypatch.setattr(live_api, "LiveState", _LiveWithStreets)
     clock = ToldClock(NOW)
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
@@ -61,7 +61,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         thread.join()
 
 
-class _LiveWithStreets(Live):
+class _LiveWithStreets(LiveState):
     """As with an area, on the small plan's own streets."""
 
     def __init__(self, store: Store, clock: ToldClock, town: object) -> None:

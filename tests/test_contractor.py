@@ -26,7 +26,7 @@ from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
 from depot_api.app.factory import depot_app
 from depot_api.reports import contractor
-from depot_api.reports.contractor import Refused, rows_of
+from depot_api.reports.contractor import RefusedRow, read_positions
 from depot_api.settings.roles import Caller
 from depot_api.store.store import NewFact, Store, StoreDown
 from depot_api.store.tables import services
@@ -105,10 +105,10 @@ def depot(tmp_path: Path) -> Iterator[Depot]:
 GOOD = "truck,at,lat_deg,lon_deg,speed_kmh,heading_deg,eph_m\nT1,2026-11-20T05:00:00Z,43.74,7.42,18,90,4\n"
 
 
-def read(text: str, who: Caller = ACME) -> tuple[list[dict[str, Any]], list[Refused]]:
-    rows = list(rows_of(text, who, NOW))
+def read(text: str, who: Caller = ACME) -> tuple[list[dict[str, Any]], list[RefusedRow]]:
+    rows = list(read_positions(text, who, NOW))
     facts = [orjson.loads(row.body) for row in rows if isinstance(row, NewFact)]
-    return facts, [row for row in rows if isinstance(row, Refused)]
+    return facts, [row for row in rows if isinstance(row, RefusedRow)]
 
 
 def test_a_row_is_a_position_in_our_units() -> None:
@@ -163,7 +163,7 @@ def test_each_row_is_judged_alone_and_the_good_ones_survive() -> None:
 )
 def test_a_head_that_cannot_be_meant_is_refused(head: str) -> None:
     with pytest.raises(ValueError, match="must name"):
-        list(rows_of(head, ACME, NOW))
+        list(read_positions(head, ACME, NOW))
 
 
 @given(st.text(max_size=200), st.booleans())
@@ -264,8 +264,8 @@ def test_a_note_of_either_side_is_added_and_seen_by_both(depot: Depot) -> None:
 def test_the_sheet_is_the_same_on_both_databases(db_url: str) -> None:
     with Store(db_url) as store:
         Depot(store)
-        contractor.object_to(store, ACME, "2026-11-20", "A", "w1", ACME.bound_to, "barrée", NOW)
-        lines = contractor.undone(store, "2026-11", ACME.bound_to)
+        contractor.add_note(store, ACME, "2026-11-20", "A", "w1", ACME.bound_to, "barrée", NOW)
+        lines = contractor.undone_lines(store, "2026-11", ACME.bound_to)
         assert [(line.task, [record_access.text for record_access in line.notes]) for line in lines] == [
             ("w3", []),
             ("w1", ["barrée"]),

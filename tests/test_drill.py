@@ -20,7 +20,7 @@ import pytest
 import ripeur
 from depot_api.drill.bridge import APART_S, crossings
 from depot_api.drill.children import Children
-from depot_api.drill.count import witness, witnessed
+from depot_api.drill.count import witness, witnessed_ids
 from depot_api.drill.report import planned_km
 from depot_api.drill.run import window_of
 from fleet import Message, Plan, new_id
@@ -147,7 +147,7 @@ def test_a_witness_knows_every_fact_that_was_ever_put_into_an_outbox(tmp_path: P
         outbox.put(told[4])  # known already
         outbox.settle([fact.id for fact in told])
         assert outbox.counts().pending == 0
-    assert witnessed(path) == [fact.id.replace("-", "") for fact in told]
+    assert witnessed_ids(path) == [fact.id.replace("-", "") for fact in told]
 
 
 def test_the_window_is_the_plans_and_holds_an_unloading(town: Path) -> None:

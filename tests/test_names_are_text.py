@@ -29,7 +29,7 @@ from depot_api.app.factory import depot_app
 from depot_api.app.plan_page import PLAN_POLICY, plan_pages
 from depot_api.console import page as console_page
 from depot_api.live import api as live_api
-from depot_api.live.state import Live
+from depot_api.live.state import LiveState
 from depot_api.settings.depot import DepotSettings
 from depot_api.settings.roles import Caller
 from depot_api.store.store import Store, microseconds
@@ -243,7 +243,7 @@ class Scene:
         return sessions.begin_session(self.app.state.depot, name)
 
 
-class _LiveWithStreets(Live):
+class _LiveWithStreets(LiveState):
     def __init__(self, store: Store, clock: ToldClock, town: object) -> None:
         super().__init__(store, clock, None, matcher())
 
@@ -257,7 +257,7 @@ def evil(fact: Fact, truck: str) -> Fact:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20: a plan, trucks, incidents, messages, tickets, sites, flux, with markup in all of them."""
     matcher()
-    monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
+    monkeypatch.setattr(live_api, "LiveState", _LiveWithStreets)
     given, base = console_page._given, console_page._bare_base
 
     def evil_given(*args: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ import pytest
 
 from depot_api.app.factory import depot_app
 from depot_api.app.workers import WorkerSupervisor, workers_of
-from depot_api.live.state import Live
+from depot_api.live.state import LiveState
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, instant
 from onboard.box.agent import BoxAgent, BoxInputs
@@ -480,7 +480,7 @@ def test_a_live_state_whose_every_step_fails_is_in_trouble(client: Client, monke
     def fails(_: object) -> bool:
         raise ValueError("every time")
 
-    monkeypatch.setattr(Live, "renew", fails)
+    monkeypatch.setattr(LiveState, "renew", fails)
     wait_until(lambda: client.http.get("/health").status_code == 503, "the trouble", 60)
     assert client.http.get("/health").json()["why"].startswith("live-tail: died")
     monkeypatch.undo()

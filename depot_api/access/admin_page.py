@@ -28,7 +28,7 @@ async def people_html(request: Request, who: Administrator) -> Response:
 
 
 @router.post("/people", include_in_schema=False)
-async def add_account(request: Request, who: Administrator) -> Response:
+async def post_account(request: Request, who: Administrator) -> Response:
     """A new account, its password shown this once."""
     given = await request.form(max_files=0, max_fields=10)
     name, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("name", "role", "bound_to"))
@@ -43,7 +43,7 @@ async def add_account(request: Request, who: Administrator) -> Response:
 
 
 @router.post("/people/{name}", include_in_schema=False)
-async def change_account(request: Request, name: str, who: Administrator) -> Response:
+async def post_account_change(request: Request, name: str, who: Administrator) -> Response:
     """``do``: change (role, bound_to), password, disable, enable. Nobody disables himself or leaves his own role."""
     given = await request.form(max_files=0, max_fields=10)
     do, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("do", "role", "bound_to"))
@@ -69,7 +69,9 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
 
 
 @router.post("/tokens/{token_id}/revoke", include_in_schema=False)
-async def revoke_token(request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator) -> Response:
+async def post_token_revocation(
+    request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator
+) -> Response:
     """Refuse a token from now on."""
     depot = depot_of(request)
     if not await to_thread.run_sync(partial(tokens.revoke_token, depot.store, token_id, now=depot.clock.now())):

@@ -51,8 +51,8 @@ async def caller_of_token(request: Request, token: str) -> Caller | None:
     """Who holds this token: for protocols that carry it elsewhere than in a Bearer header."""
     known = tokens.token_cache_of(request.app)
     token_digest = tokens.token_digest(token)
-    found = known.cached(token_digest) or await to_thread.run_sync(known.find, token_digest, limiter=_TOKEN_THREADS)
-    return None if found is None else await _with_slot(request, found)
+    holder = known.cached(token_digest) or await to_thread.run_sync(known.find, token_digest, limiter=_TOKEN_THREADS)
+    return None if holder is None else await _with_slot(request, holder)
 
 
 async def _with_slot(request: Request, who: Caller) -> Caller:

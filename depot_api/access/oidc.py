@@ -186,15 +186,15 @@ _PROVIDER_CACHE = _ProviderCache()
 def _json_from(url: str) -> dict[str, Any]:
     answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
     answer.raise_for_status()
-    found = answer.json()
-    if not isinstance(found, dict):
+    document = answer.json()
+    if not isinstance(document, dict):
         raise ValueError(f"{url}: no JSON object")
-    return found
+    return document
 
 
 def _keys(addresses: dict[str, Any], *, again: bool = False) -> KeySet:
-    found: Any = _PROVIDER_CACHE.get(addresses["jwks_uri"], again=again)
-    return KeySet.import_key_set(found)
+    key_set: Any = _PROVIDER_CACHE.get(addresses["jwks_uri"], again=again)
+    return KeySet.import_key_set(key_set)
 
 
 def _session(provider: Provider) -> OAuth2Session:

@@ -26,7 +26,7 @@ from depot_api.console import page as console_page
 from depot_api.facts import FactsFastPath, intake, messages, phones, photos
 from depot_api.live import STOP_S, api
 from depot_api.plans import publishing, without_names
-from depot_api.privacy import decisions, every_night, mailer_of
+from depot_api.privacy import decisions, mailer_of, run_nightly
 from depot_api.privacy import page as privacy_page
 from depot_api.reports import contractor, day_report, replay
 from depot_api.settings import DepotSettings, settings_of
@@ -104,7 +104,7 @@ def depot_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop, depot = threading.Event(), app.state.depot
-    nights = partial(every_night, depot, stop, mailer_of(depot))
+    nights = partial(run_nightly, depot, stop, mailer_of(depot))
     app.state.nights = Worker("nights", nights, stop, again_s=LONGEST_AGAIN_S)
     app.state.nights.start()
     supervisor = WorkerSupervisor(partial(workers_of, app))
@@ -125,19 +125,19 @@ async def health(request: Request) -> JSONResponse:
     trouble = await to_thread.run_sync(depot.store.trouble, limiter=_HEALTH_THREADS)
     trouble = trouble or next(filter(None, (worker.trouble() for worker in workers)), None)
     died = {worker.name: worker.deaths for worker in workers if worker.deaths}
-    told: dict[str, Any] = {"died": died} if died else {}
+    deaths: dict[str, Any] = {"died": died} if died else {}
     if trouble is not None:
-        return JSONResponse({"status": "trouble", "why": trouble} | told, 503)
-    return JSONResponse({"status": "ok"} | told | await _staff_health(request, depot))
+        return JSONResponse({"status": "trouble", "why": trouble} | deaths, 503)
+    return JSONResponse({"status": "ok"} | deaths | await _staff_health(request, depot))
 
 
 async def _staff_health(request: Request, depot: Depot) -> dict[str, Any]:
     """What else stands: for people of the house and a monitor's token."""
-    known = await caller(request)
-    if known is None or known.role not in STAFF:
+    who = await caller(request)
+    if who is None or who.role not in STAFF:
         return {}
-    told = await to_thread.run_sync(retention_health, depot.store, depot.clock.now())
-    return {"retention": told}
+    state = await to_thread.run_sync(retention_health, depot.store, depot.clock.now())
+    return {"retention": state}
 
 
 def _add_plan(app: FastAPI, folder: Path) -> None:

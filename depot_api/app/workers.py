@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
-from depot_api.live import Live
+from depot_api.live import LiveState
 from onboard.worker import Worker, revive_all
 
 LOG = logging.getLogger("ripeur.worker")
@@ -23,7 +23,7 @@ CHECK_S = 1.0
 def workers_of(app: FastAPI) -> tuple[Worker, ...]:
     """Everything that this depot cannot do without."""
     depot = app.state.depot
-    live = depot.live.workers if isinstance(depot.live, Live) else ()
+    live = depot.live.workers if isinstance(depot.live, LiveState) else ()
     nights = getattr(app.state, "nights", None)
     return (depot.store.writer, *live, *((nights,) if isinstance(nights, Worker) else ()))
 

@@ -27,10 +27,10 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _drill(args: argparse.Namespace) -> int:
-    from depot_api.drill.run import Settings, run_drill
+    from depot_api.drill.run import DrillSettings, run_drill
     from optimizer.area import read_area
 
-    settings = Settings(
+    settings = DrillSettings(
         folder=args.plan,
         area=args.area,
         minutes=args.minutes,

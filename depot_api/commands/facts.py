@@ -47,7 +47,7 @@ def _facts(args: argparse.Namespace) -> int:
     with Store(args.db, make=False) as store:
         roster = Roster(store)
         for fact in store.facts(args.kind, args.who, args.since, args.until):
-            body = fact.body if args.off_duty else roster.given_out(fact)
+            body = fact.body if args.off_duty else roster.releasable_body(fact)
             if body is None:
                 left_out += 1
             else:

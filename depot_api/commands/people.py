@@ -15,7 +15,7 @@ from depot_api.commands.exit_codes import FAULTY, GOOD
 from depot_api.settings import PEOPLE, TOKEN_KINDS
 
 if TYPE_CHECKING:
-    from depot_api.known_time import Doubt, Refusal
+    from depot_api.known_time import Doubt, RetentionRefusal
     from depot_api.state import Depot
 
 
@@ -186,11 +186,11 @@ def _retention(args: argparse.Namespace) -> int:
         depot = Depot(store=store, town=town, settings=DepotSettings(terms=terms))
         word = _word(args)
         if args.dry_run:
-            gone = retention.run(store, terms, now, dry=True)
+            gone = retention.run_retention(store, terms, now, dry=True)
         else:
-            gone = nightly.night(depot, now) if word is None else _decided(*word, depot, now)
-        stands = refusals.standing(store)
-        doubts = retention.doubts_of(store, terms, now) if args.dry_run else []
+            gone = nightly.run_night(depot, now) if word is None else _decided(*word, depot, now)
+        stands = refusals.open_refusals(store)
+        doubts = retention.run_doubts(store, terms, now) if args.dry_run else []
     for purpose in PURPOSES:
         print(f"{purpose.key:14} {terms[purpose.key]:5} days  {gone.get(purpose.key, 0):9} past it")
     print("nothing was deleted (--dry-run)" if args.dry_run else f"{sum(gone.values())} deleted")
@@ -212,22 +212,22 @@ def _word(args: argparse.Namespace) -> tuple[str, str, str] | None:
 def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> dict[str, int]:
     """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
     from depot_api.known_time import refusals
-    from depot_api.privacy import decided
+    from depot_api.privacy import record_decision
     from depot_api.settings import Caller
     from fleet import instant_text
 
-    one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)
+    one = next((one for one in refusals.open_refusals(depot.store) if one.subject == subject), None)
     if one is None:
         raise ValueError(f"retention: {subject} is not refused and asks for nothing, so there is nothing to decide")
     given = {"refusal": str(one.id), "how": how, "why": why}
     if how == "yes":
         given["until"] = instant_text(one.until)
     who = Caller("administrator", f"{getpass.getuser()} (ripeur retention)")
-    todo = decided(depot, who, given, now)
+    todo = record_decision(depot, who, given, now)
     return {} if todo is None else todo()
 
 
-def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[str]:
+def refusal_lines(stands: Sequence[RetentionRefusal], doubts: Sequence[Doubt]) -> list[str]:
     """What stands, and what a run would be refused for now."""
     from dashboards.staff import plain_reason
 

@@ -25,7 +25,7 @@ from dashboards.console import SHARED, TEXTS
 from dashboards.shared import bounding_box, catalogue, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
 from depot_api.access import allow
 from depot_api.basemap import basemap_of
-from depot_api.live import WATCHERS, Live, Sees, live_of, sight_of
+from depot_api.live import WATCHERS, LiveState, TruckFilter, live_of, truck_filter_of
 from depot_api.settings import Caller
 from depot_api.state import Depot, depot_of, language, refusal_line, set_security_headers
 from optimizer.planning import Town
@@ -76,7 +76,7 @@ def console(request: Request, who: Watcher) -> HTMLResponse:
 
 def _given(depot: Depot, who: Caller, lang: str, csrf: str) -> dict[str, Any]:
     town = depot.town
-    live = depot.live if isinstance(depot.live, Live) else None
+    live = depot.live if isinstance(depot.live, LiveState) else None
     texts = {key: found[lang] for key, found in TEXTS.items()}
     texts |= {key: catalogue.TEXTS[key][lang] for key in SHARED}
     return {
@@ -135,10 +135,10 @@ def _town_base(town: Town) -> tuple[bytes, bytes, str]:
 
 def _bare_base(depot: Depot) -> dict[str, Any]:
     """Without an area: an empty sheet around today's tours, or around the trucks."""
-    live = depot.live if isinstance(depot.live, Live) else None
+    live = depot.live if isinstance(depot.live, LiveState) else None
     points: list[tuple[float, float]] = []
     if live is not None and live.day is not None:
-        points = [at for own in live.day.turns.values() for turn in own for at in turn.day.nodes.values()]
+        points = [at for own in live.day.windows.values() for window in own for at in window.day.nodes.values()]
         points += [(t["lon_deg"], t["lat_deg"]) for t in live.board.values("trucks") if t.get("lat_deg") is not None]
     west, south, east, north = bounding_box(points or [(2.0, 46.0), (3.0, 47.0)])
     return {
@@ -151,23 +151,23 @@ def _bare_base(depot: Depot) -> dict[str, Any]:
 @router.get("/console/plan.json")
 def console_plan(request: Request, who: Watcher) -> Response:
     """The streets of the tours in view: task -> [name, side in the driving direction, kind, tour, line]."""
-    told = planned(live_of(request), sight_of(who))
-    return _cached(request, *_pack(orjson.dumps(told)), "application/json")
+    streets = planned(live_of(request), truck_filter_of(who))
+    return _cached(request, *_pack(orjson.dumps(streets)), "application/json")
 
 
-def planned(live: Live, sees: Sees | None) -> dict[str, Any]:
+def planned(live: LiveState, may_see: TruckFilter | None) -> dict[str, Any]:
     """Tours and the lines of their tasks, packed as ``streetmap.js`` reads them."""
     tours: list[dict[str, str]] = []
     tasks: dict[str, list[Any]] = {}
-    for turn in [] if live.day is None else [turn for own in live.day.turns.values() for turn in own]:
-        tour = turn.tour
-        if sees is not None and not sees(tour.truck):
+    for window in [] if live.day is None else [window for own in live.day.windows.values() for window in own]:
+        tour = window.tour
+        if may_see is not None and not may_see(tour.truck):
             continue
         tours.append({"tour": tour.id, "name": tour.shift or tour.id, "truck": tour.truck})
         for leg in tour.legs:
             if leg.kind == "collect" and leg.task is not None:
-                task = turn.day.tasks[leg.task]
-                line = turn.day.line(leg.osm_nodes if leg.mode == "truck" else task.osm_nodes)
+                task = window.day.tasks[leg.task]
+                line = window.day.line(leg.osm_nodes if leg.mode == "truck" else task.osm_nodes)
                 tasks[task.id] = [task.name, leg.side or task.side, task.kind, tour.id, deltas(line)]
     return {"tours": tours, "tasks": tasks}
 

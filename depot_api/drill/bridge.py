@@ -42,11 +42,11 @@ def crossings(visits: Iterable[tuple[str, Unloading]]) -> list[Crossing]:
             Crossing(visit.gross_at, truck, visit.gross_kg, flux),
             Crossing(visit.tare_at, truck, visit.tare_kg, flux),
         ]
-    found: list[Crossing] = []
+    spaced: list[Crossing] = []
     for crossing in sorted(wanted, key=lambda crossing: crossing.at):
-        free = found[-1].at + timedelta(seconds=APART_S) if found else crossing.at
-        found.append(replace(crossing, at=max(crossing.at, free)))
-    return found
+        free = spaced[-1].at + timedelta(seconds=APART_S) if spaced else crossing.at
+        spaced.append(replace(crossing, at=max(crossing.at, free)))
+    return spaced
 
 
 @dataclass

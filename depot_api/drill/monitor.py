@@ -13,7 +13,7 @@ from dashboards.console import console_text
 from dashboards.shared import format_mass
 from dashboards.shared import format_time as local_time
 from depot_api.drill.children import Children
-from depot_api.drill.texts import word
+from depot_api.drill.texts import drill_text
 from depot_api.drill.truck import DrillTruck
 from fleet import Plan, instant
 from onboard.clock import Clock
@@ -33,18 +33,18 @@ class Terminal:
         else:
             print(line, flush=True)  # noqa: T201
 
-    def word(self, key: str, **values: object) -> str:
-        return word(key, self.lang, **values)
+    def text(self, key: str, **values: object) -> str:
+        return drill_text(key, self.lang, **values)
 
     def time(self, at: datetime) -> str:
         return local_time(at, self.timezone)
 
     def tell(self, key: str, **values: object) -> None:
-        self.say(self.word(key, **values))
+        self.say(self.text(key, **values))
 
 
 @dataclass
-class Watch:
+class DrillMonitor:
     """Looks at the depot as a planner would. For one thread. ``peak_mib``: the most memory seen of all processes."""
 
     terminal: Terminal
@@ -54,9 +54,9 @@ class Watch:
     trucks: Sequence[DrillTruck]
     clock: Clock
     peak_mib: float = 0.0
-    told: set[str] = field(default_factory=set)
+    announced: set[str] = field(default_factory=set)
 
-    def look(self) -> None:
+    def show(self) -> None:
         """What the depot says now, in one line; incidents and tickets as they come; a process that has ended."""
         self.peak_mib = max(self.peak_mib, self.children.memory_mib())
         for child in self.children.started:
@@ -74,7 +74,7 @@ class Watch:
         tours = [tour for tour in live["tours"] if tour["tour"] in ours]
         tickets = [ticket for ticket in live["tickets"] if not ticket.get("replaced_by")]
         due = [leg for t in self.plan.tours if t.id in ours for leg in t.legs if leg.task and leg.end_at <= now]
-        return self.terminal.word(
+        return self.terminal.text(
             "summary", time=self.terminal.time(now), active=sum(t.get("duty") == "on" for t in tours),
             done=sum(t["done_tasks"] for t in tours), due=len(due), missed=sum(t["missed_tasks"] for t in tours),
             late=sum(t["state"] in ("late", "very_late") for t in tours), lifts=sum(t["lifts"] for t in tours),
@@ -98,7 +98,7 @@ class Watch:
             self.terminal.tell("ticket", time=at, site=ticket["site"], truck=who, number=ticket["number"], **kg)
 
     def _is_new(self, key: str) -> bool:
-        if key in self.told:
+        if key in self.announced:
             return False
-        self.told.add(key)
+        self.announced.add(key)
         return True

@@ -104,6 +104,6 @@ _ENGLISH: Mapping[str, str] = {
 }
 
 
-def word(key: str, lang: str, **values: object) -> str:
+def drill_text(key: str, lang: str, **values: object) -> str:
     """A sentence of the drill, filled in."""
     return (_FRENCH if lang == "fr" else _ENGLISH)[key].format(**values)

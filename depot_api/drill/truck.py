@@ -38,7 +38,7 @@ BACKLOG_EVERY_S = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class TruckEquipment:
     """What a truck carries beside its receiver. ``name`` is a word of ``drill_words``."""
 
     name: str
@@ -50,10 +50,10 @@ class Equipment:
 
 #: From all that there is to nothing but the receiver: fleets are like that.
 EQUIPMENTS = (
-    Equipment("full", tags=True, contacts=True, scale=True, bus=True),
-    Equipment("tags", tags=True, contacts=True, scale=True),
-    Equipment("contacts", contacts=True),
-    Equipment("receiver"),
+    TruckEquipment("full", tags=True, contacts=True, scale=True, bus=True),
+    TruckEquipment("tags", tags=True, contacts=True, scale=True),
+    TruckEquipment("contacts", contacts=True),
+    TruckEquipment("receiver"),
 )
 
 
@@ -82,7 +82,7 @@ class DrillTruck:
     """A drive with its box. ``lost``: how often something could not be handed over."""
 
     drive: Drive
-    equipment: Equipment
+    equipment: TruckEquipment
     data: Path
     since: datetime
     until: datetime
@@ -103,7 +103,7 @@ class DrillTruck:
         return f"box {self.name}"
 
     @property
-    def crew_door(self) -> Path:
+    def crew_socket(self) -> Path:
         return self.data / "crew.sock"
 
     # --- before ---------------------------------------------------------------------------------------------------
@@ -203,8 +203,8 @@ class DrillTruck:
 
     def _weigh(self, read: ScaleSample) -> None:
         kg = round(read.reading.kg)
-        clock, date = read.at.strftime("%H%M%S"), read.at.strftime("%d%m%y")
-        self.wires["scale"].write(gpvws_line(kg, kg + round(self.kerb_kg), clock, date))
+        time_and_date = read.at.strftime("%H%M%S"), read.at.strftime("%d%m%y")
+        self.wires["scale"].write(gpvws_line(kg, kg + round(self.kerb_kg), *time_and_date))
 
     def _bus(self, read: BusSample) -> None:
         """The groups of FMS that hold what was read, as an slcan adapter hands them over."""
@@ -228,7 +228,7 @@ class DrillTruck:
 
     def _ask(self, request: dict[str, Any]) -> None:
         try:
-            if not ask_box(self.crew_door, request, 20.0).get("ok"):
+            if not ask_box(self.crew_socket, request, 20.0).get("ok"):
                 self.lost += 1
         except OSError:
             self.lost += 1
@@ -238,7 +238,7 @@ class DrillTruck:
     def pending(self) -> int | None:
         """Facts that the box has not been able to hand over yet; None where it does not answer."""
         try:
-            answer = ask_box(self.crew_door, {"do": "status"}, 5.0)
+            answer = ask_box(self.crew_socket, {"do": "status"}, 5.0)
         except OSError:
             return None
         return int(answer["pending"]) if answer.get("ok") else None

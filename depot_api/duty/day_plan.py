@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row, Select, func, select
 
-from depot_api.duty.spans import AFTER, BEFORE
+from depot_api.duty.spans import TOUR_AFTER, TOUR_BEFORE
 from depot_api.store import Store, instant_of, plans
 from fleet import Plan, Task, Tour
 
@@ -61,7 +61,7 @@ def plan_versions(store: Store, day: date) -> list[DayPlan]:
     """Every version of a day's plan, oldest first."""
     with store.read() as connection:
         rows = connection.execute(_versions(day).order_by(plans.c.version))
-        return [found for row in rows if (found := _day_plan(row)) is not None]
+        return [day_plan for row in rows if (day_plan := _day_plan(row)) is not None]
 
 
 def plan_in_force(store: Store, day: date) -> DayPlan | None:
@@ -94,10 +94,10 @@ def read_plan(body: str) -> Plan | None:
         plan = Plan.from_json(orjson.loads(body))
     except (LookupError, TypeError, ValueError):
         return None
-    return None if any(True for tour in plan.tours for _ in astray(plan.date, tour)) else plan
+    return None if any(True for tour in plan.tours for _ in misdated_legs(plan.date, tour)) else plan
 
 
-def astray(day: date, tour: Tour) -> Iterator[tuple[int, str]]:
+def misdated_legs(day: date, tour: Tour) -> Iterator[tuple[int, str]]:
     """The legs of a day's tour that are of no time near the day, by number, with what they must be."""
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         yield 0, f"is of {day}, must be of {FIRST_YEAR} to {LAST_YEAR}"
@@ -110,7 +110,7 @@ def astray(day: date, tour: Tour) -> Iterator[tuple[int, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TourWindow:
     """A tour in its truck's time: facts ``since`` ≤ at < ``until`` are of this tour."""
 
     day: DayPlan
@@ -119,21 +119,23 @@ class Turn:
     until: datetime
 
 
-def turns_of(days: Iterable[DayPlan]) -> dict[str, list[Turn]]:
+def tour_windows(days: Iterable[DayPlan]) -> dict[str, list[TourWindow]]:
     """Each truck's tours in the order of time; between two of them the middle of the pause divides the facts."""
-    found: dict[str, list[tuple[DayPlan, Tour]]] = {}
+    by_truck: dict[str, list[tuple[DayPlan, Tour]]] = {}
     for day in days:
         for tour in day.plan.tours:
-            found.setdefault(tour.truck, []).append((day, tour))
-    turns: dict[str, list[Turn]] = {}
-    for truck, own in found.items():
+            by_truck.setdefault(tour.truck, []).append((day, tour))
+    windows: dict[str, list[TourWindow]] = {}
+    for truck, own in by_truck.items():
         own.sort(key=lambda pair: (pair[1].start_at, pair[1].id))
-        edges = [own[0][1].start_at - BEFORE]
+        edges = [own[0][1].start_at - TOUR_BEFORE]
         for (_, a), (_, b) in pairwise(own):
             edges.append(max(edges[-1], a.end_at + (b.start_at - a.end_at) / 2))
-        edges.append(max(edges[-1], own[-1][1].end_at + AFTER))
-        turns[truck] = [
-            Turn(day, tour, max(edges[i], tour.start_at - BEFORE), min(edges[i + 1], tour.end_at + AFTER))
+        edges.append(max(edges[-1], own[-1][1].end_at + TOUR_AFTER))
+        windows[truck] = [
+            TourWindow(
+                day, tour, max(edges[i], tour.start_at - TOUR_BEFORE), min(edges[i + 1], tour.end_at + TOUR_AFTER)
+            )
             for i, (day, tour) in enumerate(own)
         ]
-    return turns
+    return windows

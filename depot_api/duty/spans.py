@@ -1,16 +1,16 @@
 """On duty: when a truck may be followed, from what its crew said and from what was planned. The one place that decides.
 
 A box cuts on board; phones, files and other people's boxes do not, so the depot judges whatever is shown, matched,
-counted, learned from or given out, and what phones and files bring in. It judges again each time: a word that comes
+counted, learned from or given out, and what phones and files bring in. It judges again each time: a report that comes
 late takes back what was shown before it came. The rules, which docs/privacy promises:
 
-- On a day on which a truck's crew said anything of its duty, their words decide, by the box's own rules
-  (``onboard/duty.py``); planned breaks count for nothing then. A crew whose first word of the day is no start of
+- On a day on which a truck's crew reported any change of duty, these reports decide, by the box's own rules
+  (``onboard/duty.py``); planned breaks count for nothing then. A crew whose first report of the day is no start of
   service began with its tour.
-- Where nothing was said, the tour in force bounds: from its planned start to its planned end, without its breaks.
+- Where nothing was reported, the tour in force bounds: from its planned start to its planned end, without its breaks.
 - A service that nobody ended is over ``FORGOTTEN`` after the planned end of its tour (and of those that follow within
-  that time), without a tour after ``LONGEST``. An end said up to ``LATE`` later still counts: overtime is service.
-- A truck with neither words nor a tour is off duty. Only a depot that has no plans at all shows it, live.
+  that time), without a tour after ``LONGEST``. An end reported up to ``LATE`` later still counts: overtime is service.
+- A truck with neither reports nor a tour is off duty. Only a depot that has no plans at all shows it, live.
 """
 
 from __future__ import annotations
@@ -27,49 +27,56 @@ Span = tuple[datetime, datetime]
 
 #: What sensors see of a truck: off duty it is as if it had never been.
 SENSED = frozenset({"position", "lift", "load", "vehicle"})
-#: What a crew says of its own accord, with a place beside it: off duty the words stand, and the place is left out.
+#: What a crew says of its own accord, with a place beside it: off duty the report stands, and the place is left out.
 PLACED = frozenset({"outcome", "incident"})
 #: A fact from later than this after its arrival is a wrong clock's: it says nothing of when a truck was where.
-FUTURE_US = 120_000_000
+MOST_AHEAD_US = 120_000_000
 
 #: A truck's facts belong to its tour from this long before its planned start until this long after its planned end.
-BEFORE, AFTER = timedelta(hours=2), timedelta(hours=4)
+TOUR_BEFORE, TOUR_AFTER = timedelta(hours=2), timedelta(hours=4)
 FORGOTTEN, LATE = timedelta(hours=2), timedelta(hours=2)
 #: The longest day from start to end of service (décret 2000-815, art. 3: amplitude maximale de douze heures).
 LONGEST = timedelta(hours=12)
-#: However many tours follow one another, no service lasts longer: two days of words and tours say all of an instant.
+#: However many tours follow one another, no service lasts longer: two days of reports and tours say all of an instant.
 MOST = timedelta(hours=24)
 REACH = timedelta(days=2)
 #: A depot that put no plan in force for so many days has none.
 WITHOUT_PLANS = timedelta(days=7)
 
 #: Before that no box of ours had a true clock.
-FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST_CLOCK = datetime(2020, 1, 1, tzinfo=UTC)
 #: No crew says so much in a fortnight: of a box that does, nobody can tell when it was on duty.
-MOST_WORDS = 5_000
+MOST_DUTY_REPORTS = 5_000
 EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-#: Of two words of one instant, the one that ends the following counts last.
+#: Of two changes of one instant, the one that ends the following counts last.
 _ORDER = ("start", "break_end", "tracking_on", "break_start", "tracking_off", "end")
 _START, _END = 0, len(_ORDER) - 1
-#: What must have been said before a crew can say this.
+#: What is shown of a truck's duty after these changes; after every other it is on duty.
+_SHOWN = {"break_start": "break", "tracking_off": "off", "end": "ended"}
+#: What must have been reported before a crew can report this.
 _IMPLIED = {"break_end": "break_start", "tracking_on": "tracking_off"}
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A crew's word (``fleet.DUTY_STATES``) and when it was said."""
+class DutyReport:
+    """A change of duty that a crew reported (``state``: of ``fleet.DUTY_STATES``) and when it was."""
 
     at: datetime
     state: str
 
 
-def said_at(at: datetime, received_at: datetime) -> datetime:
-    """When a word was said: by its own clock where that can be true, else when it came."""
-    return at if FIRST <= at <= received_at + timedelta(microseconds=FUTURE_US) else received_at
+def shown_duty(state: str) -> str:
+    """What is shown of a truck after this change (``fleet.DUTY_STATES``): ``on``, ``break``, ``off`` or ``ended``."""
+    return _SHOWN.get(state, "on")
+
+
+def report_time(at: datetime, received_at: datetime) -> datetime:
+    """When a change was: by its own clock where that can be true, else when it came."""
+    return at if EARLIEST_CLOCK <= at <= received_at + timedelta(microseconds=MOST_AHEAD_US) else received_at
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedService:
     """A truck's tour in one version of its day's plan, which is in force ``since`` ≤ at < ``until``."""
 
     day: date
@@ -87,89 +94,96 @@ class Planned:
         return [(max(a, self.since), min(b, self.until)) for a, b in pieces]
 
 
-class OnDuty:
+class DutySpans:
     """When a truck may be followed: half-open spans in the order of time, none touching the next."""
 
     __slots__ = ("_begins", "spans")
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        found: list[Span] = []
+        merged: list[Span] = []
         for begin, end in sorted(span for span in spans if span[0] < span[1]):
-            if found and begin <= found[-1][1]:
-                found[-1] = (found[-1][0], max(found[-1][1], end))
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], end))
             else:
-                found.append((begin, end))
-        self.spans: tuple[Span, ...] = tuple(found)
-        self._begins = [begin for begin, _ in found]
+                merged.append((begin, end))
+        self.spans: tuple[Span, ...] = tuple(merged)
+        self._begins = [begin for begin, _ in merged]
 
-    def piece(self, at: datetime) -> int | None:
+    def span_number(self, at: datetime) -> int | None:
         """The number of the span that an instant is in; None off duty."""
         k = bisect_right(self._begins, at) - 1
         return k if k >= 0 and at < self.spans[k][1] else None
 
     def __contains__(self, at: datetime) -> bool:
-        return self.piece(at) is not None
+        return self.span_number(at) is not None
 
     def last(self, at: datetime) -> datetime | None:
         """The instant itself on duty, else the end of the last span before it."""
         k = bisect_right(self._begins, at) - 1
         return min(at, self.spans[k][1]) if k >= 0 else None
 
-    def differs_from(self, other: OnDuty) -> datetime | None:
+    def first_difference(self, other: DutySpans) -> datetime | None:
         """The first instant that the two judge differently; None where there is none."""
         edges = zip_longest(chain.from_iterable(self.spans), chain.from_iterable(other.spans), fillvalue=NEVER)
         return next((min(a, b) for a, b in edges if a != b), None)
 
 
-def on_duty(said: Iterable[Said], planned: Iterable[Planned], *, without_plans: bool = False) -> OnDuty:
+def duty_spans(
+    reports: Iterable[DutyReport], planned: Iterable[PlannedService], *, without_plans: bool = False
+) -> DutySpans:
     """When one truck may be followed. Words and tours in any order, as often as they like.
 
     ``without_plans``: the depot has none at all, and what is asked is what to show live: then silence is no end.
     """
-    words = sorted({(one.at, _ORDER.index(one.state)) for one in said})
-    if len(words) > MOST_WORDS:
-        return OnDuty(())
+    ordered = sorted({(one.at, _ORDER.index(one.state)) for one in reports})
+    if len(ordered) > MOST_DUTY_REPORTS:
+        return DutySpans(())
     tours = sorted(planned, key=lambda tour: (tour.start_at, tour.end_at))
     if without_plans and not tours:
-        return OnDuty(_open_spans(words))
+        return DutySpans(_open_spans(ordered))
     days = _days(tours)
     for begin, end, own in days:
-        first = next((word for word in words if begin <= word[0] < end), None)
+        first = next((change for change in ordered if begin <= change[0] < end), None)
         starts_at = own[0].start_at
-        if first is not None and first[1] != _START and starts_at < first[0] and not _serving(words, starts_at, tours):
-            words += [(starts_at, _START)]
+        if (
+            first is not None
+            and first[1] != _START
+            and starts_at < first[0]
+            and not _serving(ordered, starts_at, tours)
+        ):
+            ordered += [(starts_at, _START)]
             implied = _IMPLIED.get(_ORDER[first[1]])
-            words += [(starts_at, _ORDER.index(implied))] if implied else []
-            words.sort()
-    spans, services = _served(words, tours)
+            ordered += [(starts_at, _ORDER.index(implied))] if implied else []
+            ordered.sort()
+    spans, services = _served(ordered, tours)
     for begin, end, own in days:
-        spoken = any(begin <= at < end for at, _ in words)
+        spoken = any(begin <= at < end for at, _ in ordered)
         if not spoken and not any(a < own[-1].end_at and own[0].start_at < b for a, b in services):
             spans += [span for tour in own for span in tour.spans]
-    return OnDuty(spans)
+    return DutySpans(spans)
 
 
-_Word = tuple[datetime, int]
+_Change = tuple[datetime, int]
 
 
-def _open_spans(words: Sequence[_Word]) -> list[Span]:
+def _open_spans(ordered: Sequence[_Change]) -> list[Span]:
     """Without any tour to bound a service: followed until the crew says otherwise, and where it says nothing."""
-    state, spans = DutyState(on_service=not words or words[0][1] != _START), []
-    for (at, _), (until, word) in pairwise([(EVER, -1), *words, (NEVER, -1)]):
+    state, spans = DutyState(on_service=not ordered or ordered[0][1] != _START), []
+    for (at, _), (until, change) in pairwise([(EVER, -1), *ordered, (NEVER, -1)]):
         spans += [(at, until)] if state.tracked else []
-        state = state.after(_ORDER[word]) if word >= 0 else state
+        state = state.after(_ORDER[change]) if change >= 0 else state
     return spans
 
 
-def _served(words: Sequence[_Word], tours: Sequence[Planned]) -> tuple[list[Span], list[Span]]:
+def _served(ordered: Sequence[_Change], tours: Sequence[PlannedService]) -> tuple[list[Span], list[Span]]:
     """What was tracked, and the services from start to end, however they ended."""
     spans: list[Span] = []
     services: list[Span] = []
     state, limit = DutyState(), EVER
-    pairs = pairwise([*words, (NEVER, -1)])
-    for ((at, word), (until, _)), (over_at, ended) in zip(pairs, _ends(words), strict=True):
-        state = state.after(_ORDER[word])
-        if word == _START:
+    pairs = pairwise([*ordered, (NEVER, -1)])
+    for ((at, change), (until, _)), (over_at, ended) in zip(pairs, _ends(ordered), strict=True):
+        state = state.after(_ORDER[change])
+        if change == _START:
             limit = _limit(at, tours)
             if ended and over_at <= limit + LATE:
                 limit = max(limit, over_at)
@@ -179,40 +193,40 @@ def _served(words: Sequence[_Word], tours: Sequence[Planned]) -> tuple[list[Span
     return spans, services
 
 
-def _ends(words: Sequence[_Word]) -> list[tuple[datetime, bool]]:
-    """For each word when the next start or end was said, and whether it was an end."""
-    found: list[tuple[datetime, bool]] = []
+def _ends(ordered: Sequence[_Change]) -> list[tuple[datetime, bool]]:
+    """For each change when the next start or end was, and whether it was an end."""
+    ends: list[tuple[datetime, bool]] = []
     following = (NEVER, False)
-    for at, word in reversed(words):
-        found.append(following)
-        if word in (_START, _END):
-            following = (at, word == _END)
-    return found[::-1]
+    for at, change in reversed(ordered):
+        ends.append(following)
+        if change in (_START, _END):
+            following = (at, change == _END)
+    return ends[::-1]
 
 
-def _limit(start_at: datetime, tours: Sequence[Planned]) -> datetime:
+def _limit(start_at: datetime, tours: Sequence[PlannedService]) -> datetime:
     """When a service that began then is over, if nobody says so before."""
     limit = None
     for tour in tours:
-        if tour.end_at > start_at and tour.start_at <= (limit or start_at + BEFORE):
+        if tour.end_at > start_at and tour.start_at <= (limit or start_at + TOUR_BEFORE):
             limit = max(limit or start_at, tour.end_at + FORGOTTEN)
     return min(limit, start_at + MOST) if limit is not None else start_at + LONGEST
 
 
-def _serving(words: Sequence[_Word], at: datetime, tours: Sequence[Planned]) -> bool:
-    """Whether a service of the words goes on at an instant (a night's, say)."""
-    return any(begin <= at < end for begin, end in _served(words, tours)[1])
+def _serving(ordered: Sequence[_Change], at: datetime, tours: Sequence[PlannedService]) -> bool:
+    """Whether a reported service goes on at an instant (a night's, say)."""
+    return any(begin <= at < end for begin, end in _served(ordered, tours)[1])
 
 
-def _days(tours: Sequence[Planned]) -> list[tuple[datetime, datetime, list[Planned]]]:
-    """The tours of each day with the time in which words are of that day; the middle of a pause divides two days."""
-    own: dict[date, list[Planned]] = {}
+def _days(tours: Sequence[PlannedService]) -> list[tuple[datetime, datetime, list[PlannedService]]]:
+    """The tours of each day with the time in which reports are of that day; the middle of a pause divides two days."""
+    own: dict[date, list[PlannedService]] = {}
     for tour in tours:
         own.setdefault(tour.day, []).append(tour)
     days = sorted(own.values(), key=lambda of_day: of_day[0].start_at)
     bounds = [(of_day[0].start_at, max(tour.end_at for tour in of_day)) for of_day in days]
-    begins = [start - BEFORE for start, _ in bounds]
-    ends = [end + AFTER for _, end in bounds]
+    begins = [start - TOUR_BEFORE for start, _ in bounds]
+    ends = [end + TOUR_AFTER for _, end in bounds]
     for k, ((_, a_end), (b_start, _)) in enumerate(pairwise(bounds)):
         middle = a_end + (b_start - a_end) / 2
         ends[k], begins[k + 1] = min(ends[k], middle), max(begins[k + 1], middle)

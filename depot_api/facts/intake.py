@@ -39,7 +39,7 @@ _KNOWN: dict[type[Fact], frozenset[str]] = {}
 
 
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": facts_body()}}}}
-_TOLD = {
+_ANSWER_200 = {
     "description": "every id, exactly as it was sent",
     "content": {
         "application/json": {
@@ -58,7 +58,7 @@ _TOLD = {
     },
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: _TOLD,
+    200: _ANSWER_200,
     400: {"description": "the body is no JSON array, or no gzip"},
     413: {"description": "the body is too long: send less at once"},
     415: {"description": "the body is packed otherwise than by gzip"},
@@ -75,10 +75,10 @@ async def post_facts(request: Request, who: Annotated[Caller, Depends(allow(*REP
         body = await read_body(request, depot.settings.most_facts_bytes, more)
         more(max(0, min(VALUE_BYTES * count_values(body), depot.settings.most_facts_bytes) - len(body)))
         given = read_array(body) if len(body) < SMALL_BYTES else await run_in_threadpool(read_array, body)
-        return await _taken_in(depot, given, who)
+        return await _store_valid(depot, given, who)
 
 
-async def _taken_in(depot: Depot, given: list[Any], who: Caller) -> Response:
+async def _store_valid(depot: Depot, given: list[Any], who: Caller) -> Response:
     rows: list[NewFact] = []
     stored: list[str] = []
     refused: list[dict[str, Any]] = []
@@ -88,7 +88,7 @@ async def _taken_in(depot: Depot, given: list[Any], who: Caller) -> Response:
             await asyncio.sleep(0)
         for j in given[start : start + YIELD_EVERY]:
             try:
-                rows.append(judged(j, who, received_us))
+                rows.append(validated_fact(j, who, received_us))
                 stored.append(j["id"])
             except ValueError as error:
                 refused.append({"id": _id_of(j), "why": str(error)})
@@ -107,7 +107,7 @@ def _answer(stored: list[str], refused: list[dict[str, Any]]) -> bytes:
         return json.dumps({"stored": stored, "refused": refused}).encode()
 
 
-def judged(j: Any, who: Caller, received_us: int) -> NewFact:
+def validated_fact(j: Any, who: Caller, received_us: int) -> NewFact:
     """A fact as it was sent, ready to be stored. Raises ``ValueError`` with the reason why it is refused."""
     if isinstance(j, Unreadable):
         raise ValueError(j.why)

@@ -65,7 +65,7 @@ def _elements(body: bytes, why: str) -> list[bytes]:
     text = body.strip(b" \t\r\n")
     if not text.startswith(b"["):
         raise HTTPException(400, f"the body is no JSON: {why[:200]}")
-    found: list[bytes] = []
+    elements: list[bytes] = []
     depth, begin = 0, 1
     for token in _TOKEN.finditer(text):
         mark, at = text[token.start()], token.start()
@@ -78,12 +78,12 @@ def _elements(body: bytes, why: str) -> list[bytes]:
         elif mark == 0x22 and token.end() - at == 1:  # a text without an end
             break
         elif mark == 0x2C and depth == 1:
-            found.append(text[begin:at])
+            elements.append(text[begin:at])
             begin = at + 1
     else:
         if depth == 0:
             last = text[begin:-1]
-            return [*found, last] if found or last.strip() else []
+            return [*elements, last] if elements or last.strip() else []
     raise HTTPException(400, f"the body is no JSON: {why[:200]}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fleet import KINDS, Fact, Rule, fields_of
 
-PLACE = Path(__file__).parents[2] / "data" / "schemas" / "fact.schema.json"
+SCHEMA_PATH = Path(__file__).parents[2] / "data" / "schemas" / "fact.schema.json"
 
 #: RFC 3339 with an offset, as ``fleet.instant`` reads it.
 _INSTANT = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}([.,]\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
@@ -41,18 +41,18 @@ def facts_body() -> dict[str, Any]:
 
 def _of_kind(kind: str, cls: type[Fact]) -> dict[str, Any]:
     fields = fields_of(cls)
-    found: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "type": "object",
         "description": " ".join((cls.__doc__ or "").replace("``", "").split()),
         "required": ["kind", *(name for name, needed, _ in fields if needed)],
         "properties": {"kind": {"const": kind}}
         | {name: _of_rule(rule) if needed else _or_null(_of_rule(rule)) for name, needed, rule in fields},
     }
-    if {"lat_deg", "lon_deg"} <= found["properties"].keys():
-        found["dependentRequired"] = {"lat_deg": ["lon_deg"], "lon_deg": ["lat_deg"]}
+    if {"lat_deg", "lon_deg"} <= schema["properties"].keys():
+        schema["dependentRequired"] = {"lat_deg": ["lon_deg"], "lon_deg": ["lat_deg"]}
     if kind == "position":  # a fix has its coordinates; without them it must say that there is none
-        found["anyOf"] = [{"required": ["lat_deg", "lon_deg"]}, {"required": ["mode"]}]
-    return found
+        schema["anyOf"] = [{"required": ["lat_deg", "lon_deg"]}, {"required": ["mode"]}]
+    return schema
 
 
 def _of_rule(rule: Rule) -> dict[str, Any]:
@@ -83,10 +83,10 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return schema | {"type": [schema["type"], "null"]}
 
 
-def text() -> str:
+def schema_text() -> str:
     """The file as it is committed."""
     return json.dumps(fact_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    PLACE.write_text(text(), encoding="utf-8")
+    SCHEMA_PATH.write_text(schema_text(), encoding="utf-8")

@@ -34,7 +34,7 @@ from sqlalchemy import (
     update,
 )
 
-from depot_api.duty import FIRST
+from depot_api.duty import EARLIEST_CLOCK
 from depot_api.store import (
     Store,
     attempts,
@@ -62,7 +62,7 @@ FAR = timedelta(days=3)
 #: Runs that follow one another carry the clock over a quiet time this long, without a fact or a person to confirm it.
 QUIET = timedelta(days=45)
 #: From look to look the monotonic clock proves no more: it leaps where a machine is moved or comes from a snapshot.
-LONGEST_LOOK_S = 86_400.0
+LONGEST_INTERVAL_S = 86_400.0
 #: The known time is written down when it has grown by this much.
 SAVE_EVERY = timedelta(minutes=10)
 #: Facts looked through for those that came with a wrong clock, where nothing is known of before.
@@ -97,8 +97,8 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The row that is kept. ``at``: None where nothing is known yet; ``said``: when a person last said the time.
+class KnownTime:
+    """The row that is kept. ``at``: None where nothing is known yet; ``confirmed``: when a person last said the time.
 
     ``doubted``: what the clock showed when it was first doubted since; ``behind``: whether it was behind.
     """
@@ -107,20 +107,22 @@ class Known:
     seq: int = 0
     doubted: datetime | None = None
     behind: bool = False
-    said: datetime | None = None
+    confirmed: datetime | None = None
 
 
-def kept(store: Store) -> Known:
+def read_known_time(store: Store) -> KnownTime:
     """What was last written down."""
     with store.read() as connection:
         row = connection.execute(select(known_time)).one_or_none()
     if row is None:
-        return Known()
-    at, doubted, said = (None if us is None else instant_of(us) for us in (row.known_us, row.doubted_us, row.said_us))
-    return Known(at, row.seq, doubted, bool(row.behind), said)
+        return KnownTime()
+    at, doubted, confirmed = (
+        None if us is None else instant_of(us) for us in (row.known_us, row.doubted_us, row.said_us)
+    )
+    return KnownTime(at, row.seq, doubted, bool(row.behind), confirmed)
 
 
-def _keep(store: Store, **values: Any) -> None:
+def _write_known_time(store: Store, **values: Any) -> None:
     def write(connection: Any) -> None:
         if not connection.execute(update(known_time).values(**values)).rowcount:
             connection.execute(insert(known_time).values(**({"id": 1, "seq": 0, "behind": 0} | values)))
@@ -128,36 +130,36 @@ def _keep(store: Store, **values: Any) -> None:
     store.write(write)
 
 
-def note_doubt(store: Store, now: datetime, doubts: Sequence[Doubt]) -> None:
+def record_doubt(store: Store, now: datetime, doubts: Sequence[Doubt]) -> None:
     """From here on until the time is known again, nothing that is stamped ``received`` counts."""
-    row, behind = kept(store), any(doubt.code in _BEHIND for doubt in doubts)
+    row, behind = read_known_time(store), any(doubt.code in _BEHIND for doubt in doubts)
     if row.doubted is None or behind > row.behind:
-        _keep(store, doubted_us=microseconds(now), behind=int(behind))
+        _write_known_time(store, doubted_us=microseconds(now), behind=int(behind))
 
 
 def no_earlier(store: Store, now: datetime) -> datetime:
     """The clock's time, or the last known where it is behind that: for what has its time from the depot alone."""
-    known = kept(store).at
+    known = read_known_time(store).at
     return now if known is None else max(now, known)
 
 
 # --- what others say of the time -------------------------------------------------------------------------------------
 
 
-def witnessed(store: Store, now: datetime, since: datetime | None = None) -> datetime | None:
+def newest_confirmed(store: Store, now: datetime, since: datetime | None = None) -> datetime | None:
     """The newest time that a truck gave and that our clock agrees with or is ahead of; None: none after ``since``.
 
     A fact that came before it was observed tells of a wrong clock, its own or ours: it is no witness.
     """
     with store.read() as connection:
         for kinds in (_TRUCKS, _SITES):
-            found = connection.execute(select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(kinds))).all()
+            senders = connection.execute(select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(kinds))).all()
             newest: int | None = None if since is None else microseconds(since)
-            for who, kind in found:
+            for who, kind in senders:
                 query = (
                     select(facts.c.at_us, facts.c.received_us)
                     .where(facts.c.who == who, facts.c.kind == kind, facts.c.at_us <= microseconds(now + NEAR))
-                    .where(facts.c.at_us >= microseconds(FIRST), _OWN_TIME)
+                    .where(facts.c.at_us >= microseconds(EARLIEST_CLOCK), _OWN_TIME)
                     .order_by(facts.c.at_us.desc())
                     .limit(50)
                 )
@@ -167,7 +169,7 @@ def witnessed(store: Store, now: datetime, since: datetime | None = None) -> dat
                     if received_us >= at_us - NEAR // timedelta(microseconds=1):
                         newest = at_us
                         break
-            if found:
+            if senders:
                 return None if newest is None or newest == (since and microseconds(since)) else instant_of(newest)
     return None
 
@@ -217,16 +219,16 @@ def clock_doubts(store: Store, now: datetime, known: datetime | None, last: date
         doubts.append(Doubt("known_ahead", known))
     if now - known > FAR:
         doubts.append(Doubt("far_from_known", known))
-        for code, when in (("far_from_last_run", last), ("far_from_facts", witnessed(store, now))):
+        for code, when in (("far_from_last_run", last), ("far_from_facts", newest_confirmed(store, now))):
             if when is not None and now - when > FAR:
                 doubts.append(Doubt(code, when))
     return doubts
 
 
-def judged_without_watch(store: Store, now: datetime, last: datetime | None) -> tuple[datetime | None, list[Doubt]]:
+def judge_clock_once(store: Store, now: datetime, last: datetime | None) -> tuple[datetime | None, list[Doubt]]:
     """The last known time and the doubts for a program that has not watched the clock: by the newest facts alone."""
-    row = kept(store)
-    proofs = [at for at in (row.at, witnessed(store, now)) if at is not None]
+    row = read_known_time(store)
+    proofs = [at for at in (row.at, newest_confirmed(store, now)) if at is not None]
     received = newest_received(store, row.seq)
     if received is not None and not proofs:
         proofs.append(min(received, now))
@@ -238,61 +240,63 @@ def judged_without_watch(store: Store, now: datetime, last: datetime | None) -> 
     return known, doubts
 
 
-class Watch:
+class ClockMonitor:
     """The clock, watched by a process that goes on: what is known grows with the monotonic clock from look to look."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._row: Known | None = None
+        self._row: KnownTime | None = None
         self._at: datetime | None = None
         self._seq = 0
-        self._looked_s = 0.0
+        self._updated_s = 0.0
 
-    def known(self, now: datetime) -> datetime | None:
+    def update(self, now: datetime) -> datetime | None:
         """The time that is sure by now; None where nothing tells of it."""
-        row, now_s = kept(self._store), self._clock.monotonic_s()
+        row, now_s = read_known_time(self._store), self._clock.monotonic_s()
         if self._at is not None:
-            self._at += timedelta(seconds=min(now_s - self._looked_s, LONGEST_LOOK_S))
-        self._looked_s = now_s
-        if self._row is None or row.said != self._row.said or self._at is None:
+            self._at += timedelta(seconds=min(now_s - self._updated_s, LONGEST_INTERVAL_S))
+        self._updated_s = now_s
+        if self._row is None or row.confirmed != self._row.confirmed or self._at is None:
             self._at = row.at
         elif row.at is not None:
             self._at = max(self._at, row.at)  # another process on the same database may know more
         self._seq = max(self._seq, row.seq)
         self._row = row
-        seen = witnessed(self._store, now, self._at)
+        seen = newest_confirmed(self._store, now, self._at)
         if seen is not None:
             self._at = min(now, seen) if self._at is None else max(self._at, min(now, seen))
         return self._at
 
-    def trust(self, now: datetime) -> None:
+    def confirm(self, now: datetime) -> None:
         """The clock is right: stamp anew what came while it was not, and go on from here."""
         assert self._row is not None
         last_seq = self._store.last_seq()
-        settle(self._store, now, self._row, self._seq)
+        restamp_received(self._store, now, self._row, self._seq)
         self._seq = last_seq
         if self._row.doubted is not None or _grown(self._row.at, self._at):
-            keep_known(self._store, self._at, last_seq)
+            save_known_time(self._store, self._at, last_seq)
 
 
 def _grown(kept_at: datetime | None, at: datetime | None) -> bool:
     return at is not None and (kept_at is None or at - kept_at >= SAVE_EVERY)
 
 
-def keep_known(store: Store, at: datetime | None, seq: int, said: datetime | None = None) -> None:
+def save_known_time(store: Store, at: datetime | None, seq: int, confirmed: datetime | None = None) -> None:
     """Write down the time that is sure, and that everything up to ``seq`` is stamped by a right clock.
 
-    ``said``: a person has just said so.
+    ``confirmed``: a person has just said so.
     """
-    by_a_person = {} if said is None else {"said_us": microseconds(said)}
+    by_a_person = {} if confirmed is None else {"said_us": microseconds(confirmed)}
     known_us = None if at is None else microseconds(at)
-    _keep(store, known_us=known_us, seq=seq, doubted_us=None, behind=0, **by_a_person)
+    _write_known_time(store, known_us=known_us, seq=seq, doubted_us=None, behind=0, **by_a_person)
 
 
 # --- what came while the clock was wrong -----------------------------------------------------------------------------
 
 
-def settle(store: Store, now: datetime, row: Known, seq: int, pause: Callable[[float], None] = sleep) -> None:
+def restamp_received(
+    store: Store, now: datetime, row: KnownTime, seq: int, pause: Callable[[float], None] = sleep
+) -> None:
     """Stamp anew what was received since ``seq`` by a wrong clock; ``now`` is right.
 
     In the future: received now. Before the time that was known when it came, or in a doubted time and before it was
@@ -301,11 +305,11 @@ def settle(store: Store, now: datetime, row: Known, seq: int, pause: Callable[[f
     """
     after = seq if row.at is not None or row.doubted is not None else max(seq, store.last_seq() - TAIL)
     at, received, now_us, near_us = facts.c.at_us, facts.c.received_us, microseconds(now), NEAR // _MICROSECOND
-    in_time = case((and_(at >= microseconds(FIRST), at < now_us), at), else_=now_us)
+    in_time = case((and_(at >= microseconds(EARLIEST_CLOCK), at < now_us), at), else_=now_us)
     _stamp_anew(store, after, received > now_us + near_us, now_us, pause)
     if row.doubted is not None:
-        _stamp_anew(store, after, (at > received + near_us) | (at < microseconds(FIRST)), in_time, pause)
-        _settle_tables(store, now, row)
+        _stamp_anew(store, after, (at > received + near_us) | (at < microseconds(EARLIEST_CLOCK)), in_time, pause)
+        _restamp_tables(store, now, row)
         return
     tail = select(facts.c.seq, at, received, func.max(received).over(order_by=facts.c.seq).label("known_us")).where(
         facts.c.seq > after
@@ -328,16 +332,16 @@ def _agreed_first(store: Store, after: int) -> int:
     apart_us, near_us = facts.c.at_us - facts.c.received_us, NEAR // _MICROSECOND
     query = select(func.min(facts.c.seq)).where(facts.c.seq > after, apart_us.between(-near_us, near_us))
     with store.read() as connection:
-        found = connection.execute(query).scalar()
-    return store.last_seq() + 1 if found is None else int(found)
+        seq = connection.execute(query).scalar()
+    return store.last_seq() + 1 if seq is None else int(seq)
 
 
 def _stamp_anew(
     store: Store, after: int, which: ColumnElement[bool], value: Any, pause: Callable[[float], None]
 ) -> None:
     with store.read() as connection:
-        found = connection.execute(select(facts.c.seq).where(facts.c.seq > after, which).order_by(facts.c.seq))
-        seqs: Sequence[int] = found.scalars().all()
+        rows = connection.execute(select(facts.c.seq).where(facts.c.seq > after, which).order_by(facts.c.seq))
+        seqs: Sequence[int] = rows.scalars().all()
     for start in range(0, len(seqs), BATCH):
         some = seqs[start : start + BATCH]
         anew: Update = (
@@ -350,7 +354,7 @@ def _stamp_anew(
             pause(PAUSE_S)
 
 
-def _settle_tables(store: Store, now: datetime, row: Known) -> None:
+def _restamp_tables(store: Store, now: datetime, row: KnownTime) -> None:
     """What the depot stamped itself: in the future, or since the last known time by a clock that was behind: now.
 
     The log of runs stays as it is; no login stays from the future.

@@ -5,8 +5,8 @@ time, so a truck that sends two days of backlog newest first does not jump about
 is not even unpacked. What the tours need waits for ``work``: live tours first, backlog after. A tour with more waiting
 than ``MOST_WAITING`` forgets it and reads itself from the store when its truck has stopped pouring: memory is bounded.
 
-What sensors saw off duty (``duty/spans.py``) moves nothing. A word of duty, or a plan, that comes after what it judges
-takes it back: the truck's place is looked up again, and its tours read themselves from the store.
+What sensors saw off duty (``duty/spans.py``) moves nothing. A change of duty, or a plan, that comes after what it
+judges takes it back: the truck's place is looked up again, and its tours read themselves from the store.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from itertools import islice, pairwise
 from typing import Any
 
 from depot_api.duty import (
-    FUTURE_US,
-    MOST_WORDS,
+    MOST_AHEAD_US,
+    MOST_DUTY_REPORTS,
     SENSED,
     DayPlan,
-    OnDuty,
-    Planned,
-    Said,
-    Turn,
+    DutyReport,
+    DutySpans,
+    PlannedService,
+    TourWindow,
+    duty_report_of,
+    duty_spans,
     is_usable,
-    known_of,
-    on_duty,
-    turns_of,
-    word_of,
+    known_duty,
+    shown_duty,
+    tour_windows,
 )
 from depot_api.live.board import Board
-from depot_api.live.tour import Carried, LiveTour, carried_over
+from depot_api.live.tour import Carried, LiveTour, carry_over
 from depot_api.store import Store, StoredFact, instant_of, microseconds
 from fleet import Fact, instant_text
 from optimizer.matching import Matcher
@@ -47,7 +48,7 @@ TABLES = ("trucks", "tours", "tasks", "incidents", "tickets", "weighings", "mess
 TOUR_KINDS = ("position", "lift", "vehicle", "load", "outcome", "duty")
 #: What hangs on the board one by one: of one truck or site so much in a day. More is kept, and not shown live: whoever
 #: sends more must not keep every console busy.
-HUNG, MOST_HUNG = frozenset({"incident", "message", "weighing", "ticket"}), 1_000
+LISTED, MOST_LISTED = frozenset({"incident", "message", "weighing", "ticket"}), 1_000
 MOST_WAITING = 3_000
 SLICE = 2_000
 #: Real seconds: between two judgements of a tour with news, of one without, and as a multiple of what the last took.
@@ -72,7 +73,7 @@ class _Truck:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _TourSlot:
     """A tour with what waits for it. ``behind_s``: real time since when it must be read from the store; ``whole``:
     False until it was read once; ``seen_us``: of the newest that sensors saw, on duty or not."""
 
@@ -86,7 +87,7 @@ class _Slot:
     judged_s: float = 0.0
     cost_s: float = 0.0
     news: bool = True
-    pinned: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 class LiveDay:
@@ -94,132 +95,132 @@ class LiveDay:
 
     def __init__(
         self, board: Board, today: date, since: datetime, days: Iterable[DayPlan], matcher: Matcher | None,
-        carried: Mapping[str, Carried] | None = None, planned: Mapping[str, list[Planned]] | None = None,
+        carried: Mapping[str, Carried] | None = None, planned: Mapping[str, list[PlannedService]] | None = None,
         without_plans: bool = False,
     ) -> None:  # fmt: skip
         """``planned``: each truck's tours in all versions; ``without_plans``: the depot has had none for a week."""
         self.board, self.today, self.matcher = board, today, matcher
         self.since_us = microseconds(since)
         self.now = since
-        self._said: dict[str, set[Said]] = {}
-        self._planned: Mapping[str, list[Planned]] = {}
+        self._duty_reports: dict[str, set[DutyReport]] = {}
+        self._planned: Mapping[str, list[PlannedService]] = {}
         self._without_plans = False
-        self._duty_of: dict[str, OnDuty] = {}
+        self._duty_of: dict[str, DutySpans] = {}
         self._incidents: dict[str, dict[bytes, StoredFact]] = {}
-        self._hung: Counter[tuple[str, str]] = Counter()
-        self._to_place: set[str] = set()
+        self._listed: Counter[tuple[str, str]] = Counter()
+        self._trucks_to_place: set[str] = set()
         self.trucks: dict[str, _Truck] = {}
         self.carried: dict[str, Carried] = dict(carried or {})
-        self.slots: dict[str, _Slot] = {}
-        self.turns: dict[str, list[Turn]] = {}
+        self.slots: dict[str, _TourSlot] = {}
+        self.windows: dict[str, list[TourWindow]] = {}
         self._streets: dict[str, str] = {}
         self.plan(days, planned or {}, without_plans)
 
-    def plan(self, days: Iterable[DayPlan], planned: Mapping[str, list[Planned]], without_plans: bool) -> None:
+    def plan(self, days: Iterable[DayPlan], planned: Mapping[str, list[PlannedService]], without_plans: bool) -> None:
         """Put these plans in force: tours that stay as they were go on, what was served stays served."""
-        found = list(days)
-        self.carried = carried_over(self.carried, [slot.live for slot in self.slots.values()])
-        turns = turns_of(found)
-        slots: dict[str, _Slot] = {}
-        for turn in (turn for own in turns.values() for turn in own):
-            known = self.slots.get(turn.tour.id)
-            if known is not None and known.live.is_as(turn):
-                slots[turn.tour.id] = known
+        day_plans = list(days)
+        self.carried = carry_over(self.carried, [slot.live for slot in self.slots.values()])
+        windows = tour_windows(day_plans)
+        slots: dict[str, _TourSlot] = {}
+        for window in (window for own in windows.values() for window in own):
+            known = self.slots.get(window.tour.id)
+            if known is not None and known.live.is_same_tour(window):
+                slots[window.tour.id] = known
             else:
-                live = LiveTour(turn, self.matcher, self.carried)
-                slots[turn.tour.id] = _Slot(live=live, behind_s=time.monotonic() - LATEST_S, whole=False)
-        self._streets = {task.id: task.name for day in found for task in day.plan.tasks}
-        self.turns, self.slots = turns, slots
+                live = LiveTour(window, self.matcher, self.carried)
+                slots[window.tour.id] = _TourSlot(live=live, behind_s=time.monotonic() - LATEST_S, whole=False)
+        self._streets = {task.id: task.name for day in day_plans for task in day.plan.tasks}
+        self.windows, self.slots = windows, slots
         self.board.keep_only("tours", slots)
         self.board.keep_only("tasks", [leg.task for slot in slots.values() for leg in slot.live.tour.legs if leg.task])
-        for day in found:
+        for day in day_plans:
             name = day.plan.date.isoformat()
             self.board.put("plan", name, {"date": name, "version": day.version})
         self._planned, self._without_plans = planned, without_plans
         for who in list(self._duty_of):
-            self._judge_anew(who)
+            self._redecide(who)
 
     # --- who is on duty --------------------------------------------------------------------------------------------
 
-    def duty_of(self, who: str) -> OnDuty:
+    def duty_of(self, who: str) -> DutySpans:
         """When a truck may be followed, by all that is known now."""
         known = self._duty_of.get(who)
         return known if known is not None else self._duty_of.setdefault(who, self._decided(who))  # asked by two threads
 
-    def _decided(self, who: str) -> OnDuty:
-        said = tuple(self._said.get(who, ()))
-        return on_duty(said, self._planned.get(who, ()), without_plans=self._without_plans)
+    def _decided(self, who: str) -> DutySpans:
+        reports = tuple(self._duty_reports.get(who, ()))
+        return duty_spans(reports, self._planned.get(who, ()), without_plans=self._without_plans)
 
-    def hear(self, who: str, words: Iterable[Said]) -> None:
-        """A crew's words, of today and of the days before: they are known before anything else is judged."""
-        own = self._said.setdefault(who, set())
+    def add_duty_reports(self, who: str, reports: Iterable[DutyReport]) -> None:
+        """A crew's changes of duty, of today and of the days before: they are known before anything else is judged."""
+        own = self._duty_reports.setdefault(who, set())
         before = len(own)
-        for word in words:
-            if len(own) > MOST_WORDS:  # enough to show that nobody can tell
+        for report in reports:
+            if len(own) > MOST_DUTY_REPORTS:  # enough to show that nobody can tell
                 break
-            own.add(word)
+            own.add(report)
         if len(own) > before:
-            self._judge_anew(who)
+            self._redecide(who)
 
-    def _judge_anew(self, who: str) -> None:
+    def _redecide(self, who: str) -> None:
         """Decide again when a truck is on duty, and take back what was shown or followed otherwise."""
-        before, after = self._duty_of.get(who, OnDuty(())), self._decided(who)
+        before, after = self._duty_of.get(who, DutySpans(())), self._decided(who)
         self._duty_of[who] = after
-        differs, truck = after.differs_from(before), self.trucks.get(who)
+        differs, truck = after.first_difference(before), self.trucks.get(who)
         if truck is None or differs is None:
             return
         from_us = microseconds(differs)
         if truck.seen_us >= from_us:
-            self._to_place.add(who)
-        for turn in self.turns.get(who, ()):
-            slot = self.slots.get(turn.tour.id)
+            self._trucks_to_place.add(who)
+        for window in self.windows.get(who, ()):
+            slot = self.slots.get(window.tour.id)
             if slot is not None and slot.seen_us >= from_us:
-                self.slots[turn.tour.id] = _Slot(
-                    live=LiveTour(turn, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
-                    poured_s=time.monotonic(), whole=False, seen_us=slot.seen_us, pinned=slot.pinned,
+                self.slots[window.tour.id] = _TourSlot(
+                    live=LiveTour(window, self.matcher, self.carried), behind_s=slot.behind_s or time.monotonic(),
+                    poured_s=time.monotonic(), whole=False, seen_us=slot.seen_us, shown=slot.shown,
                 )  # fmt: skip
         for row in self._incidents.get(who, {}).values():
-            self._pin_incident(row, row.json())
-        self._pin_truck(who, truck)
+            self._show_incident(row, row.json())
+        self._show_truck(who, truck)
 
-    def to_place(self) -> set[str]:
+    def trucks_to_place(self) -> set[str]:
         """Trucks whose newest place on duty must be looked up again; each is told once."""
-        found, self._to_place = self._to_place, set()
-        return found
+        trucks, self._trucks_to_place = self._trucks_to_place, set()
+        return trucks
 
-    def place_anew(self, who: str, rows: Iterable[StoredFact]) -> None:
+    def set_newest_positions(self, who: str, rows: Iterable[StoredFact]) -> None:
         """A truck's newest positions on duty, as the store has them; nobody knows what else it has."""
         truck, duty = self.trucks.setdefault(who, _Truck()), self.duty_of(who)
         truck.at_us, truck.place = 0, {}
         truck.sensed_us = max((at for at in truck.lifts_us if instant_of(at) in duty), default=0)
-        truck.seen_us = max(truck.seen_us, microseconds(self.now) + FUTURE_US)
+        truck.seen_us = max(truck.seen_us, microseconds(self.now) + MOST_AHEAD_US)
         for row in rows:
             if is_usable(row, duty):
                 self._position(row)
         if self.board.get("trucks", who) is not None:
-            self._pin_truck(who, truck)
+            self._show_truck(who, truck)
 
-    def at(self, now: datetime) -> None:
+    def advance_to(self, now: datetime) -> None:
         """The time goes on: whose service has ended by it is shown no longer."""
         self.now = now
         for who, truck in list(self.trucks.items()):
             if truck.place:
-                self._pin_truck(who, truck)
+                self._show_truck(who, truck)
 
     # --- cheap: each fact once, as it comes ----------------------------------------------------------------------
 
-    def take(self, rows: Iterable[StoredFact], now: datetime) -> None:
+    def add_facts(self, rows: Iterable[StoredFact], now: datetime) -> None:
         """Stored facts, in the order of ``seq``."""
         self.now = now
         taken = list(rows)
-        words: dict[str, list[Said]] = {}
+        reports: dict[str, list[DutyReport]] = {}
         for row in taken:
             if row.kind == "duty":
-                words.setdefault(row.who, []).append(word_of(row.at_us, row.received_us, row.body))
-        for who, said in words.items():  # before what they judge
-            self.hear(who, said)
+                reports.setdefault(row.who, []).append(duty_report_of(row.at_us, row.received_us, row.body))
+        for who, own in reports.items():  # before what they judge
+            self.add_duty_reports(who, own)
         for row in taken:
-            if row.at_us < self.since_us or row.at_us > row.received_us + FUTURE_US:
+            if row.at_us < self.since_us or row.at_us > row.received_us + MOST_AHEAD_US:
                 continue
             try:
                 self._take(row)
@@ -230,13 +231,13 @@ class LiveDay:
         followed = row.kind not in SENSED or row.at in self.duty_of(row.who)
         if row.kind in SENSED:
             self._sensed(row, followed)
-        elif self._hung[row.who, row.kind] < MOST_HUNG:
+        elif self._listed[row.who, row.kind] < MOST_LISTED:
             take = getattr(self, f"_{row.kind}", None)
             if take is not None:
-                self._hung[row.who, row.kind] += row.kind in HUNG
+                self._listed[row.who, row.kind] += row.kind in LISTED
                 take(row, row.json())
         if row.kind in TOUR_KINDS:
-            self._hand_on(row, followed)
+            self._queue_for_tour(row, followed)
 
     def _truck(self, row: StoredFact) -> _Truck:
         """The truck that a fact is of, which its crew or its box speaks of."""
@@ -271,15 +272,15 @@ class LiveDay:
             truck.place["heading_deg"] = round(j["heading_deg"])
         if j.get("eph_m") is not None:
             truck.place["eph_m"] = round(j["eph_m"])
-        self._pin_truck(row.who, truck)
+        self._show_truck(row.who, truck)
 
-    def _pin_truck(self, who: str, truck: _Truck) -> None:
+    def _show_truck(self, who: str, truck: _Truck) -> None:
         """A truck's line. Its place was seen on duty, and is shown while it is on duty, whoever sent it."""
         duty = self.duty_of(who)
         shown = bool(truck.place) and instant_of(truck.at_us) in duty and self.now in duty
-        turn = self.turn_at(who, self.heard_us(who))
+        window = self.window_at(who, self.heard_us(who))
         self.board.put("trucks", who, {
-            "truck": who, "tour": turn.tour.id if turn else None, "duty": truck.duty[1],
+            "truck": who, "tour": window.tour.id if window else None, "duty": truck.duty[1],
             "at": _text(truck.at_us) if shown else None, **(truck.place if shown else {}), **truck.health[1],
         }, who)  # fmt: skip
 
@@ -292,31 +293,32 @@ class LiveDay:
     def _duty(self, row: StoredFact, j: dict[str, Any]) -> None:
         truck = self._truck(row)
         if row.at_us >= truck.duty[0]:
-            said = {"break_start": "break", "tracking_off": "off", "end": "ended"}.get(j["state"], "on")
-            truck.duty = (row.at_us, said)
-            self._pin_truck(row.who, truck)
+            truck.duty = (row.at_us, shown_duty(j["state"]))
+            self._show_truck(row.who, truck)
 
     def _health(self, row: StoredFact, j: dict[str, Any]) -> None:
         if j.get("truck") is None:
             return
         truck = self._truck(row)
         if row.at_us >= truck.health[0]:
-            told = {name: j[name] for name in ("receiver", "pending", "refused", "thinned") if j.get(name) is not None}
-            truck.health = (row.at_us, told)
-            self._pin_truck(row.who, truck)
+            health = {
+                name: j[name] for name in ("receiver", "pending", "refused", "thinned") if j.get(name) is not None
+            }
+            truck.health = (row.at_us, health)
+            self._show_truck(row.who, truck)
 
     def _incident(self, row: StoredFact, j: dict[str, Any]) -> None:
         self._truck(row)
         self._incidents.setdefault(row.who, {})[row.id] = row
-        self._pin_incident(row, j)
+        self._show_incident(row, j)
 
-    def _pin_incident(self, row: StoredFact, j: Mapping[str, Any]) -> None:
+    def _show_incident(self, row: StoredFact, j: Mapping[str, Any]) -> None:
         """What a crew reports stands, on duty or not; its place is shown where it was on duty."""
         placed = row.at in self.duty_of(row.who)
-        turn = self._named(j) or self.turn_at(row.who, row.at_us)
+        window = self._window_named(j) or self.window_at(row.who, row.at_us)
         self.board.put("incidents", _key(row.who, j["id"]), {
             "id": j["id"], "at": _text(row.at_us), "received_at": _text(row.received_us), "truck": row.who,
-            "tour": turn.tour.id if turn else None, "category": j["category"], "task": j.get("task"),
+            "tour": window.tour.id if window else None, "category": j["category"], "task": j.get("task"),
             "street": self._streets.get(j.get("task") or "", ""), "note": j.get("note"),
             "lat_deg": j.get("lat_deg") if placed else None, "lon_deg": j.get("lon_deg") if placed else None,
             "photos": j.get("photos") or [],
@@ -338,14 +340,14 @@ class LiveDay:
 
     def _ticket(self, row: StoredFact, j: dict[str, Any]) -> None:
         truck, key = j.get("truck"), _key(row.who, j["id"])
-        turn = self.turn_at(truck, row.at_us) if truck else None
-        told = {name: j.get(name) for name in (
+        window = self.window_at(truck, row.at_us) if truck else None
+        fields = {name: j.get(name) for name in (
             "id", "number", "site", "truck", "plate", "flux", "product", "net_kg", "gross_kg", "tare_kg", "corrects",
             "reason",
         )}  # fmt: skip
         known = self.board.get("tickets", key) or {}
-        self.board.put("tickets", key, told | {
-            "at": _text(row.at_us), "in_at": j.get("in_at"), "tour": turn.tour.id if turn else None,
+        self.board.put("tickets", key, fields | {
+            "at": _text(row.at_us), "in_at": j.get("in_at"), "tour": window.tour.id if window else None,
             "replaced_by": known.get("replaced_by"),
         }, truck)  # fmt: skip
         replaced = _key(row.who, j.get("corrects") or "")  # a site corrects its own tickets only
@@ -357,19 +359,19 @@ class LiveDay:
             if read is not None:
                 self.board.put("weighings", _key(row.who, weighing), read | {"ticket": j["number"]}, read["truck"])
 
-    def _named(self, j: Mapping[str, Any]) -> Turn | None:
+    def _window_named(self, j: Mapping[str, Any]) -> TourWindow | None:
         slot = self.slots.get(j.get("tour") or "")
-        return slot.live.turn if slot is not None and slot.live.tour.truck == j.get("truck") else None
+        return slot.live.window if slot is not None and slot.live.tour.truck == j.get("truck") else None
 
-    def turn_at(self, truck: str, at_us: int) -> Turn | None:
+    def window_at(self, truck: str, at_us: int) -> TourWindow | None:
         """The tour that a truck's fact of this time belongs to."""
         at = instant_of(at_us)
-        return next((turn for turn in self.turns.get(truck, ()) if turn.since <= at < turn.until), None)
+        return next((window for window in self.windows.get(truck, ()) if window.since <= at < window.until), None)
 
-    def _hand_on(self, row: StoredFact, followed: bool) -> None:
-        named = self._named(row.json()) if row.kind in ("outcome", "duty") else None
-        turn = named or self.turn_at(row.who, row.at_us)
-        slot = self.slots.get(turn.tour.id) if turn is not None else None
+    def _queue_for_tour(self, row: StoredFact, followed: bool) -> None:
+        named = self._window_named(row.json()) if row.kind in ("outcome", "duty") else None
+        window = named or self.window_at(row.who, row.at_us)
+        slot = self.slots.get(window.tour.id) if window is not None else None
         if slot is None:
             return
         if row.kind in SENSED:
@@ -407,49 +409,53 @@ class LiveDay:
             return True
         return False
 
-    def _judge(self, slot: _Slot, now: datetime) -> None:
+    def _judge(self, slot: _TourSlot, now: datetime) -> None:
         began_s = slot.judged_s = time.monotonic()  # now already: one that fails each time leaves the others their turn
         rows: list[StoredFact] = []
         while slot.waiting:
             rows.append(slot.waiting.popleft())
         slot.live.add_all(row.fact() for row in rows)
-        self._pin(slot, now)
+        self._show_tour(slot, now)
         slot.cost_s = slot.judged_s - began_s
 
-    def pin_planned(self, now: datetime) -> None:
+    def show_planned(self, now: datetime) -> None:
         """Hang up the tours whose trucks have not been heard of: what is said of them needs no matching."""
         for slot in self.slots.values():
-            if self.heard_us(slot.live.tour.truck) < microseconds(slot.live.turn.since):
-                self._pin(slot, now)
+            if self.heard_us(slot.live.tour.truck) < microseconds(slot.live.window.since):
+                self._show_tour(slot, now)
 
-    def _pin(self, slot: _Slot, now: datetime) -> None:
+    def _show_tour(self, slot: _TourSlot, now: datetime) -> None:
         truck = self.trucks.get(slot.live.tour.truck) or _Truck()
-        turn, duty, heard_us = slot.live.turn, self.duty_of(slot.live.tour.truck), self.heard_us(slot.live.tour.truck)
-        low, high = microseconds(turn.since), microseconds(turn.until)
+        window, duty, heard_us = (
+            slot.live.window,
+            self.duty_of(slot.live.tour.truck),
+            self.heard_us(slot.live.tour.truck),
+        )
+        low, high = microseconds(window.since), microseconds(window.until)
         heard_at = instant_of(min(heard_us, high)) if heard_us >= low else None
-        piece = duty.piece(now)
+        piece = duty.span_number(now)
         slot.live.judge(now, heard_at, None if piece is None else duty.spans[piece][0])
         lifts = sum(low <= at < high and instant_of(at) in duty for at in tuple(truck.lifts_us))
         slot.judged_s = time.monotonic()
-        self._pin_tasks(slot)
+        self._show_tasks(slot)
         line = slot.live.line(now, heard_at, lifts, slot.behind_s is not None)
         self.board.put("tours", slot.live.tour.id, line, slot.live.tour.truck)
 
-    def _pin_tasks(self, slot: _Slot) -> None:
+    def _show_tasks(self, slot: _TourSlot) -> None:
         """Each street side that is not simply to come: status, share in hundredths, the tour."""
         tour = slot.live.tour
         for task, state in slot.live.states.items():
-            told = "" if state.status == "pending" else f"{state.status}{round(100 * state.share)}"
-            if slot.pinned.get(task, "") != told:
-                slot.pinned[task] = told
-                value = [state.status, round(state.share, 2), tour.id] if told else None
+            text = "" if state.status == "pending" else f"{state.status}{round(100 * state.share)}"
+            if slot.shown.get(task, "") != text:
+                slot.shown[task] = text
+                value = [state.status, round(state.share, 2), tour.id] if text else None
                 self.board.put("tasks", task, value, tour.truck)
 
-    def _read_on(self, slot: _Slot, store: Store, now: datetime) -> None:
+    def _read_on(self, slot: _TourSlot, store: Store, now: datetime) -> None:
         """One slice of a tour that reads itself from the store."""
         if slot.reading is None:
-            slot.reading = facts_of_turn(store, slot.live.turn)
-            slot.seen_us = max(slot.seen_us, microseconds(now) + FUTURE_US)  # whatever is there may have been read
+            slot.reading = tour_facts(store, slot.live.window)
+            slot.seen_us = max(slot.seen_us, microseconds(now) + MOST_AHEAD_US)  # whatever is there may have been read
         part = next(slot.reading, None)
         if part is None:
             slot.reading = slot.behind_s = None
@@ -459,15 +465,15 @@ class LiveDay:
         slot.live.add_all(part)
 
 
-def facts_of_turn(store: Store, turn: Turn, until: datetime | None = None) -> Iterator[list[Fact]]:
+def tour_facts(store: Store, window: TourWindow, until: datetime | None = None) -> Iterator[list[Fact]]:
     """A tour's facts from the store, in slices, in the order of their own time; no read stays open between slices.
 
     What sensors saw off duty, by all that the store knows now, is left out.
     """
-    at, end = turn.since, min(turn.until, until or turn.until)
-    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
+    at, end = window.since, min(window.until, until or window.until)
+    duty = known_duty(store, window.tour.truck, window.since, window.until).spans
     while True:
-        rows = list(islice(store.facts(kind=TOUR_KINDS, who=turn.tour.truck, since=at, until=end), SLICE))
+        rows = list(islice(store.facts(kind=TOUR_KINDS, who=window.tour.truck, since=at, until=end), SLICE))
         yield [row.fact() for row in rows if is_usable(row, duty)]
         if len(rows) < SLICE:
             return
@@ -484,20 +490,20 @@ def carried_from(
     kept: dict[str, Carried] = {}
     all_versions = list(versions)
     for old, new in pairwise(all_versions):
-        for own in turns_of([old]).values():
-            for turn in own:
-                if turn.since >= new.published_at or not (tasks is None or _serves(turn, tasks)):
+        for own in tour_windows([old]).values():
+            for window in own:
+                if window.since >= new.published_at or not (tasks is None or _serves(window, tasks)):
                     continue
-                tour = LiveTour(turn, matcher, kept)
-                for part in facts_of_turn(store, turn, new.published_at):
+                tour = LiveTour(window, matcher, kept)
+                for part in tour_facts(store, window, new.published_at):
                     tour.add_all(part)
                 tour.judge(new.published_at, None)
-                kept = carried_over(kept, [tour])
+                kept = carry_over(kept, [tour])
     return kept
 
 
-def _serves(turn: Turn, tasks: Collection[str]) -> bool:
-    return any(leg.task in tasks for leg in turn.tour.legs)
+def _serves(window: TourWindow, tasks: Collection[str]) -> bool:
+    return any(leg.task in tasks for leg in window.tour.legs)
 
 
 def _key(who: str, id: str) -> str:

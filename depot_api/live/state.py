@@ -19,18 +19,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from depot_api.duty import (
-    AFTER,
-    BEFORE,
+    TOUR_AFTER,
+    TOUR_BEFORE,
     WITHOUT_PLANS,
     DayPlan,
-    Planned,
-    Turn,
+    PlannedService,
+    TourWindow,
+    duty_reports,
     newest_versions,
     plan_versions,
-    planned_of,
-    words_of,
+    planned_services,
 )
-from depot_api.live.board import Board, Sees
+from depot_api.live.board import Board, TruckFilter
 from depot_api.live.day import TABLES, LiveDay, carried_from
 from depot_api.live.tour import Carried, LiveTour
 from depot_api.store import Store, StoredFact, StoreDown, facts, microseconds, sources
@@ -55,7 +55,7 @@ STOP_S = 2.0
 _READ_WHOLE = ("duty", "health", "lift", "incident", "message", "weighing", "ticket")
 
 
-class Live:
+class LiveState:
     """``start`` it once; ``stop`` it before the store is closed. Without a town trucks are shown, not matched."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Live:
     def _match(self) -> None:
         if self.matcher is not None:
             if self.day is not None:  # the first time on a machine, warming takes half a minute
-                self.day.pin_planned(self.clock.now())
+                self.day.show_planned(self.clock.now())
             self.matcher.warm()
         self._run(self.work, 0.1)
 
@@ -137,13 +137,13 @@ class Live:
         rows = self.store.after(self.seq, 5_000)
         if rows:
             self.seq = rows[-1].seq  # before: whatever cannot be taken in blocks nobody
-            self.day.take(rows, self.clock.now())
+            self.day.add_facts(rows, self.clock.now())
         if time.monotonic() - self._plans_s >= PLANS_S:  # behind the tail, which goes on where this fails each time
             self.renew()
             self._plans_s = time.monotonic()
-            self.day.at(self.clock.now())
-        for who in self.day.to_place():
-            self.day.place_anew(who, self._last_places(who, self.day))
+            self.day.advance_to(self.clock.now())
+        for who in self.day.trucks_to_place():
+            self.day.set_newest_positions(who, self._last_places(who, self.day))
         return len(rows) == 5_000
 
     def renew(self) -> None:
@@ -157,33 +157,44 @@ class Live:
         if not new_day and versions == self.versions and self.without_plans == (not recent):
             return
         self.without_plans = not recent
-        found = {day: readable for day in versions if (readable := plan_versions(self.store, day))}
-        if self.town is None and found:
-            self.timezone = next(iter(found.values()))[-1].plan.timezone
-        days = [running(all_versions[-1], today, now) for all_versions in found.values()]
+        versions_by_day = {day: readable for day in versions if (readable := plan_versions(self.store, day))}
+        if self.town is None and versions_by_day:
+            self.timezone = next(iter(versions_by_day.values()))[-1].plan.timezone
+        days = [running(all_versions[-1], today, now) for all_versions in versions_by_day.values()]
         days = [day for day in days if day.plan.tours or day.plan.date == today]
         if new_day:
-            self._begin(today, now, days, found)
+            self._begin(today, now, days, versions_by_day)
         else:
             assert self.day is not None
-            self.day.plan(days, _planned(found), self.without_plans)
+            self.day.plan(days, _planned(versions_by_day), self.without_plans)
         self.versions = versions
 
-    def _begin(self, today: date, now: datetime, days: list[DayPlan], found: dict[date, list[DayPlan]]) -> None:
+    def _begin(
+        self, today: date, now: datetime, days: list[DayPlan], versions_by_day: dict[date, list[DayPlan]]
+    ) -> None:
         midnight = datetime.combine(today, datetime.min.time(), ZoneInfo(self.timezone))
-        since = min([midnight, *(t.start_at - BEFORE for day in days for t in day.plan.tours)])
+        since = min([midnight, *(t.start_at - TOUR_BEFORE for day in days for t in day.plan.tours)])
         board = Board(TABLES, f"{today:%Y%m%d}{time.time_ns() % 10**9:09d}")
         carried: dict[str, Carried] = {}
-        for all_versions in found.values():
+        for all_versions in versions_by_day.values():
             carried |= carried_from(self.store, all_versions, self.matcher)
-        day = LiveDay(board, today, since, days, self.matcher, carried, _planned(found), self.without_plans)
+        day = LiveDay(
+            board=board,
+            today=today,
+            since=since,
+            days=days,
+            matcher=self.matcher,
+            carried=carried,
+            planned=_planned(versions_by_day),
+            without_plans=self.without_plans,
+        )
         seq = self.store.last_seq()
         with self.store.read() as connection:
             for who in self._sending("duty"):
-                day.hear(who, words_of(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
-        day.take(self.store.facts(kind=_READ_WHOLE, since=since, until=now + timedelta(minutes=2)), now)
+                day.add_duty_reports(who, duty_reports(connection, who, since - WITHOUT_PLANS, now + timedelta(days=1)))
+        day.add_facts(self.store.facts(kind=_READ_WHOLE, since=since, until=now + timedelta(minutes=2)), now)
         for who in self._sending("position"):
-            day.place_anew(who, self._last_places(who, day))
+            day.set_newest_positions(who, self._last_places(who, day))
         for slot in day.slots.values():
             slot.waiting.clear()  # each tour reads itself whole
         self.seq, self.board, self.day = seq, board, day
@@ -205,9 +216,9 @@ class Live:
                     .order_by(facts.c.at_us.desc())
                     .limit(20)
                 )
-                found = [StoredFact._make(row) for row in connection.execute(query)]
-                if found or microseconds(begin) <= low:
-                    return found
+                rows = [StoredFact._make(row) for row in connection.execute(query)]
+                if rows or microseconds(begin) <= low:
+                    return rows
         return []
 
     def work(self) -> bool:
@@ -222,10 +233,15 @@ class Live:
         slot = self.day.slots.get(id) if self.day is not None else None
         return None if slot is None else slot.live
 
-    def matched(self, turn: Turn) -> LiveTour | None:
+    def matched(self, window: TourWindow) -> LiveTour | None:
         """A tour that is in view today, as it is matched already; None where something of it must still be read."""
-        slot = self.day.slots.get(turn.tour.id) if self.day is not None else None
-        if slot is None or slot.behind_s is not None or slot.live.progress is None or not slot.live.is_as(turn):
+        slot = self.day.slots.get(window.tour.id) if self.day is not None else None
+        if (
+            slot is None
+            or slot.behind_s is not None
+            or slot.live.progress is None
+            or not slot.live.is_same_tour(window)
+        ):
             return None
         return slot.live
 
@@ -236,21 +252,21 @@ class Live:
         best_first = ("done", "partly", "missed", "pending")
         return min(tours, key=lambda tour: best_first.index(tour.status(task)), default=None)
 
-    def snapshot(self, sees: Sees | None = None) -> dict[str, Any]:
+    def snapshot(self, may_see: TruckFilter | None = None) -> dict[str, Any]:
         """Everything that is to be seen now."""
         board, now = self.board, self.clock.now()
-        tours = {line["tour"]: line for line in board.values("tours", sees)}
+        tours = {line["tour"]: line for line in board.values("tours", may_see)}
         return {
             "now": instant_text(now), "date": None if self.day is None else self.day.today.isoformat(),
             "timezone": self.timezone,
             "plans": board.values("plan"),
             "trucks": [
                 line | {"age_s": _age_s(line["at"], now), "state": tours.get(line["tour"], {}).get("state")}
-                for line in board.values("trucks", sees)
+                for line in board.values("trucks", may_see)
             ],
             "tours": sorted(tours.values(), key=late_first),
-            **{table: board.values(table, sees) for table in ("incidents", "tickets", "weighings", "messages")},
-            "tasks": {task: value[:2] for task, value in board.since(0, sees)[1].get("tasks", {}).items()},
+            **{table: board.values(table, may_see) for table in ("incidents", "tickets", "weighings", "messages")},
+            "tasks": {task: value[:2] for task, value in board.since(0, may_see)[1].get("tasks", {}).items()},
         }  # fmt: skip
 
 
@@ -270,15 +286,15 @@ def running(day: DayPlan, today: date, now: datetime) -> DayPlan:
     """A day's plan with the tours that still count: all of today's, of yesterday's those that may still be out."""
     if day.plan.date == today:
         return day
-    tours = tuple(tour for tour in day.plan.tours if tour.end_at + AFTER > now)
+    tours = tuple(tour for tour in day.plan.tours if tour.end_at + TOUR_AFTER > now)
     return replace(day, plan=replace(day.plan, tours=tours))
 
 
-def _planned(found: dict[date, list[DayPlan]]) -> dict[str, list[Planned]]:
+def _planned(versions_by_day: dict[date, list[DayPlan]]) -> dict[str, list[PlannedService]]:
     """Each truck's tours in every version of these days' plans."""
-    planned: dict[str, list[Planned]] = {}
-    for versions in found.values():
-        for truck, tours in planned_of(versions).items():
+    planned: dict[str, list[PlannedService]] = {}
+    for versions in versions_by_day.values():
+        for truck, tours in planned_services(versions).items():
             planned.setdefault(truck, []).extend(tours)
     return planned
 

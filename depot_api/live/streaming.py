@@ -17,7 +17,7 @@ import orjson
 from fastapi import HTTPException, Response
 from fastapi.responses import JSONResponse
 
-from depot_api.live.board import Board, Sees
+from depot_api.live.board import Board, TruckFilter
 from depot_api.settings import Caller
 from depot_api.state import Quota
 
@@ -31,9 +31,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def event(change: int, epoch: str, told: Mapping[str, Any]) -> bytes:
+def event(change: int, epoch: str, data: Mapping[str, Any]) -> bytes:
     """One server-sent event with its id (WHATWG HTML, 9.2)."""
-    return b"event: live\nid: %s-%d\ndata: %s\n\n" % (epoch.encode(), change, orjson.dumps(told))
+    return b"event: live\nid: %s-%d\ndata: %s\n\n" % (epoch.encode(), change, orjson.dumps(data))
 
 
 def seen_change(last_event_id: str | None, board: Board) -> int:
@@ -45,23 +45,26 @@ def seen_change(last_event_id: str | None, board: Board) -> int:
 
 
 async def events(
-    board: Callable[[], Board], told: Callable[[], Mapping[str, Any]], last_event_id: str | None, sees: Sees | None
+    board: Callable[[], Board],
+    header: Callable[[], Mapping[str, Any]],
+    last_event_id: str | None,
+    may_see: TruckFilter | None,
 ) -> AsyncIterator[bytes]:
-    """The news of the board. ``board``: the one that hangs now; ``told``: what stands in every event (the time)."""
-    hangs = board()
-    seen = seen_change(last_event_id, hangs)
+    """The news of the board. ``board``: the one that hangs now; ``header``: what stands in every event (the time)."""
+    shown = board()
+    seen = seen_change(last_event_id, shown)
     yield b"retry: 2000\n\n"
     first, sent_s = True, 0.0
     while True:
-        if hangs is not board():
-            hangs, seen, first = board(), 0, True
+        if shown is not board():
+            shown, seen, first = board(), 0, True
         gone_s = time.monotonic() - sent_s
-        if first or (hangs.change != seen and gone_s >= EVERY_S) or gone_s >= HEARTBEAT_S:
+        if first or (shown.change != seen and gone_s >= EVERY_S) or gone_s >= HEARTBEAT_S:
             full = first and seen == 0
-            before, (seen, news) = seen, hangs.since(seen, sees)
+            before, (seen, news) = seen, shown.since(seen, may_see)
             first, sent_s = False, time.monotonic()
             if news or full or gone_s >= HEARTBEAT_S or before == seen:
-                yield event(seen, hangs.epoch, {**told(), "full": full, **news})
+                yield event(seen, shown.epoch, {**header(), "full": full, **news})
         await asyncio.sleep(LOOK_S)
 
 

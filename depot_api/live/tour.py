@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from depot_api.duty import Turn
+from depot_api.duty import TourWindow, shown_duty
 from fleet import Duty, Fact, Load, Outcome, Task, instant_text
 from optimizer.evidence import NOT_YET, FollowedTour, TaskState, TourProgress, crew_state
 from optimizer.matching import Matcher
@@ -38,13 +38,13 @@ class Carried:
 class LiveTour:
     """``matcher``: None without an area; then only what crews say and where trucks are is known."""
 
-    def __init__(self, turn: Turn, matcher: Matcher | None, carried: Mapping[str, Carried]) -> None:
-        self.turn, self.tour = turn, turn.tour
-        self.tasks: dict[str, Task] = turn.day.tasks_of(turn.tour)
+    def __init__(self, window: TourWindow, matcher: Matcher | None, carried: Mapping[str, Carried]) -> None:
+        self.window, self.tour = window, window.tour
+        self.tasks: dict[str, Task] = window.day.tasks_of(window.tour)
         self.carried = {task: c for task, c in carried.items() if task in self.tasks}
         self.followed: FollowedTour | None = None
         if matcher is not None:
-            self.followed = FollowedTour(matcher, turn.tour, self.tasks, turn.since, turn.until)
+            self.followed = FollowedTour(matcher, window.tour, self.tasks, window.since, window.until)
         self.states: dict[str, TaskState] = {}
         self.progress: TourProgress | None = None
         self.state = "not_started"
@@ -52,10 +52,10 @@ class LiveTour:
         self._outcomes: dict[str, Outcome] = {}  # by task, the last by its own time
         self._scale: Load | None = None
 
-    def is_as(self, turn: Turn) -> bool:
+    def is_same_tour(self, window: TourWindow) -> bool:
         """Whether a new version of the plan leaves this tour as it was."""
-        own = self.turn
-        return (own.tour, own.since, own.until) == (turn.tour, turn.since, turn.until)
+        own = self.window
+        return (own.tour, own.since, own.until) == (window.tour, window.since, window.until)
 
     def add_all(self, facts: Iterable[Fact]) -> None:
         """Take facts of this tour's truck in, in any order; one that is known already changes nothing."""
@@ -95,8 +95,8 @@ class LiveTour:
     @property
     def began_at(self) -> datetime | None:
         """Start of service: as the crew said it, else the first fix on the streets."""
-        said = min((d.at for d in tuple(self._duties.values()) if d.state == "start"), default=None)
-        return said if said is not None or self.followed is None else self.followed.began_at
+        reported_at = min((d.at for d in tuple(self._duties.values()) if d.state == "start"), default=None)
+        return reported_at if reported_at is not None or self.followed is None else self.followed.began_at
 
     @property
     def ended_at(self) -> datetime | None:
@@ -107,9 +107,7 @@ class LiveTour:
     def duty(self) -> str:
         """``none``, ``on``, ``break``, ``off`` (tracking switched off) or ``ended``: the last that was said."""
         last = max(tuple(self._duties.values()), key=_when, default=None)
-        if last is None:
-            return "none"
-        return {"break_start": "break", "tracking_off": "off", "end": "ended"}.get(last.state, "on")
+        return "none" if last is None else shown_duty(last.state)
 
     def late_s(self, now: datetime) -> float | None:
         """Behind the plan (negative: ahead); a tour that should have begun is late by what it has lost already."""
@@ -155,7 +153,7 @@ class LiveTour:
         ends = self.ended_at or (progress.ends_at if progress is not None else None)
         return {
             "tour": tour.id, "name": tour.shift or tour.id, "truck": tour.truck,
-            "date": self.turn.day.plan.date.isoformat(),
+            "date": self.window.day.plan.date.isoformat(),
             "state": self.state, "late_s": None if late is None else round(late / 30) * 30,
             "tasks": len(self.tasks), "done_tasks": count["done"], "partly_tasks": count["partly"],
             "missed_tasks": count["missed"], "lifts": lifts, "duty": self.duty(),
@@ -187,32 +185,32 @@ class LiveTour:
     def streets(self) -> list[dict[str, Any]]:
         """Every task in the order of the plan: its state, what it rests on, when it was or will be served."""
         expected = self.progress.expected_at if self.progress is not None else {}
-        told: list[dict[str, Any]] = []
+        streets: list[dict[str, Any]] = []
         for leg in self.tour.legs:
             if leg.task is None:
                 continue
             task, state = self.tasks[leg.task], self.states.get(leg.task, NOT_YET)
-            told.append({
+            streets.append({
                 "task": task.id, "name": task.name, "kind": task.kind, "side": task.side,
                 "planned_at": _second(leg.start_at), "expected_at": _second(expected.get(task.id)),
                 "status": state.status, "reason": state.reason, "share": round(state.share, 3),
                 "from_at": _second(state.from_at), "until_at": _second(state.until_at),
                 "passed_over": state.passed_over,
             })  # fmt: skip
-        return told
+        return streets
 
     def status(self, task: str) -> str:
         return self.states.get(task, NOT_YET).status
 
     def street(self, task: str) -> dict[str, Any]:
         """One task with its evidence: which tour and truck served it, when, how that is known. No person, no speed."""
-        told = next(s for s in self.streets() if s["task"] == task)
+        street = next(s for s in self.streets() if s["task"] == task)
         state, carried = self.states.get(task, NOT_YET), self.carried.get(task)
         by = {"tour": self.tour.id, "truck": self.tour.truck}
         if carried is not None and state is carried.state:
             by = {"tour": carried.tour, "truck": carried.truck}
-        said = self._outcomes.get(task)
-        return told | {
+        outcome = self._outcomes.get(task)
+        return street | {
             "tour": self.tour.id,
             "served_by": by if state.status in ("done", "partly") else None,
             "evidence": [
@@ -227,17 +225,17 @@ class LiveTour:
                 for e in state.evidence
             ],
             "crew": None
-            if said is None
+            if outcome is None
             else {
-                "outcome": said.outcome,
-                "at": _second(said.at),
-                "note": said.note,
-                "photos": list(said.photos or ()),
+                "outcome": outcome.outcome,
+                "at": _second(outcome.at),
+                "note": outcome.note,
+                "photos": list(outcome.photos or ()),
             },
         }
 
 
-def carried_over(before: Mapping[str, Carried], tours: Iterable[LiveTour]) -> dict[str, Carried]:
+def carry_over(before: Mapping[str, Carried], tours: Iterable[LiveTour]) -> dict[str, Carried]:
     """What was served so far, to be kept when another version of the plan comes into force."""
     kept = dict(before)
     for tour in tours:

@@ -79,13 +79,13 @@ def only_colours(profile: bytes) -> bytes:
     if profile[16:20] != b"RGB ":
         return b""
     try:
-        found = [number for name in (b"rXYZ", b"gXYZ", b"bXYZ") for number in _xyz(profile, name)]
+        measured = [number for name in (b"rXYZ", b"gXYZ", b"bXYZ") for number in _xyz(profile, name)]
     except (struct.error, KeyError):
         return b""
 
     def apart(space: ColourSpace) -> float:
         wanted = (number for colourant in space.colourants for number in colourant)
-        return sum((a - b) ** 2 for a, b in zip(found, wanted, strict=True))
+        return sum((a - b) ** 2 for a, b in zip(measured, wanted, strict=True))
 
     space = min((SRGB, DISPLAY_P3, ADOBE_RGB), key=apart)
     return b"" if space is SRGB else profile_of(space)

@@ -41,7 +41,7 @@ async def decide(
             raise ValueError(
                 f"shown = {given.get('shown', '')}, the clock says {instant_text(now)}: load the page again"
             )
-        todo = await to_thread.run_sync(partial(decided, depot, who, given, now))
+        todo = await to_thread.run_sync(partial(record_decision, depot, who, given, now))
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     if todo is not None:
@@ -49,10 +49,12 @@ async def decide(
     return RedirectResponse("/privacy", 303)
 
 
-def decided(depot: Depot, who: Caller, given: dict[str, str], now: datetime) -> Callable[[], dict[str, int]] | None:
+def record_decision(
+    depot: Depot, who: Caller, given: dict[str, str], now: datetime
+) -> Callable[[], dict[str, int]] | None:
     """Note a decision, end the refusal; what is to be deleted by it, or None. Raises ``ValueError``."""
     store, how = depot.store, given.get("how", "")
-    refusal = next((one for one in refusals.standing(store) if str(one.id) == given.get("refusal")), None)
+    refusal = next((one for one in refusals.open_refusals(store) if str(one.id) == given.get("refusal")), None)
     if refusal is None:
         raise ValueError(f"refusal = {given.get('refusal', '')[:20]!r}, stands no more: load the page again")
     ways = ("right", "wrong") if refusal.subject == RUN else ("yes", "wrong")
@@ -62,9 +64,9 @@ def decided(depot: Depot, who: Caller, given: dict[str, str], now: datetime) -> 
         raise ValueError("until: more waits by now than the page showed: load it again")
     audit_log.record_access(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
     if how == "wrong":
-        refusals.ask_again(store, refusal, now, who.name)
+        refusals.keep_and_ask_again(store, refusal, now, who.name)
         return None
     if how == "yes":
-        return partial(retention.agreed, store, refusal.why[0], who.name, now)
-    refusals.end(store, RUN, "right", now, who.name)
-    return partial(nightly.night, depot, now, sure=True)
+        return partial(retention.delete_agreed, store, refusal.why[0], who.name, now)
+    refusals.end_refusal(store, RUN, "right", now, who.name)
+    return partial(nightly.run_night, depot, now, sure=True)

@@ -23,8 +23,8 @@ async def looks_json(
     request: Request, before: Annotated[int | None, Query(ge=0, le=2**53)] = None
 ) -> dict[str, list[dict[str, str | int]]]:
     """Who looked at what and why, newest first, 200 at a time; ``before``: the last id seen."""
-    found = await to_thread.run_sync(audit_log.recorded_entries, depot_of(request).store, before)
-    return {"looks": [{**look, "at": instant_text(look["at"])} for look in found]}
+    entries = await to_thread.run_sync(audit_log.recorded_entries, depot_of(request).store, before)
+    return {"looks": [{**look, "at": instant_text(look["at"])} for look in entries]}
 
 
 @router.get("/looks", include_in_schema=False)
@@ -33,10 +33,10 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
     depot = depot_of(request)
     before = request.query_params.get("before", "")
     from_id = int(before) if before.isdecimal() and len(before) < 16 else None
-    found = await to_thread.run_sync(audit_log.recorded_entries, depot.store, from_id)
+    entries = await to_thread.run_sync(audit_log.recorded_entries, depot.store, from_id)
     zone = zone_of(depot)
-    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in found]
-    older = f"/looks?before={found[-1]['id']}" if len(found) == ENTRIES_PER_PAGE else None
+    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in entries]
+    older = f"/looks?before={entries[-1]['id']}" if len(entries) == ENTRIES_PER_PAGE else None
     return html_page(request, audit_log_page(await frame_with_notice(request, who), rows, older))
 
 
@@ -54,9 +54,9 @@ async def privacy_html(request: Request) -> Response:
     lang = language(request)
     who = await caller(request)
     rows = [_told(row, lang) for row in _rows(depot)]
-    last_run = refused = ""
+    last_run = refused_run = ""
     if who is not None and who.role in OVERSEERS:
-        held = await to_thread.run_sync(retention.held, depot.store)
+        held = await to_thread.run_sync(retention.oldest_records, depot.store)
         zone = zone_of(depot)
         for row in rows:
             oldest = held.get(str(row["key"]))
@@ -68,10 +68,10 @@ async def privacy_html(request: Request) -> Response:
             else staff_text("no_run", lang)
         )
         frame = frame_of(request, who)
-        stands = await to_thread.run_sync(refusal_notices.standing_of, depot)
+        stands = await to_thread.run_sync(refusal_notices.refusals_on_page, depot)
         names = {str(row["key"]): str(row["purpose"]) for row in rows}
-        refused = refusals_part(frame, stands, names, who.role == "administrator")
-    return html_page(request, privacy_page(frame_of(request, who), rows, last_run, refused))
+        refused_run = refusals_part(frame, stands, names, who.role == "administrator")
+    return html_page(request, privacy_page(frame_of(request, who), rows, last_run, refused_run))
 
 
 def _rows(depot: Depot) -> list[Any]:

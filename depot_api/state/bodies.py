@@ -20,8 +20,8 @@ async def read_body(request: Request, most_bytes: int, more: Callable[[int], Non
     packing = request.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "gzip", "x-gzip", ""):
         raise HTTPException(415, f"Content-Encoding {packing[:40]}, must be gzip or identity")
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told[:20]) > most_bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:20]) > most_bytes:
         raise body_too_long(most_bytes)
     unpacked = zlib.decompressobj(wbits=31) if "gzip" in packing else None
     body = bytearray()

@@ -25,7 +25,7 @@ STAFF = frozenset(PEOPLE) - {"contractor", "town"} | {"monitor"}
 
 def retention_health(store: Store, now: datetime) -> dict[str, Any]:
     """What ``/health`` tells the staff: that a run is refused, since when, why, and by when a person must decide."""
-    refusal = refusals.refused(store)
+    refusal = refusals.refused_run(store)
     if refusal is None:
         return {"state": "ok"}
     return {
@@ -36,7 +36,7 @@ def retention_health(store: Store, now: datetime) -> dict[str, Any]:
 
 def refusal_line(depot: Depot, lang: str, *, short: bool = False) -> str:
     """One line for whoever watches, escaped; empty where nothing is refused."""
-    refusal = refusals.refused(depot.store)
+    refusal = refusals.refused_run(depot.store)
     if refusal is None:
         return ""
     overdue = refusal.is_overdue(depot.clock.now())

@@ -170,25 +170,25 @@ def opened(text: str, make: bool = True) -> Databases:
     try:
         if not url.drivername.startswith("postgresql"):
             depot_files.ready(Path(str(url.database)), make, lambda new: _made(url.set(database=str(new))))
-        found = _postgres(url) if url.drivername.startswith("postgresql") else _sqlite(url)
+        databases = _postgres(url) if url.drivername.startswith("postgresql") else _sqlite(url)
         try:
-            _brought_up_to_date(found)
+            _brought_up_to_date(databases)
         except BaseException:
-            found.close()
+            databases.close()
             raise
     except DBAPIError as error:
         down = store_down_of(error)
         instead = f": {depot_files.INSTEAD}" if "file is not a database" in str(down) else ""
         raise type(down)(f"{url.render_as_string(hide_password=True)}: {down}{instead}") from None
-    return found
+    return databases
 
 
 def _made(url: URL) -> None:
-    found = _sqlite(url)
+    databases = _sqlite(url)
     try:
-        _brought_up_to_date(found, new=True)
+        _brought_up_to_date(databases, new=True)
     finally:
-        found.close()
+        databases.close()
 
 
 def _sqlite(url: URL) -> Databases:

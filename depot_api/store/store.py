@@ -314,8 +314,8 @@ class Store:
     def after(self, seq: int, limit: int = 10_000) -> list[StoredFact]:
         """The next facts behind ``seq`` in the order in which they were stored, ``limit`` at most: the tail."""
         with self.read() as connection:
-            found = connection.exec_driver_sql(self.databases.tail_sql, (seq, limit))
-            return [StoredFact(*row) for row in found]
+            rows = connection.exec_driver_sql(self.databases.tail_sql, (seq, limit))
+            return [StoredFact(*row) for row in rows]
 
     def last_seq(self) -> int:
         """The ``seq`` of the newest fact; 0 in an empty store."""
@@ -325,12 +325,12 @@ class Store:
     def known(self, ids: Iterable[bytes]) -> set[bytes]:
         """Those of the ids that the store has."""
         wanted = list(ids)
-        found: set[bytes] = set()
+        known_ids: set[bytes] = set()
         with self.read() as connection:
             for i in range(0, len(wanted), 500):
                 rows = connection.execute(select(facts.c.id).where(facts.c.id.in_(wanted[i : i + 500])))
-                found.update(bytes(row[0]) for row in rows)
-        return found
+                known_ids.update(bytes(row[0]) for row in rows)
+        return known_ids
 
     def facts(
         self,
@@ -359,8 +359,8 @@ class Store:
                 pairs = connection.execute(senders).all()
                 query = query.where(facts.c.who.in_({who for who, _ in pairs}))
                 query = query.where(facts.c.kind.in_({kind for _, kind in pairs}))
-            found = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
-            for row in found:
+            rows = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
+            for row in rows:
                 yield StoredFact._make(row)
 
     def newest(
@@ -375,8 +375,8 @@ class Store:
         if received_since is not None:
             query = query.where(facts.c.received_us >= microseconds(received_since))
         with self.read() as connection:
-            found = [StoredFact._make(row) for row in connection.execute(query.limit(limit))]
-        return found[::-1]
+            rows = [StoredFact._make(row) for row in connection.execute(query.limit(limit))]
+        return rows[::-1]
 
     def count(self) -> int:
         """How many facts there are (reads an index whole: for tests and reports)."""

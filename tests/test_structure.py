@@ -387,15 +387,14 @@ def test_no_function_is_named_by_a_word_that_says_nothing() -> None:
 
 
 def test_records_of_more_than_six_fields_are_built_by_keyword() -> None:
+    """But for one or two that come first, as a name and what it names."""
     large = {name for name, _, node in definitions(ast.ClassDef) if len(record_fields(node)) > 6}
     assert len(large) > 50
     for path in ours().values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in large:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in large:
                 by_place = [given for given in node.args if not isinstance(given, ast.Starred)]
-                assert not by_place, (
-                    f"{path.relative_to(ROOT)}, line {node.lineno}: {ast.unparse(node.func)} by position"
-                )
+                assert len(by_place) < 3, f"{path.relative_to(ROOT)}, line {node.lineno}: by position"
 
 
 def record_fields(node: ast.AST) -> list[ast.AnnAssign]:

@@ -127,7 +127,16 @@ class _Driver:
         if self.ticks % 2 == 0:
             here = self._here()
             self.positions.append(
-                TruePosition(self.now, *here, speed_mps, self.heading, self.activity, self.task, self.sky)
+                TruePosition(
+                    at=self.now,
+                    lat_deg=here[0],
+                    lon_deg=here[1],
+                    speed_mps=speed_mps,
+                    heading_deg=self.heading,
+                    activity=self.activity,
+                    task=self.task,
+                    sky=self.sky,
+                )
             )
 
     def _stand(self, seconds: float, activity: str, task: str | None = None) -> None:

@@ -29,8 +29,8 @@ from optimizer.new_area.country import Country, country_of
 from optimizer.new_area.notes import all_in_words
 from optimizer.new_area.proposal import (
     MARGIN,
+    DayWork,
     Ways,
-    Work,
     middle_of_people,
     places,
     stretch_work,
@@ -257,7 +257,7 @@ def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Want
     return area, wanted, streets, demand
 
 
-def _sectors(area: Area, extract: Extract, streets: StreetNetwork, work: list[Work]) -> tuple[Sector, ...]:
+def _sectors(area: Area, extract: Extract, streets: StreetNetwork, work: list[DayWork]) -> tuple[Sector, ...]:
     middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
     hours = np.array([w.hours for w in work])
     due = hours > 0
@@ -265,7 +265,7 @@ def _sectors(area: Area, extract: Extract, streets: StreetNetwork, work: list[Wo
 
 
 def _proposed(
-    wanted: Wanted, area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, work: list[Work],
+    wanted: Wanted, area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, work: list[DayWork],
     sectors: tuple[Sector, ...],
 ) -> Wanted:  # fmt: skip
     """Depot, site and the fleet for the heaviest of the five days."""
@@ -279,7 +279,7 @@ def _proposed(
     mine = sectoring.indices(sectors, lon, lat)
     centre = middle_of_people(streets, demand)
 
-    def trucks(k: int) -> tuple[int, Work]:
+    def trucks(k: int) -> tuple[int, DayWork]:
         day = together([w for w, s in zip(work, mine, strict=True) if s == k])
         here = np.median(middles[mine == k], axis=0) if (mine == k).any() else centre
         at_depot, at_site = streets.xy[depot.node], streets.xy[site.node]
@@ -317,7 +317,7 @@ def _ids(before: int, count: int) -> str | Note:
     return first if count == 1 else Note("id_run", {"first": first, "last": last})
 
 
-def _light_trucks(streets: StreetNetwork, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:
+def _light_trucks(streets: StreetNetwork, work: list[DayWork], mine: Sequence[int], large: Truck, light: Truck) -> int:
     """Trucks of 7.5 t for the streets that only they may enter, on the day that has most of them."""
     whole_m = light_m = 0.0
     day_kg = [0.0] * len(WEEKDAYS)

@@ -216,7 +216,7 @@ BREAK_S = 20 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class DayWork:
     """One sector's day: metres collected, kg by flux, hours of collecting, driving between and handling."""
 
     metres: float
@@ -233,7 +233,7 @@ class Ways:
     home_m: float
 
 
-def stretch_work(area: Area, streets: StreetNetwork, demand: Demand, services: tuple[str, ...]) -> list[Work]:
+def stretch_work(area: Area, streets: StreetNetwork, demand: Demand, services: tuple[str, ...]) -> list[DayWork]:
     """A week's work at each stretch, for the services collected in the street."""
     found = []
     for s in streets.stretches:
@@ -246,16 +246,16 @@ def stretch_work(area: Area, streets: StreetNetwork, demand: Demand, services: t
         metres = s.length_m * len(passes_of_stretch(s, area.traffic_side)) if sum(kg.values()) > 0 else 0.0
         times = area.service_times
         hours = metres / 1000 / times.street_speed_kmh + metres / 1000 * DEADHEAD_SHARE / DEADHEAD_KMH
-        found.append(Work(metres, dict(kg), hours + sum(kg.values()) * times.kg_s / 3600))
+        found.append(DayWork(metres, dict(kg), hours + sum(kg.values()) * times.kg_s / 3600))
     return found
 
 
-def together(parts: list[Work]) -> Work:
+def together(parts: list[DayWork]) -> DayWork:
     kg: dict[str, float] = defaultdict(float)
     for part in parts:
         for flux, value in part.kg.items():
             kg[flux] += value
-    return Work(sum(p.metres for p in parts), dict(kg), sum(p.hours for p in parts))
+    return DayWork(sum(p.metres for p in parts), dict(kg), sum(p.hours for p in parts))
 
 
 def transfer_h(beeline_m: float) -> float:
@@ -264,7 +264,7 @@ def transfer_h(beeline_m: float) -> float:
     return min(way_m, TOWN_M) / 1000 / TOWN_KMH + max(way_m - TOWN_M, 0.0) / 1000 / BEYOND_KMH
 
 
-def trucks_needed(area: Area, day: Work, truck: Truck, ways: Ways, shift_s: float) -> int:
+def trucks_needed(area: Area, day: DayWork, truck: Truck, ways: Ways, shift_s: float) -> int:
     """How many shifts of ``shift_s`` the heaviest day takes, each truck going to the site as often as it is full."""
     total = sum(day.kg.values())
     if total <= 0:

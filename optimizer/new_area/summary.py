@@ -14,7 +14,7 @@ from optimizer.area import DROP_OFF, DWELLINGS, WEEKDAYS, Area, Note, PlaceAt, n
 from optimizer.area import sectors as sectoring
 from optimizer.demand import Demand
 from optimizer.drop_off import DropOffPoint
-from optimizer.new_area.proposal import Work, stretch_work, together
+from optimizer.new_area.proposal import DayWork, stretch_work, together
 from optimizer.streets import Closure, Extract, StreetNetwork, Stretch, passes_of_stretch
 
 #: Notes of the demand are ``note_<code>``. Numbers come as numbers and are grouped by thousands.
@@ -269,7 +269,7 @@ def _sector_lines(area: Area, streets: StreetNetwork, demand: Demand, lang: str,
         yield say("exceptions", count=len(area.exceptions))
 
 
-def _street_work(area: Area, streets: StreetNetwork, demand: Demand) -> list[Work]:
+def _street_work(area: Area, streets: StreetNetwork, demand: Demand) -> list[DayWork]:
     """A week's work at each stretch, of the services that are collected in the street (glass goes to its points)."""
     in_street = tuple({r.service: None for r in area.rules if r.dwelling in DWELLINGS})
     return stretch_work(area, streets, demand, in_street)

@@ -227,7 +227,9 @@ def _table(
     """
     yield from _comment(_about(section))
     yield f"{'# ' if example else ''}{SECTIONS[section].heading}"
-    rows = [_Row.of(section, setting, _value(setting, values or {}), example) for setting in _own_settings(section)]
+    rows = [
+        _SettingLine.of(section, setting, _value(setting, values or {}), example) for setting in _own_settings(section)
+    ]
     lengths = [len(row.line) for row in rows if len(row.line) <= MOST_BESIDE]
     column = max(lengths, default=0) + 2
     for row in rows:
@@ -242,7 +244,7 @@ def _table(
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _SettingLine:
     """A setting as it stands in the file, and what is said of it."""
 
     key: str
@@ -250,13 +252,13 @@ class _Row:
     comment: str
 
     @staticmethod
-    def of(section: str, setting: Setting, value: Any, example: bool) -> _Row:
+    def of(section: str, setting: Setting, value: Any, example: bool) -> _SettingLine:
         shown = setting.example if value is None or (example and setting.example is not None) else value
         off = "# " if example or value is None else ""
         inner = SECTIONS.get(f"{section}.{setting.key}")
         parts = [f"{part.key}: {_explained(part, part.default)}" for part in inner.settings] if inner else []
         comment = "; ".join([_explained(setting, value), *parts])
-        return _Row(setting.key, f"{off}{setting.key} = {toml_text(shown)}", comment)
+        return _SettingLine(setting.key, f"{off}{setting.key} = {toml_text(shown)}", comment)
 
 
 def _own_settings(section: str) -> Iterator[Setting]:

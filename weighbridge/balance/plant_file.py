@@ -86,7 +86,7 @@ def _is_known(look_up: Callable[[str], object], name: str) -> bool:
     return True
 
 
-class RowFault(ValueError):
+class PlantRowFault(ValueError):
     """What is wrong with one row."""
 
 
@@ -106,7 +106,7 @@ class PlantRow:
     def needed(self, name: str) -> str:
         value = self.text(name)
         if value is None:
-            raise RowFault(f"{name} is empty, must be given")
+            raise PlantRowFault(f"{name} is empty, must be given")
         return value
 
     def kg(self, name: str) -> float | None:
@@ -116,7 +116,7 @@ class PlantRow:
     def whole(self, name: str) -> int | None:
         value = self._number(name)
         if value is not None and value != value.to_integral_value():
-            raise RowFault(f"{name} = {value}, must be a whole number")
+            raise PlantRowFault(f"{name} = {value}, must be a whole number")
         return None if value is None else int(value)
 
     def _number(self, name: str) -> Decimal | None:
@@ -127,15 +127,15 @@ class PlantRow:
         if self.mapping.decimal == ",":
             plain = plain.replace(".", "").replace(",", ".") if plain.count(",") == 1 else plain.replace(",", "x")
             if "." in text and "," not in text:
-                raise RowFault(f"{name} = {text!r}, must be written with a decimal comma")
+                raise PlantRowFault(f"{name} = {text!r}, must be written with a decimal comma")
         else:
             plain = plain.replace(",", "")
         try:
             value = Decimal(plain)
         except InvalidOperation:
-            raise RowFault(f"{name} = {text!r}, must be a number") from None
+            raise PlantRowFault(f"{name} = {text!r}, must be a number") from None
         if not value.is_finite() or abs(value) > 10**9:
-            raise RowFault(f"{name} = {text!r}, must be a number")
+            raise PlantRowFault(f"{name} = {text!r}, must be a number")
         return value
 
     def instants(self, name: str) -> tuple[datetime, ...]:
@@ -146,14 +146,14 @@ class PlantRow:
         try:
             naive = datetime.strptime(text, self.mapping.dates)  # noqa: DTZ007 - its zone is put on below
         except ValueError:
-            raise RowFault(f"{name} = {text!r}, must be written like {self.mapping.dates}") from None
+            raise PlantRowFault(f"{name} = {text!r}, must be written like {self.mapping.dates}") from None
         if naive.tzinfo is not None:
             return (naive.astimezone(UTC),)
         zone = ZoneInfo(self.mapping.timezone)
         both = [naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
         there = [at for at in dict.fromkeys(both) if at.astimezone(zone).replace(tzinfo=None) == naive]
         if not there:
-            raise RowFault(f"{name} = {text!r}, an hour that {self.mapping.timezone} skipped that night")
+            raise PlantRowFault(f"{name} = {text!r}, an hour that {self.mapping.timezone} skipped that night")
         return tuple(there)
 
     def flux(self, name: str) -> str | None:
@@ -185,11 +185,11 @@ def resolve_period(
     """Begin and end out of what each may be: the end not before the begin, nor (in a file in order) before ``last``,
     the end of the row before; the earliest such end, the shortest stay. And whether more than one end would do.
 
-    Raises ``RowFault`` where no end is after a begin.
+    Raises ``PlantRowFault`` where no end is after a begin.
     """
     good = [end for end in ends if not begins or begins[0] <= end]
     if not good:
-        raise RowFault("ends before it begins")
+        raise PlantRowFault("ends before it begins")
     after = [end for end in good if last is None or end >= last] or good
     came = [begin for begin in begins if begin <= after[0]]
     return (came[-1] if came else None), after[0], len(after) > 1

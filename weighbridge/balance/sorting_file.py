@@ -18,7 +18,7 @@ from fleet import Sorting
 from weighbridge.balance.plant_file import (
     PlantFormat,
     PlantRow,
-    RowFault,
+    PlantRowFault,
     plant_rows,
     read_mapping,
     resolve_period,
@@ -62,7 +62,7 @@ def _fact(row: PlantRow, site: str) -> Sorting:
     code = row.needed("flux")
     flux = row.flux("flux")
     if flux is None:
-        raise RowFault(f"flux = {code!r}, must be one of [flux]: {', '.join(row.mapping.flux) or 'none there'}")
+        raise PlantRowFault(f"flux = {code!r}, must be one of [flux]: {', '.join(row.mapping.flux) or 'none there'}")
     row.needed("at")
     begun, at, doubtful = resolve_period(row.instants("from"), row.instants("at"), None)
     if doubtful:
@@ -72,7 +72,7 @@ def _fact(row: PlantRow, site: str) -> Sorting:
         "kg": row.kg("kg"), "bales": row.whole("bales"), "stock_kg": row.kg("stock"), "ticket": row.text("ticket"),
     }  # fmt: skip
     if all(values[name] is None for name in ("bags", "torn_bags", "kg", "bales", "stock_kg")):
-        raise RowFault("bags, torn, kg, bales and stock are empty, one must be given")
+        raise PlantRowFault("bags, torn, kg, bales and stock are empty, one must be given")
     text = "|".join(f"{name}={values[name]}" for name in sorted(values))
     id = str(uuid5(ID_NAMESPACE, f"sorting/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))
     return Sorting(id=id, site=site, **values)

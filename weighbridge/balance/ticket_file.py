@@ -19,7 +19,7 @@ from fleet import Ticket
 from weighbridge.balance.plant_file import (
     PlantFormat,
     PlantRow,
-    RowFault,
+    PlantRowFault,
     plant_rows,
     read_mapping,
     resolve_period,
@@ -68,7 +68,7 @@ def read_tickets(path: Path, form: PlantFormat, site: str, trucks: Mapping[str, 
     for row in plant_rows(path, form):
         try:
             ticket = _ticket(row, site, of_plate, last)
-        except ValueError as error:  # RowFault, or what fleet.Ticket does not allow
+        except ValueError as error:  # PlantRowFault, or what fleet.Ticket does not allow
             refused.append(row_message(row, error))
             continue
         last = ticket.at
@@ -91,12 +91,12 @@ def _ticket(row: PlantRow, site: str, of_plate: Mapping[str, str], last: datetim
     gross, tare, net = (row.kg(name) for name in ("gross", "tare", "net"))
     if net is None:
         if gross is None or tare is None:
-            raise RowFault("net is empty, must be given where gross or tare is not")
+            raise PlantRowFault("net is empty, must be given where gross or tare is not")
         net = round(gross - tare, 3)
     if net < 0:
-        raise RowFault(f"net = {net:g} kg, must be 0 or more")
+        raise PlantRowFault(f"net = {net:g} kg, must be 0 or more")
     if gross is not None and tare is not None and abs(gross - tare - net) > NET_KG:
-        raise RowFault(f"net = {net:g} kg, must be gross - tare = {gross - tare:g} kg")
+        raise PlantRowFault(f"net = {net:g} kg, must be gross - tare = {gross - tare:g} kg")
     values: dict[str, Any] = {
         "at": left, "in_at": came, "number": number, "net_kg": net, "gross_kg": gross, "tare_kg": tare,
         "plate": plate, "product": row.text("product"), "flux": row.flux("product"),

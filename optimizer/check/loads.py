@@ -16,11 +16,11 @@ def load_faults(
 ) -> Iterator[Fault]:
     """Follow the load leg by leg. ``density_kg_m3``: by flux. An overload is told once per trip."""
     on_board: dict[str, float] = {}
-    told: set[tuple[str, object]] = set()
+    reported: set[tuple[str, object]] = set()
     for k, leg in enumerate(tour.legs):
         if leg.kind == "unload":
             yield from _unloaded(tour, k, leg, on_board, sites.get(leg.site or ""))
-            told = set()
+            reported = set()
         elif leg.kind == "collect":
             for flux, kg in leg.kg.items():
                 on_board[flux] = on_board.get(flux, 0.0) + kg
@@ -33,8 +33,8 @@ def load_faults(
         if truck is not None and leg.kind == "collect":
             for found in _body(tour, k, leg, on_board, truck, density_kg_m3):
                 kind = (found.code, found.values["flux"] if found.code == "WRONG_FLUX" else None)
-                if kind not in told:
-                    told.add(kind)
+                if kind not in reported:
+                    reported.add(kind)
                     yield found
     left = sum(on_board.values())
     if left > SLACK_KG:

@@ -93,8 +93,10 @@ def allowed_direction(tags: Mapping[str, str]) -> int:
 
 def _lifted(tags: Mapping[str, str], key: str) -> bool:
     """Whether the sign does not bind those who serve the street: ``maxweight:conditional=none @ destination``."""
-    said = [tags.get(f"{name}:conditional", "") for name in (key, key.split(":")[0])]
-    return any(one.replace(" ", "").startswith("none@") and ("destination" in one or "delivery" in one) for one in said)
+    signs = [tags.get(f"{name}:conditional", "") for name in (key, key.split(":")[0])]
+    return any(
+        one.replace(" ", "").startswith("none@") and ("destination" in one or "delivery" in one) for one in signs
+    )
 
 
 class Passage:

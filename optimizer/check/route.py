@@ -126,7 +126,7 @@ def _stands_at(tour: Tour, k: int, node: int, place: PlaceAt, raw: RawMap) -> It
 
 def street_faults(tour: Tour, traced: TourTrace, passage: Passage) -> Iterator[Fault]:
     """Steps that no street carries, or that its tags forbid this truck. Each street is told once per leg."""
-    raw, told = passage.raw, set()
+    raw, reported = passage.raw, set()
     for k, leg in enumerate(tour.legs):
         for node in dict.fromkeys(leg.osm_nodes):
             if node not in raw.lat_deg:
@@ -145,8 +145,8 @@ def street_faults(tour: Tour, traced: TourTrace, passage: Passage) -> Iterator[F
             if n and run[n - 1].b == step.a and run[n - 1].a != step.b:  # driven through, not turned round at
                 barred += passage.at_node(step.a)
             for o in barred:
-                if (step.leg, o.key, o.where) not in told:
-                    told.add((step.leg, o.key, o.where))
+                if (step.leg, o.key, o.where) not in reported:
+                    reported.add((step.leg, o.key, o.where))
                     yield fault(
                         o.key, tour.id, step.leg, leg.task,
                         where=o.where, tag=o.tag, limit=o.limit, own=o.own, a=step.a, b=step.b,
@@ -315,7 +315,7 @@ def task_map_faults(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
         for node in missing:
             yield fault("NO_SUCH_STREET.node", None, None, task.id, node=node)
         if task.osm_way is None and task.kind == "street":  # no way, no rule on sides
-            yield fault("NO_SUCH_STREET.untold", None, None, task.id)
+            yield fault("NO_SUCH_STREET.no_way_given", None, None, task.id)
         if task.osm_way is None or missing:
             continue
         way = raw.ways.get(task.osm_way)

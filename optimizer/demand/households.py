@@ -136,22 +136,23 @@ def _shapes(buildings: list[Building], to_metres: Transformer) -> NDArray[np.obj
     return np.asarray(shapely.polygons(rings), dtype=object)
 
 
-def _traits(b: Building) -> tuple[float, float, float, float, float, float]:
+def _traits(building: Building) -> tuple[float, float, float, float, float, float]:
     """(1 unspecified, 2 no home; use; levels; levels guessed; flats; shops)."""
-    use = 1 if b.use in HOUSES else 2 if b.use in BLOCKS else 0
-    shop = 1.0 if b.shop or b.use in SHOPS else 0.0
-    guessed = b.levels is None or b.levels <= 0
+    use = 1 if building.use in HOUSES else 2 if building.use in BLOCKS else 0
+    shop = 1.0 if building.shop or building.use in SHOPS else 0.0
+    guessed = building.levels is None or building.levels <= 0
     default = HOUSE_LEVELS if use == 1 else BLOCK_LEVELS if use == 2 else SMALL_LEVELS
-    levels = default if b.levels is None or b.levels <= 0 else min(b.levels, 60.0)
-    home = use > 0 or b.use in UNSPECIFIED_USE or bool(b.flats)
-    if shop and home and not b.flats:  # a shop on the ground floor; an unspecified building with a shop is all shop
+    levels = default if building.levels is None or building.levels <= 0 else min(building.levels, 60.0)
+    home = use > 0 or building.use in UNSPECIFIED_USE or bool(building.flats)
+    # A shop lies on the ground floor; an unspecified building with a shop is all shop.
+    if shop and home and not building.flats:
         if use == 0 and guessed:
             home = False
         else:
             levels = max(levels - 1.0, 0.0 if use == 0 else 1.0)
             home = levels > 0
-    unspecified = 2.0 if not home else 1.0 if use == 0 and not b.flats else 0.0
-    return unspecified, float(use), levels, float(guessed), float(b.flats or 0), shop
+    unspecified = 2.0 if not home else 1.0 if use == 0 and not building.flats else 0.0
+    return unspecified, float(use), levels, float(guessed), float(building.flats or 0), shop
 
 
 def _entrances(shapes: NDArray[np.object_], inhabited: Flags, door_xy: Floats) -> Ints:

@@ -360,7 +360,7 @@ class Site(Place):
 # --- the plan ----------------------------------------------------------------------------------------------------
 
 
-def utc(text: str) -> datetime:
+def utc_instant(text: str) -> datetime:
     """An instant as the plan writes it, ``YYYY-MM-DDThh:mm:ssZ``."""
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
@@ -368,7 +368,7 @@ def utc(text: str) -> datetime:
         raise ValueError(f"instant {text!r}, must be written YYYY-MM-DDThh:mm:ssZ") from None
 
 
-def written(at: datetime) -> str:
+def utc_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -499,7 +499,7 @@ class Leg:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "start_at": written(self.start_at), "end_at": written(self.end_at),
+            "kind": self.kind, "start_at": utc_text(self.start_at), "end_at": utc_text(self.end_at),
             "length_m": round(self.length_m, 1), "osm_nodes": list(self.osm_nodes), "task": self.task,
             "side": self.side, "mode": self.mode, "site": self.site, "kg": _kg(self.kg),
             "load_after_kg": _kg(self.load_after_kg), "reversing_m": round(self.reversing_m, 1),
@@ -509,9 +509,9 @@ class Leg:
     @classmethod
     def from_json(cls, j: Mapping[str, Any]) -> Leg:
         return cls(
-            j["kind"], utc(j["start_at"]), utc(j["end_at"]), j["length_m"], tuple(j["osm_nodes"]), j["task"],
-            j["side"], j.get("mode", "truck"), j.get("site"), dict(j.get("kg", {})), dict(j.get("load_after_kg", {})),
-            j.get("reversing_m", 0.0), j.get("reversals", 0),
+            j["kind"], utc_instant(j["start_at"]), utc_instant(j["end_at"]), j["length_m"], tuple(j["osm_nodes"]),
+            j["task"], j["side"], j.get("mode", "truck"), j.get("site"), dict(j.get("kg", {})),
+            dict(j.get("load_after_kg", {})), j.get("reversing_m", 0.0), j.get("reversals", 0),
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.shared import AreaWords, Basemap, Label, Road
+from dashboards.shared import AreaWords, Basemap, MapLabel, Road
 from fleet import Plan
 from optimizer.planning import Town, plan_nodes
 from optimizer.streets import max_height_m, oneway_direction, read_scenery
@@ -23,7 +23,7 @@ def basemap_of(town: Town, plan: Plan | None = None) -> Basemap:
     ]  # fmt: skip
     footways = [Road(highway, name, line) for highway, name, line in seen.footways]
     labels = tuple(
-        Label(o.tags["name"], (o.lon_deg, o.lat_deg), _RANKS.get(o.tags["place"], 2))
+        MapLabel(o.tags["name"], (o.lon_deg, o.lat_deg), _RANKS.get(o.tags["place"], 2))
         for o in town.extract.objects
         if "place" in o.tags and "name" in o.tags
     )

@@ -651,38 +651,42 @@ def test_every_exported_geojson_obeys_rfc_7946(points: list[DropOffPoint], langu
 
 
 def test_ids_stay_from_export_to_export_and_differ_between_towns() -> None:
-    assert open_data.uid("Ville", "12") == open_data.uid("Ville", "12") == "a8a439bc-fa3f-5a23-a20b-65948b7b38e0"
-    assert open_data.uid("Ville", "12") != open_data.uid("Autre", "12")
+    assert (
+        open_data.point_uid("Ville", "12")
+        == open_data.point_uid("Ville", "12")
+        == "a8a439bc-fa3f-5a23-a20b-65948b7b38e0"
+    )
+    assert open_data.point_uid("Ville", "12") != open_data.point_uid("Autre", "12")
 
 
 def test_points_of_the_map_are_published_under_its_licence_only() -> None:
     mapped = replace(POINT, id="M", source=OSM_SOURCE)
     assert open_data.OSM_SOURCE == OSM_SOURCE
-    terms = open_data.publication([mapped, POINT], "Ville", TODAY)
+    terms = open_data.publication_terms([mapped, POINT], "Ville", TODAY)
     assert (terms.licence, terms.attribution) == ("ODbL-1.0", "© OpenStreetMap contributors; Agglomération")
     with pytest.raises(ValueError, match=r"licence = 'lov2', must be ODbL-1\.0"):
-        open_data.publication([mapped], "Ville", TODAY, "lov2")
+        open_data.publication_terms([mapped], "Ville", TODAY, "lov2")
 
 
 def test_a_towns_own_points_need_the_licence_that_the_town_chose() -> None:
     with pytest.raises(ValueError, match="licence = None, must be given"):
-        open_data.publication([POINT], "Ville", TODAY)
-    assert open_data.publication([POINT], "Ville", TODAY, "lov2").attribution == "Agglomération"
+        open_data.publication_terms([POINT], "Ville", TODAY)
+    assert open_data.publication_terms([POINT], "Ville", TODAY, "lov2").attribution == "Agglomération"
 
 
 def test_an_export_is_never_overwritten_silently(tmp_path: Path) -> None:
-    terms = open_data.publication([POINT], "Ville", TODAY, "lov2")
-    written = open_data.write([POINT], terms, tmp_path / "out")
+    terms = open_data.publication_terms([POINT], "Ville", TODAY, "lov2")
+    written = open_data.write_open_data([POINT], terms, tmp_path / "out")
     with pytest.raises(FileExistsError, match=r"drop-off-points\.geojson, drop-off-points\.csv already there"):
-        open_data.write([], terms, tmp_path / "out")
+        open_data.write_open_data([], terms, tmp_path / "out")
     assert "P1" in written[1].read_text(encoding="utf-8")
-    open_data.write([], terms, tmp_path / "out", replace=True)
+    open_data.write_open_data([], terms, tmp_path / "out", replace=True)
     assert "P1" not in written[1].read_text(encoding="utf-8")
 
 
 def test_the_exported_csv_can_be_imported_again_by_anyone(tmp_path: Path) -> None:
-    terms = open_data.publication([POINT], "Ville", TODAY, "lov2")
-    _, path = open_data.write([POINT, replace(POINT, id="P2", containers=())], terms, tmp_path)
+    terms = open_data.publication_terms([POINT], "Ville", TODAY, "lov2")
+    _, path = open_data.write_open_data([POINT, replace(POINT, id="P2", containers=())], terms, tmp_path)
     mapping = ColumnMapping(
         columns={
             "id": "id_point", "name": "nom", "lat_deg": "latitude", "lon_deg": "longitude", "commune": "commune",

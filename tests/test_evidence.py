@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
 from onboard.simulation.course import course_of, streets_of
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, TaskState, crew_state
 from optimizer.evidence.follow import FollowedTour
 from optimizer.evidence.progress import TourProgress
@@ -398,7 +398,7 @@ def test_a_simulated_day_of_monaco_is_told_as_it_was(tmp_path: Path) -> None:
     streets = streets_of(leg for tour in plan.tours for leg in course_of(tour, lonlat).legs)
     told = []
     for tour in plan.tours[:4]:
-        done = drive(course_of(tour, lonlat, tasks, streets), 3)
+        done = simulate_drive(course_of(tour, lonlat, tasks, streets), 3)
         followed = FollowedTour(matcher, tour, {leg.task: tasks[leg.task] for leg in tour.legs if leg.task})
         followed.add_all(done.facts(("position", "vehicle", "lift", "duty")))
         states = followed.states(tour.end_at + OVER_AFTER)

@@ -16,8 +16,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import insert
 
-from depot_api.pictures.pictures import media_type_of, without_metadata
-from depot_api.settings.settings import Settings
+from depot_api.pictures.metadata import media_type_of, without_metadata
+from depot_api.settings.depot import DepotSettings
 from depot_api.store.backup import back_up
 from depot_api.store.store import microseconds
 from depot_api.store.tables import photos
@@ -53,7 +53,7 @@ def name_of(body: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    settings = Settings(most_photo_bytes=50_000)
+    settings = DepotSettings(most_photo_bytes=50_000)
     with depot(tmp_path_factory.mktemp("photos") / "depot.db", settings=settings) as made:
         yield made
 

@@ -12,10 +12,11 @@ from optimizer.area.area import (
     Sector,
     StreetRules,
 )
-from optimizer.area.collection import Promise, promise
+from optimizer.area.collection import Promise, next_collection_day, promise
 from optimizer.area.file import read_area
 from optimizer.area.notes import Note, number_text
 from optimizer.area.opening_hours import WEEKDAYS
+from optimizer.area.plan_area import area_of_plan, holds_area
 from optimizer.area.public_holidays import parts_with_more
 from optimizer.area.readers import file_name, flag, several, text
 from optimizer.area.sectors import sector_of
@@ -37,8 +38,11 @@ __all__ = [
     "Sector",
     "Setting",
     "StreetRules",
+    "area_of_plan",
     "file_name",
     "flag",
+    "holds_area",
+    "next_collection_day",
     "number_text",
     "parts_with_more",
     "promise",

@@ -193,6 +193,11 @@ class Area:
     sectors: tuple[Sector, ...]
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def flux_labels(self) -> dict[str, str]:
+        """What people read for each flux, by its name."""
+        return {flux.name: flux.label for flux in self.flux}
+
     def flux_named(self, name: str) -> Flux:
         """ValueError where the area has no such flux."""
         return self._named("flux", name, {flux.name: flux for flux in self.flux})

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 
-from fleet import REGIMES, BrokenRule, Leg, Plan, Shift, Task, Tour, Truck, utc
+from fleet import REGIMES, BrokenRule, Leg, Plan, Shift, Task, Tour, Truck, utc_instant
 from optimizer.area import INPUT_FILES, Area, promise
 from optimizer.check import claims as check_claims
 from optimizer.check import figures as check_figures
@@ -172,7 +172,7 @@ def _rule_faults(document: Any) -> Iterator[Fault]:
         for n, leg in enumerate(tour["legs"]):
             for name in ("start_at", "end_at"):
                 try:
-                    utc(leg[name])
+                    utc_instant(leg[name])
                 except ValueError:
                     yield malformed("instant", f"$.tours[{k}].legs[{n}]", name, leg[name], "YYYY-MM-DDThh:mm:ssZ")
 

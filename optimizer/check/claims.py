@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 
 from fleet import Plan, Shift, Task, Truck
 from optimizer.area import Area
@@ -19,6 +20,17 @@ from optimizer.check.reach import NodePair, follows
 
 #: The reasons that are verified.
 VERIFIED = ("UNREACHABLE", "NO_TRUCK", "SKILL_MISSING", "CAPACITY")
+
+
+def claimed_coverage(plan_file: Path) -> float | None:
+    """The share of the streets (0 to 1) that the promised weeks cover, as the plan says: one day cannot prove it.
+
+    None where the file is no plan, or says nothing of it.
+    """
+    try:
+        return float(Plan.read(plan_file).figures["shares"]["covered"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return None
 
 
 def skills_due(task: Task) -> frozenset[str]:

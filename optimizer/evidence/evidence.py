@@ -81,7 +81,7 @@ class TaskState:
 
 
 #: What a task is before anything is known of it.
-NOT_YET = TaskState("pending", "not_yet", 0.0, None, None)
+NOT_YET = TaskState(status="pending", reason="not_yet", share=0.0, from_at=None, until_at=None)
 #: What the crew's "partly" stands for where no track shows how much.
 PARTLY_SHARE = 0.5
 #: A service that ends so long after the crew called the task blocked was a second try.
@@ -103,7 +103,8 @@ def crew_state(outcome: Outcome, seen: TaskState | None = None) -> TaskState:
         case "done" if base.status == "done":
             return replace(base, reason="collected")
         case "done" if base.status == "missed" and base.reason == "not_visited":
-            return TaskState("partly", "crew_and_track_disagree", 0.0, None, None, base.evidence)
+            disagree = replace(NOT_YET, status="partly", reason="crew_and_track_disagree")
+            return replace(disagree, evidence=base.evidence)
         case "done":
             return replace(done, reason="crew_done")
         case "not_presented":  # the crew was there and had nothing to take
@@ -113,7 +114,8 @@ def crew_state(outcome: Outcome, seen: TaskState | None = None) -> TaskState:
     if base.status == "done" and base.until_at is not None and base.until_at > outcome.at + SECOND_TRY:
         return replace(base, reason="collected")  # said blocked, came back and did it
     at = outcome.at if seen is None else None
-    return TaskState("missed", f"crew_{outcome.outcome}", 0.0, at, at, base.evidence)
+    missed = replace(NOT_YET, status="missed", reason=f"crew_{outcome.outcome}", from_at=at, until_at=at)
+    return replace(missed, evidence=base.evidence)
 
 
 @dataclass(slots=True)
@@ -350,7 +352,9 @@ class TourEvidence:
 
     def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> TaskState:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
-        collected = TaskState("done", "collected", 1.0, begin, end, pieces)
+        collected = TaskState(
+            status="done", reason="collected", share=1.0, from_at=begin, until_at=end, evidence=pieces
+        )
         length = self._visits.lengths.get(task, 0.0)
         if length < SHORT_M:
             return collected
@@ -400,7 +404,7 @@ class TourEvidence:
         anchors: Mapping[str, float],
         over: bool,
     ) -> TaskState:
-        pending = TaskState("pending", "not_tracked", 0.0, None, None, pieces)
+        pending = replace(NOT_YET, reason="not_tracked", evidence=pieces)
         if task in self._visits.unknown:
             return replace(pending, reason="not_on_map")
         hidden = self._hidden(task, anchors, over)

@@ -86,12 +86,22 @@ def tour_progress(
         )
     if last < 0 and began_at is None:
         waited = max(timedelta(0), now - tour.start_at)
-        ahead = _ahead(tour, states, reached, -1, tour.start_at + waited, pace)
-        return TourProgress(0, None, pace, *ahead, len(own), done, False)
-    leg, free_at = _under_way(tour, reached, last, now, began_at)
-    late = (free_at - tour.legs[leg].end_at).total_seconds()
-    ahead = _ahead(tour, states, reached, leg, free_at, pace)
-    return TourProgress(min(leg + 1, len(tour.legs) - 1), late, pace, *ahead, len(own), done, False)
+        leg, late, free_at = -1, None, tour.start_at + waited
+    else:
+        leg, free_at = _under_way(tour, reached, last, now, began_at)
+        late = (free_at - tour.legs[leg].end_at).total_seconds()
+    expected_at, sites_at, ends_at = _ahead(tour, states, reached, leg, free_at, pace)
+    return TourProgress(
+        leg=min(leg + 1, len(tour.legs) - 1),
+        late_s=late,
+        pace=pace,
+        expected_at=expected_at,
+        sites_at=sites_at,
+        ends_at=ends_at,
+        tasks=len(own),
+        done_tasks=done,
+        over=False,
+    )
 
 
 def _pace(tour: Tour, states: Mapping[str, TaskState]) -> float:

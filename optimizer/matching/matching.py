@@ -268,7 +268,7 @@ class Track:
     def _settle(self, at_least: int, settled: SettledTrack) -> None:
         number = settle_columns(self._chain, at_least, self._arc, self._found)
         for arc, row in zip(self._arc[:number].tolist(), self._found[:number].tolist(), strict=True):
-            self._settled(_Key(arc, *row), settled)
+            self._settled(_Key._make((arc, *row)), settled)
 
     def _settled(self, key: _Key, settled: SettledTrack) -> None:
         last = self._last

@@ -13,6 +13,7 @@ from fleet import Hours
 from optimizer.area import DROP_OFF, DWELLINGS, WEEKDAYS, Area, Note, PlaceAt, number_text
 from optimizer.area import sectors as sectoring
 from optimizer.demand import Demand
+from optimizer.drop_off import DropOffPoint
 from optimizer.new_area.proposal import Work, stretch_work, together
 from optimizer.streets import Closure, Extract, StreetNetwork, Stretch, passes_of_stretch
 
@@ -387,6 +388,23 @@ def layers(area: Area, extract: Extract, streets: StreetNetwork, demand: Demand)
         if (at := _at(place, extract)) is not None
     ]
     return {"sectors": sectoring.to_geojson(area.sectors), "streets": _collection(lines), "places": _collection(points)}
+
+
+def with_collections(
+    layers: Mapping[str, Collection], area: Area, points: Iterable[DropOffPoint]
+) -> dict[str, Collection]:
+    """What ``layers`` made, each sector with its ``weekdays`` (0 = Monday), and the ``drop_off_points`` (``name``).
+
+    The sectors' own properties are added to: ``layers`` is not to be used afterwards.
+    """
+    for feature in layers["sectors"]["features"]:
+        sector = feature["properties"]["name"]
+        rules = (rule for rule in area.rules if rule.sector == sector and rule.dwelling != DROP_OFF)
+        feature["properties"]["weekdays"] = sorted({rule.weekday for rule in rules})
+    features = [
+        _feature("Point", [point.lon_deg, point.lat_deg], {"name": point.name or point.address}) for point in points
+    ]
+    return {**layers, "drop_off_points": _collection(features)}
 
 
 def _at(place: PlaceAt, extract: Extract) -> list[float] | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -56,19 +56,34 @@ def read_mapping(path: Path, known: tuple[str, ...], needed: tuple[str, ...]) ->
         raise ValueError(f"{path}: {', '.join(sorted(unknown))}: unknown, must be of [file], [columns] or [flux]")
     if missing := [name for name in needed if name not in columns]:
         raise ValueError(f"{path}: [columns] {', '.join(missing)} missing, must be given")
-    said = {**_FILE_KEYS, **file}
-    for name, usual in _FILE_KEYS.items():
-        if not isinstance(said[name], type(usual)):
-            raise ValueError(f"{path}: [file] {name} = {said[name]!r}, must be written like {usual!r}")
-    if said["unit"] not in KG_PER or len(said["separator"]) != 1 or said["decimal"] not in (",", "."):
-        raise ValueError(f"{path}: [file] must hold a unit of {', '.join(KG_PER)}, one separator, decimal , or .")
-    try:
-        ZoneInfo(said["timezone"])
-        "".encode(said["encoding"])
-    except (KeyError, ValueError, OSError, LookupError):
-        raise ValueError(f"{path}: [file] timezone or encoding is unknown") from None
+    written = {**_FILE_KEYS, **file}
+    _judge_form(path, written)
     named = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in columns.items()}
-    return PlantFormat(**said, columns=named, flux={str(code).strip(): str(name) for code, name in flux.items()})
+    return PlantFormat(**written, columns=named, flux={str(code).strip(): str(name) for code, name in flux.items()})
+
+
+def _judge_form(path: Path, written: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` naming the key of ``[file]``, its value and what it must be."""
+    for name, usual in _FILE_KEYS.items():
+        if not isinstance(written[name], type(usual)):
+            raise ValueError(f"{path}: [file] {name} = {written[name]!r}, must be written like {usual!r}")
+    for name, good, bound in (
+        ("unit", written["unit"] in KG_PER, f"one of {', '.join(KG_PER)}"),
+        ("separator", len(written["separator"]) == 1, "one character"),
+        ("decimal", written["decimal"] in (",", "."), "a comma or a point"),
+        ("timezone", _is_known(ZoneInfo, written["timezone"]), "one of the tz database"),
+        ("encoding", _is_known("".encode, written["encoding"]), "an encoding that Python knows"),
+    ):
+        if not good:
+            raise ValueError(f"{path}: [file] {name} = {written[name]!r}, must be {bound}")
+
+
+def _is_known(look_up: Callable[[str], object], name: str) -> bool:
+    try:
+        look_up(name)
+    except (KeyError, ValueError, OSError, LookupError):
+        return False
+    return True
 
 
 class RowFault(ValueError):
@@ -76,7 +91,7 @@ class RowFault(ValueError):
 
 
 @dataclass
-class Row:
+class PlantRow:
     """One row: ``text``, ``kg``, ``whole``, ``instants`` of a column of the mapping; None where it is empty."""
 
     number: int
@@ -146,7 +161,7 @@ class Row:
         return None if code is None else self.mapping.flux.get(code)
 
 
-def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
+def plant_rows(path: Path, mapping: PlantFormat) -> Iterator[PlantRow]:
     """The rows under the header. Raises ``ValueError`` where the file or its header is not what the mapping says."""
     try:
         lines = path.read_text(encoding="utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding).splitlines()
@@ -161,10 +176,10 @@ def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
     for cells in reader:
         given: dict[str, str] = {k: v for k, v in cells.items() if isinstance(k, str) and isinstance(v, str)}
         if any(value.strip() for value in given.values()):
-            yield Row(mapping.skip_lines + reader.line_num, given, mapping)
+            yield PlantRow(mapping.skip_lines + reader.line_num, given, mapping)
 
 
-def stay(
+def resolve_period(
     begins: tuple[datetime, ...], ends: tuple[datetime, ...], last: datetime | None
 ) -> tuple[datetime | None, datetime, bool]:
     """Begin and end out of what each may be: the end not before the begin, nor (in a file in order) before ``last``,
@@ -180,5 +195,5 @@ def stay(
     return (came[-1] if came else None), after[0], len(after) > 1
 
 
-def refusal(row: Row, error: Any) -> str:
+def row_message(row: PlantRow, error: Any) -> str:
     return f"row {row.number}: {error}"

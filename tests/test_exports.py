@@ -15,7 +15,7 @@ from dashboards.area.open_data import Publication, csv_text
 from dashboards.plan.exports import GPX, write_geojson, write_gpx, write_kpi_csv, write_tours_csv
 from fleet import Plan, spreadsheet_cell, utc_instant
 from optimizer.drop_off.listing import write_refused
-from optimizer.drop_off.points import RowFault
+from optimizer.drop_off.points import RowRefusal
 from tests.small_plan import small_basemap, small_plan, small_words
 from tests.test_drop_off_points import POINT
 
@@ -142,7 +142,7 @@ def test_no_name_in_a_table_is_taken_for_a_formula_by_a_spreadsheet(tmp_path: Pa
         point = replace(POINT, id=name, name=name, commune=name, address=name, operator=name)
     published = Publication("Ville", "lov2", "Ville", date(2026, 11, 23))
     (tmp_path / "points.csv").write_bytes(csv_text([point], published).encode())
-    write_refused([RowFault("town.csv", 2, "name", name, "unreadable")], tmp_path / "refused.csv")
+    write_refused([RowRefusal("town.csv", 2, "name", name, "unreadable")], tmp_path / "refused.csv")
     for file in ("tours.csv", "kpi.csv", "points.csv", "refused.csv"):
         cells = [cell for row in table(tmp_path / file) for cell in row.values()]
         assert f"'{name}" in cells or (file == "points.csv" and point is POINT), file

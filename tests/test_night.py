@@ -281,7 +281,7 @@ def test_four_weeks_of_plans_serve_every_street_side_as_often_as_promised(monaco
         assert {u.reason for u in plan.unserved} <= {"UNREACHABLE", "NO_TRUCK"}
         for task in plan.tasks:
             one = pass_of.get(task.id)
-            for share in one.shares if one else ():
+            for share in one.stretch_sides if one else ():
                 sector[share.stretch, share.side] = task.sector
                 if task.id in left:
                     unserved.add(share.stretch + share.side)
@@ -316,7 +316,7 @@ def test_a_founded_town_keeps_its_weekly_promise_over_the_same_four_weeks(shared
         left = {u.task for u in plan.unserved}
         assert {u.reason for u in plan.unserved} <= {"UNREACHABLE", "NO_TRUCK"}
         for task in plan.tasks:
-            for share in pass_of[task.id].shares if task.id in pass_of else ():
+            for share in pass_of[task.id].stretch_sides if task.id in pass_of else ():
                 times[share.stretch, share.side] += 1
                 if task.id in left:
                     never.add((share.stretch, share.side))

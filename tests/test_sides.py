@@ -23,7 +23,7 @@ def of_way(passes_: list[Pass], way: int) -> list[Pass]:
 def test_a_two_way_street_is_passed_once_per_side_in_the_direction_of_traffic(tmp_path: Path) -> None:
     two = of_way(found(tmp_path), 11)
     assert sorted((p.osm_nodes, p.side) for p in two) == [((2, 3), "right"), ((3, 2), "right")]
-    assert sorted(share.side for p in two for share in p.shares) == ["left", "right"]
+    assert sorted(one.side for p in two for one in p.stretch_sides) == ["left", "right"]
 
 
 def test_a_living_street_is_passed_once_for_both_sides_from_either_end(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_residents_of_a_dead_end_bring_their_bins_to_its_entrance(tmp_path: Path
     assert not of_way(all_, 14)
     (point,) = [p for p in all_ if p.kind == "presentation_point"]
     assert point.osm_nodes == (2,)
-    assert len(point.shares) == 2
+    assert len(point.stretch_sides) == 2
 
 
 def test_a_longer_dead_end_is_entered_collecting_both_sides_and_left_in_reverse(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_street_too_narrow_for_every_truck_is_carried_to_the_corner_or_listed(
     ways = {**STREETS, 11: ((2, 3), {**RESIDENTIAL, "width": "1.8"})}
     near = found(tmp_path, ways, presentation_max_m=205)
     assert not of_way(near, 11)
-    assert [p for p in near if p.kind == "presentation_point" and any("w11" in s.stretch for s in p.shares)]
+    assert [p for p in near if p.kind == "presentation_point" and any("w11" in s.stretch for s in p.stretch_sides)]
     far = of_way(found(tmp_path, ways, presentation_max_m=50), 11)
     assert far
     assert not any(p.reachable for p in far)
@@ -111,5 +111,5 @@ def test_every_side_of_every_street_is_in_exactly_one_pass(tmp_path: Path) -> No
         {"reversing_max_m": 300},
         {"reversing": "forbidden"},
     ):
-        shares = [(s.stretch, s.side) for p in found(tmp_path, **rule) for s in p.shares]
-        assert len(shares) == len(set(shares)) == 2 * 5
+        sides = [(s.stretch, s.side) for p in found(tmp_path, **rule) for s in p.stretch_sides]
+        assert len(sides) == len(set(sides)) == 2 * 5

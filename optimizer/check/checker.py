@@ -212,21 +212,21 @@ def _references(plan: Plan, area: Area | None) -> Iterator[Fault]:
 
 
 def _leg_references(
-    place: str, tour: str, n: int, leg: Leg, tasks: Set[str], sites: Set[str] | None
+    place: str, tour: str, index: int, leg: Leg, tasks: Set[str], sites: Set[str] | None
 ) -> Iterator[Fault]:
     """``sites``: ids of the area's, None where there is no area to ask."""
     if leg.kind == "collect" and leg.task not in tasks:
-        yield malformed("no_task", f"{place}.task", "task", leg.task, None, tour=tour, leg=n, task=leg.task)
+        yield malformed("no_task", f"{place}.task", "task", leg.task, None, tour=tour, leg=index, task=leg.task)
     if leg.kind == "unload" and (leg.site is None or (sites is not None and leg.site not in sites)):
-        yield malformed("no_site", f"{place}.site", "site", leg.site, None, tour=tour, leg=n)
+        yield malformed("no_site", f"{place}.site", "site", leg.site, None, tour=tour, leg=index)
     for name, numbers in (("kg", leg.kg), ("load_after_kg", leg.load_after_kg)):
         wrong = next((kg for kg in numbers.values() if not kg >= 0), None)
         if wrong is not None:
-            yield malformed("at_least", f"{place}.{name}", name, wrong, 0, tour=tour, leg=n, task=leg.task)
+            yield malformed("at_least", f"{place}.{name}", name, wrong, 0, tour=tour, leg=index, task=leg.task)
     reversing: tuple[tuple[str, float], ...] = (("reversing_m", leg.reversing_m), ("reversals", leg.reversals))
     for name, number in reversing:
         if not number >= 0:
-            yield malformed("at_least", place, name, number, 0, tour=tour, leg=n, task=leg.task)
+            yield malformed("at_least", place, name, number, 0, tour=tour, leg=index, task=leg.task)
             break
 
 

@@ -56,7 +56,7 @@ def claim_faults(
     for one in asked:
         task = plan.task(one.task)
         able = [(s, t) for s, t in crews if _takes(t, task, area) and _skilled(s, t, task)]
-        room = [(s, t) for s, t in able if has_room(t, task, density)]
+        room = [(s, t) for s, t in able if fits_empty_truck(t, task, density)]
         # A load that fits every truck there is needs no way to be proven: it is not the capacity that lacks.
         certain = one.reason == "CAPACITY" and len(room) == len(able)
         for shift, truck in room:
@@ -82,7 +82,7 @@ def _skilled(shift: Shift, truck: Truck, task: Task) -> bool:
     return due <= set(shift.skills) and ("crane" not in due or truck.crane)
 
 
-def has_room(truck: Truck, task: Task, density_kg_m3: Mapping[str, float]) -> bool:
+def fits_empty_truck(truck: Truck, task: Task, density_kg_m3: Mapping[str, float]) -> bool:
     """Whether the empty truck has room for the task's demand."""
     if task.total_kg > truck.payload_kg:
         return False

@@ -204,7 +204,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "node {node} is on no street of the extract",
     },
     "NO_SUCH_STREET.way": {"fr": "la voie {way} n'est pas dans l'extrait", "en": "way {way} is not in the extract"},
-    "NO_SUCH_STREET.untold": {
+    "NO_SUCH_STREET.no_way_given": {
         "fr": "une tâche de rue doit dire sa voie (osm_way)",
         "en": "a street task must say its way (osm_way)",
     },

@@ -20,10 +20,10 @@ ROUNDING = {"km": 0.05, "hours.total": 0.02, "kg": 0.5, "served": 0.001}
 def figure_faults(plan: Plan) -> Iterator[Fault]:
     """Figures that do not follow from the legs."""
     due = {tour.id: _counted(tour) for tour in plan.tours}
-    told = plan.figures.get("tours", {})
-    for id_ in told if isinstance(told, Mapping) else ():
+    stated = plan.figures.get("tours", {})
+    for id_ in stated if isinstance(stated, Mapping) else ():
         if id_ in due:
-            yield from _differing(id_, told[id_], due[id_])
+            yield from _differing(id_, stated[id_], due[id_])
         else:
             yield fault("FIGURES_WRONG.tour", None, None, None, named=id_)
     total: dict[str, float] = dict.fromkeys(("km", "hours.total", "trips", "reversals"), 0.0)
@@ -53,22 +53,22 @@ def _counted(tour: Tour) -> dict[str, float]:
     return found
 
 
-def _differing(tour: str | None, told: Any, due: Mapping[str, float]) -> Iterator[Fault]:
-    if not isinstance(told, Mapping):
-        yield fault("FIGURES_WRONG", tour, None, None, what="figures", own=str(told)[:40], due="{}")
+def _differing(tour: str | None, stated: Any, due: Mapping[str, float]) -> Iterator[Fault]:
+    if not isinstance(stated, Mapping):
+        yield fault("FIGURES_WRONG", tour, None, None, what="figures", own=str(stated)[:40], due="{}")
         return
     for name in ("km", "trips", "reversals"):
-        if name in told:
-            yield from _compared(tour, name, told[name], due[name])
-    hours, kg = told.get("hours", {}), told.get("kg", {})
+        if name in stated:
+            yield from _compared(tour, name, stated[name], due[name])
+    hours, kg = stated.get("hours", {}), stated.get("kg", {})
     if isinstance(hours, Mapping) and "total" in hours:
         yield from _compared(tour, "hours.total", hours["total"], due["hours.total"])
-    if "kg_total" in told:
+    if "kg_total" in stated:
         collected = sum(value for name, value in due.items() if name.startswith("kg."))
-        yield from _compared(tour, "kg_total", told["kg_total"], collected)
+        yield from _compared(tour, "kg_total", stated["kg_total"], collected)
     if not isinstance(kg, Mapping):
         yield fault("FIGURES_WRONG", tour, None, None, what="kg", own=str(kg)[:40], due="{}")
-    elif "kg" in told:
+    elif "kg" in stated:
         names = sorted({name.removeprefix("kg.") for name in due if name.startswith("kg.")} | set(kg))
         for flux in names:
             yield from _compared(tour, f"kg.{flux}", kg.get(flux, 0.0), due.get(f"kg.{flux}", 0.0))

@@ -93,8 +93,10 @@ def allowed_direction(tags: Mapping[str, str]) -> int:
 
 def _lifted(tags: Mapping[str, str], key: str) -> bool:
     """Whether the sign does not bind those who serve the street: ``maxweight:conditional=none @ destination``."""
-    said = [tags.get(f"{name}:conditional", "") for name in (key, key.split(":")[0])]
-    return any(one.replace(" ", "").startswith("none@") and ("destination" in one or "delivery" in one) for one in said)
+    signs = [tags.get(f"{name}:conditional", "") for name in (key, key.split(":")[0])]
+    return any(
+        one.replace(" ", "").startswith("none@") and ("destination" in one or "delivery" in one) for one in signs
+    )
 
 
 class Passage:
@@ -109,16 +111,16 @@ class Passage:
         self._legs: dict[int, frozenset[int]] = {}
         self._dead: frozenset[int] | None = None
 
-    def step(self, a: int, b: int) -> tuple[RawWay, bool, tuple[Obstacle, ...]] | None:
-        """The drivable way from ``a`` to the next node ``b`` with the fewest obstacles, and whether along it."""
-        if (a, b) not in self._steps:
+    def step(self, node: int, following: int) -> tuple[RawWay, bool, tuple[Obstacle, ...]] | None:
+        """The drivable way from a node to the next with the fewest obstacles, and whether it is driven along."""
+        if (node, following) not in self._steps:
             ways = [
                 (way, forward, self._barring(way, forward))
-                for way, forward in self.raw.joining(a, b)
+                for way, forward in self.raw.joining(node, following)
                 if way.tags["highway"] in DRIVABLE
             ]
-            self._steps[a, b] = min(ways, key=lambda found: len(found[2]), default=None)
-        return self._steps[a, b]
+            self._steps[node, following] = min(ways, key=lambda found: len(found[2]), default=None)
+        return self._steps[node, following]
 
     def _barring(self, way: RawWay, forward: bool) -> tuple[Obstacle, ...]:
         if (way.id, forward) not in self._ways:
@@ -180,10 +182,10 @@ class Passage:
             self._legs[node] = frozenset(b for b in self.raw.neighbours(node) if self._usable(node, b))
         return self._legs[node]
 
-    def _usable(self, a: int, b: int) -> bool:
+    def _usable(self, node: int, other: int) -> bool:
         return any(
             (step := self.step(*pair)) is not None and all(o.key == "AGAINST_ONE_WAY" for o in step[2])
-            for pair in ((a, b), (b, a))
+            for pair in ((node, other), (other, node))
         )
 
     def is_turning_place(self, node: int) -> bool:

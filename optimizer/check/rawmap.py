@@ -68,15 +68,15 @@ class RawMap:
     ways_at: Mapping[int, Sequence[int]]  # node -> ids of the ways through it
     restrictions_from: Mapping[int, Sequence[RawRestriction]]  # way -> restrictions that begin on it
 
-    def joining(self, a: int, b: int) -> list[tuple[RawWay, bool]]:
-        """The ways on which ``b`` is the very next node to ``a``; True where that is the way's own direction."""
+    def joining(self, node: int, following: int) -> list[tuple[RawWay, bool]]:
+        """The ways on which ``following`` is the very next node; True where that is the way's own direction."""
         found: dict[tuple[int, bool], tuple[RawWay, bool]] = {}
-        for id_ in self.ways_at.get(a, ()):
+        for id_ in self.ways_at.get(node, ()):
             way = self.ways[id_]
             for here, there in zip(way.nodes, way.nodes[1:], strict=False):
-                if (here, there) == (a, b):
+                if (here, there) == (node, following):
                     found[id_, True] = (way, True)
-                elif (here, there) == (b, a):
+                elif (here, there) == (following, node):
                     found[id_, False] = (way, False)
         return list(found.values())
 

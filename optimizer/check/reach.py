@@ -44,21 +44,21 @@ def round_trips(passage: Passage, depot: int, stands: Iterable[int], *, strict: 
     return frozenset(home)
 
 
-def _open(passage: Passage, a: int, b: int) -> bool:
-    found = passage.step(a, b)
+def _open(passage: Passage, node: int, following: int) -> bool:
+    found = passage.step(node, following)
     return found is not None and not found[2]
 
 
-def follows(passage: Passage, step: NodePair, c: int, free: frozenset[int], strict: bool = False) -> bool:
-    """Whether a truck that came by ``step`` may go on to ``c``; ``free``, ``strict``: see ``round_trips``."""
+def follows(passage: Passage, step: NodePair, onward: int, free: frozenset[int], strict: bool = False) -> bool:
+    """Whether a truck that came by ``step`` may go on to ``onward``; ``free``, ``strict``: see ``round_trips``."""
     a, b = step
-    if not _open(passage, b, c):
+    if not _open(passage, b, onward):
         return False
-    if c == a:
+    if onward == a:
         return b in free or passage.is_turning_place(b)
     if passage.at_node(b):
         return False
-    came, goes = passage.step(a, b), passage.step(b, c)
+    came, goes = passage.step(a, b), passage.step(b, onward)
     assert came is not None
     assert goes is not None
     for rule in passage.raw.restrictions_from.get(came[0].id, ()):
@@ -66,7 +66,7 @@ def follows(passage: Passage, step: NodePair, c: int, free: frozenset[int], stri
             return False
         if rule.via_node != b or (not strict and b not in (came[0].nodes[0], came[0].nodes[-1])):
             continue
-        if strict and not rule.only and goes[0] is came[0] and c != a:
+        if strict and not rule.only and goes[0] is came[0] and onward != a:
             continue  # "no U-turn" from a way to itself, and this goes straight on
         if rule.only != (goes[0].id in rule.to_ways):
             return False

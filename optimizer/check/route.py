@@ -54,9 +54,9 @@ def trace_tour(tour: Tour, passage: Passage, area: Area) -> TourTrace:
     return TourTrace(tuple(tuple(run) for run in runs if run), driven)
 
 
-def _step(k: int, a: int, b: int, passage: Passage) -> NodeStep:
-    found = passage.step(a, b)
-    return NodeStep(k, a, b, None, True) if found is None else NodeStep(k, a, b, found[0], found[1])
+def _step(leg: int, node: int, following: int, passage: Passage) -> NodeStep:
+    way, forward, _ = passage.step(node, following) or (None, True, ())
+    return NodeStep(leg, node, following, way, forward)
 
 
 def _driven(leg: Leg, steps: Sequence[NodeStep], raw: RawMap, area: Area) -> Driven:
@@ -111,14 +111,14 @@ def continuity_faults(
         yield from _stands_at(tour, 0, start, depot, raw)
 
 
-def _stands_at(tour: Tour, k: int, node: int, place: PlaceAt, raw: RawMap) -> Iterator[Fault]:
+def _stands_at(tour: Tour, index: int, node: int, place: PlaceAt, raw: RawMap) -> Iterator[Fault]:
     if place.osm_node is not None:
         if node != place.osm_node:
-            yield fault("NOT_CONTINUOUS", tour.id, k, None, own=place.osm_node, due=node)
+            yield fault("NOT_CONTINUOUS", tour.id, index, None, own=place.osm_node, due=node)
     elif place.lat_deg is not None and place.lon_deg is not None and node in raw.lat_deg:
         away_m = raw.distance_m(node, place.lat_deg, place.lon_deg)
         if away_m > PLACE_WITHIN_M:
-            yield fault("NOT_CONTINUOUS.place", tour.id, k, None, node=node, own=away_m, place=place.id)
+            yield fault("NOT_CONTINUOUS.place", tour.id, index, None, node=node, own=away_m, place=place.id)
 
 
 # --- streets and turns -------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def _stands_at(tour: Tour, k: int, node: int, place: PlaceAt, raw: RawMap) -> It
 
 def street_faults(tour: Tour, traced: TourTrace, passage: Passage) -> Iterator[Fault]:
     """Steps that no street carries, or that its tags forbid this truck. Each street is told once per leg."""
-    raw, told = passage.raw, set()
+    raw, reported = passage.raw, set()
     for k, leg in enumerate(tour.legs):
         for node in dict.fromkeys(leg.osm_nodes):
             if node not in raw.lat_deg:
@@ -145,8 +145,8 @@ def street_faults(tour: Tour, traced: TourTrace, passage: Passage) -> Iterator[F
             if n and run[n - 1].b == step.a and run[n - 1].a != step.b:  # driven through, not turned round at
                 barred += passage.at_node(step.a)
             for o in barred:
-                if (step.leg, o.key, o.where) not in told:
-                    told.add((step.leg, o.key, o.where))
+                if (step.leg, o.key, o.where) not in reported:
+                    reported.add((step.leg, o.key, o.where))
                     yield fault(
                         o.key, tour.id, step.leg, leg.task,
                         where=o.where, tag=o.tag, limit=o.limit, own=o.own, a=step.a, b=step.b,
@@ -181,12 +181,12 @@ def _goes_on(before: NodeStep, step: NodeStep, raw: RawMap) -> bool:
     return not any(rule.only and rule.via_node == step.a for rule in raw.restrictions_from.get(way.id, ()))
 
 
-def _breaks(rule: RawRestriction, k: int, stretches: Sequence[Sequence[NodeStep]]) -> NodeStep | None:
-    """The step with which the stretches from ``k`` on break the rule."""
-    after = k + 1 + len(rule.via_ways)
+def _breaks(rule: RawRestriction, first: int, stretches: Sequence[Sequence[NodeStep]]) -> NodeStep | None:
+    """The step with which the stretches from ``first`` on break the rule."""
+    after = first + 1 + len(rule.via_ways)
     if after >= len(stretches):
         return None
-    chain = stretches[k : after + 1]
+    chain = stretches[first : after + 1]
     came, step = chain[0][-1], chain[-1][0]
     if any(before[-1].b != then[0].a for before, then in pairwise(chain)) or not _plain(came.way, came.b):
         return None
@@ -244,11 +244,11 @@ def u_turns(traced: TourTrace, passage: Passage) -> list[UTurn]:
     return found
 
 
-def _way_back(run: Sequence[NodeStep], n: int, passage: Passage) -> tuple[int, ...]:
+def _way_back(run: Sequence[NodeStep], index: int, passage: Passage) -> tuple[int, ...]:
     """From the end of the dead end back along the way it was entered, up to the first junction or turning place."""
-    nodes = [run[n].a]
-    for k in range(1, min(n, len(run) - n) + 1):
-        into, out = run[n - k], run[n + k - 1]
+    nodes = [run[index].a]
+    for k in range(1, min(index, len(run) - index) + 1):
+        into, out = run[index - k], run[index + k - 1]
         if into.a != out.b or out.b not in passage.raw.lat_deg:
             break
         nodes.append(out.b)
@@ -261,20 +261,20 @@ def _counted(tour: Tour, rounds: Sequence[UTurn]) -> list[int | None]:
     """The leg that counts each U-turn: one of its own legs, the later where both could (a bipartite matching)."""
     owner: dict[tuple[int, int], int] = {}
 
-    def place(n: int, tried: set[tuple[int, int]]) -> bool:
-        for k in reversed(rounds[n].legs):
+    def assign(turn: int, tried: set[tuple[int, int]]) -> bool:
+        for k in reversed(rounds[turn].legs):
             for slot in ((k, s) for s in range(tour.legs[k].reversals)):
                 if slot not in tried:
                     tried.add(slot)
-                    if slot not in owner or place(owner[slot], tried):
-                        owner[slot] = n
+                    if slot not in owner or assign(owner[slot], tried):
+                        owner[slot] = turn
                         return True
         return False
 
-    for n in range(len(rounds)):
-        place(n, set())
-    legs = {n: slot[0] for slot, n in owner.items()}
-    return [legs.get(n) for n in range(len(rounds))]
+    for turn in range(len(rounds)):
+        assign(turn, set())
+    legs = {turn: slot[0] for slot, turn in owner.items()}
+    return [legs.get(turn) for turn in range(len(rounds))]
 
 
 def reversing_faults(tour: Tour, rounds: Sequence[UTurn], area: Area) -> Iterator[Fault]:
@@ -315,7 +315,7 @@ def task_map_faults(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
         for node in missing:
             yield fault("NO_SUCH_STREET.node", None, None, task.id, node=node)
         if task.osm_way is None and task.kind == "street":  # no way, no rule on sides
-            yield fault("NO_SUCH_STREET.untold", None, None, task.id)
+            yield fault("NO_SUCH_STREET.no_way_given", None, None, task.id)
         if task.osm_way is None or missing:
             continue
         way = raw.ways.get(task.osm_way)
@@ -367,7 +367,7 @@ def side_faults(
 
 def _side(
     tour: str,
-    k: int,
+    index: int,
     leg: Leg,
     task: Task,
     raw: RawMap,
@@ -378,10 +378,10 @@ def _side(
     along = _holds(leg.osm_nodes, task.osm_nodes)
     back = _holds(leg.osm_nodes, task.osm_nodes[::-1])
     if not along and not back:
-        yield fault("UNSERVED.not_there", tour, k, task.id)
+        yield fault("UNSERVED.not_there", tour, index, task.id)
         return
     if leg.side != task.side:
-        yield fault("WRONG_SIDE", tour, k, task.id, own=leg.side, due=task.side)
+        yield fault("WRONG_SIDE", tour, index, task.id, own=leg.side, due=task.side)
     way = raw.ways.get(task.osm_way) if task.osm_way is not None else None
     if leg.mode == "foot" or (along and back) or way is None:
         return  # on foot, or driven in and out, both sides are at hand
@@ -392,12 +392,12 @@ def _side(
             and not _may_cross(way, area)
             and (allowed_direction(way.tags) or round_trips().issuperset(other_way))
         ):
-            yield fault("WRONG_SIDE.crossing", tour, k, task.id, way=way.id)
+            yield fault("WRONG_SIDE.crossing", tour, index, task.id, way=way.id)
         return
     if not along:
-        yield fault("WRONG_SIDE.against", tour, k, task.id, a=task.osm_nodes[-1], b=task.osm_nodes[0])
+        yield fault("WRONG_SIDE.against", tour, index, task.id, a=task.osm_nodes[-1], b=task.osm_nodes[0])
     if not allowed_direction(way.tags) and task.side != area.traffic_side:
-        yield fault("WRONG_SIDE.oncoming", tour, k, task.id, own=task.side, way=way.id)
+        yield fault("WRONG_SIDE.oncoming", tour, index, task.id, own=task.side, way=way.id)
 
 
 def _holds(nodes: Sequence[int], part: Sequence[int]) -> bool:

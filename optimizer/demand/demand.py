@@ -134,65 +134,25 @@ class Demand:
 def estimate_demand(area: Area, extract: Extract, streets: StreetNetwork) -> Demand:
     """The demand of an area. Never fails on bad rows: ``Demand.refused`` names them, the good ones count."""
     notes: list[Note] = []
-    stretches = streets.stretches
-    stretch_index = StretchIndex.of(stretches, extract)
+    stretch_index = StretchIndex.of(streets.stretches, extract)
     base, refused = _addresses(area, extract, notes)
     homes = Households.of(area, extract, base)
     doors = _Doors.laid(homes, stretch_index, len(base))
     if doors.lost:
         notes.append(Note("addresses_lost", {"count": len(doors.lost), "reach_m": REACH_M}))
-
-    highway = np.array([s.highway for s in stretches])
-    length_m = np.array([s.length_m for s in stretches])
-    lived_on = np.isin(highway, SPREAD_ALONG)
-    lived_on[np.setdiff1d(np.arange(len(stretches)), stretch_index.open_air)] = False
-    communes, source = populated_communes(area, extract, float(length_m[lived_on].sum()) / 1000)
-    notes.append(
-        Note(f"people_from_{source}", {"people": sum(c.population for c in communes), "per_km": PEOPLE_PER_KM})
-    )
-
-    ground = Territories(communes, extract, area.crs)
-    middles = np.array([s.middle_xy for s in stretches]).reshape(-1, 2)
-    spread = _Spread(homes, doors, ground.of(homes.xy), ground.of(middles), np.where(lived_on, length_m, 0.0), highway)
-    people = np.zeros((2, 2 * len(stretches)))  # houses, blocks; by stretch x 2 + (0 left, 1 right)
-    rate = spread.usual_rate([k for k, whole in enumerate(ground.complete) if whole], [c.population for c in communes])
-    for pool in ground.pools:
-        total = sum(communes[k].population for k in pool)
-        name = ", ".join(communes[k].name for k in pool)
-        whole = all(ground.complete[k] for k in pool)
-        people += spread.of(pool[0], name, total, None if whole else rate, area.demand.blocks_from_levels, notes)
-    shop = homes.shops[doors.home] * doors.share * (spread.home_commune[doors.home] >= 0)
-    shops = np.bincount(doors.place, shop, minlength=2 * len(stretches))
-    strangers = int((homes.footprint_m2[spread.home_commune < 0] > 0).sum())
-    if strangers:
-        notes.append(Note("strangers", {"count": strangers}))
-
-    per_dwelling = area.demand.people_per_dwelling
-    ids = [(s.id, side) for s in stretches for side in SIDES]
-    dwellings = {
-        ids[k]: Residents(
-            float(people[0, k] + people[1, k]), float(people[0, k] / per_dwelling), float(people[1, k] / per_dwelling),
-            float(shops[k]),
-        )
-        for k in np.flatnonzero((people.sum(axis=0) > 0) | (shops > 0))
-    }  # fmt: skip
+    people, shops = _spread_people(area, extract, stretch_index, homes, doors, notes)
+    dwellings = _residents(area, streets, people, shops)
     # Published kg per inhabitant hold the shops' share already (FR: "ménagers et assimilés"): it is moved to them.
     persons, shop_persons = float(people.sum()), float(shops.sum()) * SHOP_PEOPLE
     part = persons / (persons + shop_persons) if persons else 1.0
     if shop_persons:
         notes.append(Note("shops", {"count": round(float(shops.sum())), "people": SHOP_PEOPLE}))
-    known = KnownDemand({}, {}, ())
-    if area.demand.demand_csv:
-        known = read_demand(area, stretch_index, dwelling_counts(dwellings, per_dwelling), doors.odd)
-        notes.append(Note("demand_csv", {"file": area.demand.demand_csv, "sides": len(known.sides)}))
-        for where, counts in known.dwellings.items():
-            people_here = (counts["houses"] + counts["blocks"]) * per_dwelling
-            dwellings[where] = Residents(people_here, **counts)
+    known = _with_known_demand(area, stretch_index, doors, dwellings, notes)
     return Demand(
         dwellings=dwellings,
         kg_per_person_week={f.name: f.kg_per_inhabitant_year / WEEKS_PER_YEAR * part for f in area.flux},
         services={s.name: s.flux for s in area.services},
-        people_per_dwelling=per_dwelling,
+        people_per_dwelling=area.demand.people_per_dwelling,
         shop_people=SHOP_PEOPLE,
         known_kg=known.kg,
         learned=_learned(area, streets, notes),
@@ -200,6 +160,65 @@ def estimate_demand(area: Area, extract: Extract, streets: StreetNetwork) -> Dem
         refused=(*refused, *known.refused),
         addresses_without_street=doors.lost,
     )
+
+
+def _spread_people(
+    area: Area, extract: Extract, index: StretchIndex, homes: Households, doors: _Doors, notes: list[Note]
+) -> tuple[Floats, Floats]:
+    """People in houses and blocks (2 x places), and shops, by place = stretch x 2 + (0 left, 1 right)."""
+    stretches = index.stretches
+    highway = np.array([s.highway for s in stretches])
+    length_m = np.array([s.length_m for s in stretches])
+    lived_on = np.isin(highway, SPREAD_ALONG)
+    lived_on[np.setdiff1d(np.arange(len(stretches)), index.open_air)] = False
+    communes, source = populated_communes(area, extract, float(length_m[lived_on].sum()) / 1000)
+    notes.append(
+        Note(f"people_from_{source}", {"people": sum(c.population for c in communes), "per_km": PEOPLE_PER_KM})
+    )
+    ground = Territories(communes, extract, area.crs)
+    middles = np.array([s.middle_xy for s in stretches]).reshape(-1, 2)
+    spread = _Spread(homes, doors, ground.of(homes.xy), ground.of(middles), np.where(lived_on, length_m, 0.0), highway)
+    people = np.zeros((2, 2 * len(stretches)))
+    rate = spread.usual_rate([k for k, whole in enumerate(ground.complete) if whole], [c.population for c in communes])
+    for pool in ground.pools:
+        total = sum(communes[k].population for k in pool)
+        name = ", ".join(communes[k].name for k in pool)
+        whole = all(ground.complete[k] for k in pool)
+        people += spread.of(pool[0], name, total, None if whole else rate, area.demand.blocks_from_levels, notes)
+    shop = homes.shops[doors.home] * doors.share * (spread.home_commune[doors.home] >= 0)
+    strangers = int((homes.footprint_m2[spread.home_commune < 0] > 0).sum())
+    if strangers:
+        notes.append(Note("strangers", {"count": strangers}))
+    return people, np.asarray(np.bincount(doors.place, shop, minlength=2 * len(stretches)), np.float64)
+
+
+def _residents(area: Area, streets: StreetNetwork, people: Floats, shops: Floats) -> dict[tuple[str, str], Residents]:
+    """By (stretch id, side): only sides with somebody, or a shop, on them."""
+    per_dwelling = area.demand.people_per_dwelling
+    ids = [(s.id, side) for s in streets.stretches for side in SIDES]
+    return {
+        ids[k]: Residents(
+            people=float(people[0, k] + people[1, k]),
+            houses=float(people[0, k] / per_dwelling),
+            blocks=float(people[1, k] / per_dwelling),
+            shops=float(shops[k]),
+        )
+        for k in np.flatnonzero((people.sum(axis=0) > 0) | (shops > 0))
+    }
+
+
+def _with_known_demand(
+    area: Area, index: StretchIndex, doors: _Doors, dwellings: dict[tuple[str, str], Residents], notes: list[Note]
+) -> KnownDemand:
+    """The area's rows of real demand; the residents that they name replace the estimated ones in ``dwellings``."""
+    if not area.demand.demand_csv:
+        return KnownDemand({}, {}, ())
+    known = read_demand(area, index, dwelling_counts(dwellings), doors.odd)
+    notes.append(Note("demand_csv", {"file": area.demand.demand_csv, "sides": len(known.sides)}))
+    for where, counts in known.dwellings.items():
+        people_here = (counts["houses"] + counts["blocks"]) * area.demand.people_per_dwelling
+        dwellings[where] = Residents(people_here, **counts)
+    return known
 
 
 def _learned(area: Area, streets: StreetNetwork, notes: list[Note]) -> dict[str, Mapping[str, float]]:
@@ -221,9 +240,7 @@ def _learned(area: Area, streets: StreetNetwork, notes: list[Note]) -> dict[str,
     return {s.id: factors[name] for s, name in zip(streets.stretches, names, strict=True) if name in factors}
 
 
-def dwelling_counts(
-    dwellings: Mapping[tuple[str, str], Residents], per_dwelling: float
-) -> dict[tuple[str, str], dict[str, float]]:
+def dwelling_counts(dwellings: Mapping[tuple[str, str], Residents]) -> dict[tuple[str, str], dict[str, float]]:
     """Counts by kind, as rows of real demand share a street's total by them."""
     return {where: {"houses": r.houses, "blocks": r.blocks, "shops": r.shops} for where, r in dwellings.items()}
 
@@ -334,8 +351,8 @@ class _Spread:
         at, share = self.doors.home[mine], self.doors.share[mine]
         floor = homes.floor_m2(levels)[at] * share
         guessed = homes.guessed[at] & (homes.flats[at] == 0)
-        room, told = float(floor[guessed].sum()), float(floor[~guessed].sum())
-        times = (people * FLOOR_M2_PER_PERSON - told) / room if room > 0 else 1.0
+        room, mapped = float(floor[guessed].sum()), float(floor[~guessed].sum())
+        times = (people * FLOOR_M2_PER_PERSON - mapped) / room if room > 0 else 1.0
         if times <= 1.0:
             return levels
         notes.append(Note("levels_raised", {"name": name, "times": round(times, 1)}))

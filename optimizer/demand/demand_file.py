@@ -88,13 +88,13 @@ class _Reader:
         if side not in ("odd", "even"):
             faults.append(f"side = {side!r}, must be odd, even, left, right or empty")
             return ()
-        told = [k for k in stretches if self.odd[k]]
-        if stretches and not told:
+        numbered = [k for k in stretches if self.odd[k]]
+        if stretches and not numbered:
             faults.append(
                 f"side = {side!r}, no numbered address of the street tells which side that is; leave it empty"
             )
         wanted = 1 if side == "odd" else -1
-        return tuple((k, "left" if self.odd[k] == wanted else "right") for k in told)
+        return tuple((k, "left" if self.odd[k] == wanted else "right") for k in numbered)
 
     @staticmethod
     def _number(cells: Mapping[str, str], column: str, faults: list[str]) -> float | None:

@@ -27,18 +27,18 @@ HOUSES = frozenset(
 )  # fmt: skip
 BLOCKS = frozenset(("apartments", "dormitory"))
 #: ``yes`` is what most buildings of the world are tagged; it may be anything, mostly homes.
-UNTOLD = frozenset(("yes", "residential", "mixed"))
+UNSPECIFIED_USE = frozenset(("yes", "residential", "mixed"))
 SHOPS = frozenset(
     ("retail", "supermarket", "kiosk", "commercial", "shop", "store", "office", "hotel", "mall", "restaurant")
 )
 
-#: Levels where none are mapped: a house; an untold footprint up to LARGE_M2; a larger one or a block.
+#: Levels where none are mapped: a house; an unspecified footprint up to LARGE_M2; a larger one or a block.
 HOUSE_LEVELS, SMALL_LEVELS, BLOCK_LEVELS = 2.0, 2.0, 4.0
 LARGE_M2 = 250.0
-#: Untold footprints below are sheds and garages; above, halls: they count for no more than this.
+#: Unspecified footprints below are sheds and garages; above, halls: they count for no more than this.
 SHED_M2, HALL_M2 = 20.0, 3000.0
 #: Where at least this share of the homes is told by its tag, a large ``building=yes`` is a hall, and nobody's home.
-TOLD_SHARE, TOLD_HALL_M2 = 0.1, 800.0
+TAGGED_SHARE, TAGGED_HALL_M2 = 0.1, 800.0
 HOUSE_FLOOR_M2 = 250.0  # a larger house does not hold more people
 LONE_ADDRESS_M2 = 120.0  # floor of an address without a building
 FLAT_M2 = 80.0
@@ -51,7 +51,7 @@ class Households:
     """Homes and shops as they stand on the map; lone addresses are homes of their own.
 
     One *home* is a building: ``footprint_m2`` (0 where nobody lives), ``levels`` with ``guessed`` where they are not
-    mapped, ``flats`` (0 unknown), ``use`` (1 house, 2 block, 0 untold), ``shops``. One *door* is where a home is
+    mapped, ``flats`` (0 unknown), ``use`` (1 house, 2 block, 0 unspecified), ``shops``. One *door* is where a home is
     reached: ``home`` is its index, ``share`` its part of the home.
     """
 
@@ -74,13 +74,13 @@ class Households:
         shapes = _shapes(buildings, to_metres)
         traits = np.array([_traits(b) for b in buildings], np.float64).reshape(-1, 6)
         area_m2 = shapely.area(shapes)
-        untold, use, levels, guessed, flats, shops = traits.T
-        lives_m2 = np.where(untold == 1, np.where(area_m2 < SHED_M2, 0.0, np.minimum(area_m2, HALL_M2)), area_m2)
-        if len(buildings) and np.mean(use > 0) >= TOLD_SHARE:
+        unspecified, use, levels, guessed, flats, shops = traits.T
+        lives_m2 = np.where(unspecified == 1, np.where(area_m2 < SHED_M2, 0.0, np.minimum(area_m2, HALL_M2)), area_m2)
+        if len(buildings) and np.mean(use > 0) >= TAGGED_SHARE:
             plain = np.array([b.use == "yes" for b in buildings])
-            lives_m2[plain & guessed.astype(bool) & (area_m2 > TOLD_HALL_M2)] = 0.0
-        lives_m2[untold == 2] = 0.0
-        large = guessed.astype(bool) & (untold == 1) & (area_m2 > LARGE_M2)
+            lives_m2[plain & guessed.astype(bool) & (area_m2 > TAGGED_HALL_M2)] = 0.0
+        lives_m2[unspecified == 2] = 0.0
+        large = guessed.astype(bool) & (unspecified == 1) & (area_m2 > LARGE_M2)
         levels = np.where(large, BLOCK_LEVELS, levels)
         own_xy = shapely.get_coordinates(shapely.centroid(shapes)).reshape(-1, 2)
 
@@ -117,8 +117,8 @@ class Households:
 
     def blocks(self, levels: Floats, from_levels: int) -> Flags:
         """Which homes are blocks: by their use, else by flats, else by levels."""
-        told = (self.use == 2) | (self.flats >= BLOCK_FLATS)
-        return np.asarray((self.use != 1) & (told | (np.round(levels) >= from_levels)), dtype=bool)
+        tagged = (self.use == 2) | (self.flats >= BLOCK_FLATS)
+        return np.asarray((self.use != 1) & (tagged | (np.round(levels) >= from_levels)), dtype=bool)
 
 
 def _metres(lon: list[float], lat: list[float], to_metres: Transformer) -> Floats:
@@ -136,22 +136,23 @@ def _shapes(buildings: list[Building], to_metres: Transformer) -> NDArray[np.obj
     return np.asarray(shapely.polygons(rings), dtype=object)
 
 
-def _traits(b: Building) -> tuple[float, float, float, float, float, float]:
-    """(1 untold, 2 no home; use; levels; levels guessed; flats; shops)."""
-    use = 1 if b.use in HOUSES else 2 if b.use in BLOCKS else 0
-    shop = 1.0 if b.shop or b.use in SHOPS else 0.0
-    guessed = b.levels is None or b.levels <= 0
+def _traits(building: Building) -> tuple[float, float, float, float, float, float]:
+    """(1 unspecified, 2 no home; use; levels; levels guessed; flats; shops)."""
+    use = 1 if building.use in HOUSES else 2 if building.use in BLOCKS else 0
+    shop = 1.0 if building.shop or building.use in SHOPS else 0.0
+    guessed = building.levels is None or building.levels <= 0
     default = HOUSE_LEVELS if use == 1 else BLOCK_LEVELS if use == 2 else SMALL_LEVELS
-    levels = default if b.levels is None or b.levels <= 0 else min(b.levels, 60.0)
-    home = use > 0 or b.use in UNTOLD or bool(b.flats)
-    if shop and home and not b.flats:  # a shop on the ground floor; an untold building with a shop is all shop
+    levels = default if building.levels is None or building.levels <= 0 else min(building.levels, 60.0)
+    home = use > 0 or building.use in UNSPECIFIED_USE or bool(building.flats)
+    # A shop lies on the ground floor; an unspecified building with a shop is all shop.
+    if shop and home and not building.flats:
         if use == 0 and guessed:
             home = False
         else:
             levels = max(levels - 1.0, 0.0 if use == 0 else 1.0)
             home = levels > 0
-    untold = 2.0 if not home else 1.0 if use == 0 and not b.flats else 0.0
-    return untold, float(use), levels, float(guessed), float(b.flats or 0), shop
+    unspecified = 2.0 if not home else 1.0 if use == 0 and not building.flats else 0.0
+    return unspecified, float(use), levels, float(guessed), float(building.flats or 0), shop
 
 
 def _entrances(shapes: NDArray[np.object_], inhabited: Flags, door_xy: Floats) -> Ints:

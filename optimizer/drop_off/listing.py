@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fleet import spreadsheet_cell
-from optimizer.drop_off.points import STATUSES, Container, DropOffPoint, ImportResult, Remark, RowFault
+from optimizer.drop_off.points import STATUSES, Container, DropOffPoint, ImportResult, Remark, RowRefusal
 
 TEXTS: dict[str, dict[str, str]] = {
     # places
@@ -110,7 +110,7 @@ TEXTS: dict[str, dict[str, str]] = {
 _MOST_WORDS = 8
 
 
-def refusal_text(refusal: RowFault, language: str = "en") -> str:
+def refusal_text(refusal: RowRefusal, language: str = "en") -> str:
     shown = refusal.value if len(refusal.value) <= 60 else refusal.value[:57] + "…"
     where = f"{_text(refusal.place, language)} {refusal.row}, {refusal.column} = {shown!r}"
     return f"{where}: {_text(refusal.why, language)}{f' ({refusal.bound})' if refusal.bound else ''}"
@@ -142,8 +142,8 @@ def listing_lines(
     lines = [f"{_heading('points', language)} {counted}, {_volume(containers, language)}"]
     statuses = Counter(point.status for point in reading.points)
     if set(statuses) - {"active"}:
-        said = ", ".join(f"{_text(status, language)} {statuses[status]}" for status in STATUSES if statuses[status])
-        lines.append(f"  {_text('of_which', language)} {said}")
+        words = ", ".join(f"{_text(status, language)} {statuses[status]}" for status in STATUSES if statuses[status])
+        lines.append(f"  {_text('of_which', language)} {words}")
     lines += _by_flux(reading.points, language, labels or {})
     lines += _by_commune(reading.points, language)
     if reading.centres:
@@ -160,10 +160,10 @@ def _volume(containers: Collection[Container], language: str) -> str:
     known = [container.volume_m3 for container in containers if container.volume_m3 is not None]
     if containers and not known:
         return _text("no_volume", language)
-    said = f"{_text('volume', language)} {sum(known):.1f} m³"
+    words = f"{_text('volume', language)} {sum(known):.1f} m³"
     if len(known) < len(containers):
-        said += f" ({_text('unknown_volume', language).format(detail=len(containers) - len(known))})"
-    return said
+        words += f" ({_text('unknown_volume', language).format(detail=len(containers) - len(known))})"
+    return words
 
 
 def _by_flux(points: Iterable[DropOffPoint], language: str, labels: Mapping[str, str]) -> Iterator[str]:
@@ -195,7 +195,7 @@ def _refused(reading: ImportResult, language: str, most_rows: int) -> Iterator[s
     if not reading.refused:
         return
     yield f"{_heading('refused', language)} {reading.refused_rows}"
-    groups: dict[tuple[str, str], list[RowFault]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[RowRefusal]] = defaultdict(list)
     for refusal in reading.refused:
         groups[refusal.column, refusal.why].append(refusal)
     for (column, why), same in groups.items():
@@ -214,14 +214,16 @@ def _refused(reading: ImportResult, language: str, most_rows: int) -> Iterator[s
         yield f"  {_text('several_in_one', language).format(detail=chr(34) + mark + chr(34))}"
 
 
-def _words(refused: Iterable[RowFault], language: str) -> str:
+def _words(refused: Iterable[RowRefusal], language: str) -> str:
     """The words themselves, the most frequent first: the file is mended word by word, not row by row."""
     counted = Counter(refusal.value for refusal in refused).most_common()
     colon = " : " if language == "fr" else ": "
-    said = [f"{value[:60]!r} ({n} {_text('rows' if n > 1 else 'row', language)})" for value, n in counted[:_MOST_WORDS]]
+    words = [
+        f"{value[:60]!r} ({n} {_text('rows' if n > 1 else 'row', language)})" for value, n in counted[:_MOST_WORDS]
+    ]
     if len(counted) > _MOST_WORDS:
-        said.append(_text("and_more", language).format(detail=len(counted) - _MOST_WORDS))
-    return colon + ", ".join(said)
+        words.append(_text("and_more", language).format(detail=len(counted) - _MOST_WORDS))
+    return colon + ", ".join(words)
 
 
 def unnamed_file_hint(file: str, language: str) -> str:
@@ -229,7 +231,7 @@ def unnamed_file_hint(file: str, language: str) -> str:
     return _text("not_named", language).format(detail=f'"{file}"')
 
 
-def write_refused(refused: Iterable[RowFault], path: Path, language: str = "en") -> None:
+def write_refused(refused: Iterable[RowRefusal], path: Path, language: str = "en") -> None:
     """Every refusal as CSV, for the town to correct its file: place, row, column, value, why, bound."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\r\n")  # a lone \r in a value is then quoted too

@@ -20,7 +20,7 @@ from optimizer.drop_off.points import (
     ImportResult,
     Position,
     Remark,
-    RowFault,
+    RowRefusal,
     tidy_text,
 )
 
@@ -62,13 +62,13 @@ def read_osm_points(extract: Path, flux_of: Mapping[str, str] = FLUX_OF_OSM) -> 
     """
     points: list[DropOffPoint] = []
     centres: list[DropOffPoint] = []
-    refused: list[RowFault] = []
+    refused: list[RowRefusal] = []
     untyped: list[str] = []
     ignored: Counter[str] = Counter()
     for mapped in _mapped(extract):
         corners = [corner for line in mapped.lines for corner in line]
         if not corners:
-            refused.append(RowFault(mapped.kind, mapped.id, "geometry", "", "no_location"))
+            refused.append(RowRefusal(mapped.kind, mapped.id, "geometry", "", "no_location"))
             continue
         centre = mapped.tags.get("recycling_type") == "centre"
         if "recycling_type" not in mapped.tags:

@@ -2,7 +2,7 @@
 
 A point has an id, a position and containers; each container takes one flux. Points come from the map
 (``osm.py``), from a town's file (``town_file.py``), or from an area's own ``drop_off_points.csv`` (``read_points_csv``,
-``write_points_csv``: one row per container, lossless). What a reader refuses is a value (``RowFault``: where, column,
+``write_points_csv``: one row per container, lossless). What a reader refuses is a value (``RowRefusal``: where, column,
 value, why, bound), never an exception: the good rows survive the bad ones.
 """
 
@@ -138,7 +138,7 @@ class BoundingBox:
 
 
 @dataclass(frozen=True, slots=True)
-class RowFault:
+class RowRefusal:
     """One reason why a row is not taken. ``place``: row, feature, node, way or relation; ``row``: its number or id.
 
     A CSV's heading is row 1, as a spreadsheet counts. ``column`` is the file's own name for it, ``why`` a key of
@@ -166,7 +166,7 @@ class ImportResult:
     """``points``: what is good. ``centres``: staffed recycling centres, which are no drop-off points: listed apart."""
 
     points: tuple[DropOffPoint, ...]
-    refused: tuple[RowFault, ...] = ()
+    refused: tuple[RowRefusal, ...] = ()
     centres: tuple[DropOffPoint, ...] = ()
     remarks: tuple[Remark, ...] = ()
 

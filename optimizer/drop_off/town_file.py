@@ -40,7 +40,7 @@ from optimizer.drop_off.points import (
     DropOffPoint,
     ImportResult,
     Remark,
-    RowFault,
+    RowRefusal,
     tidy_text,
 )
 from optimizer.drop_off.tables import Table, read_csv, read_geojson
@@ -64,7 +64,7 @@ def read_town_file(
 ) -> ImportResult:
     """Points of a town's ``.csv``, ``.geojson`` or ``.json``.
 
-    ``within``: the area's ground (``extract_box``): what lies outside is refused, and swapped coordinates are told
+    ``within``: the area's ground (``extract_bounds``): what lies outside is refused, and swapped coordinates are told
     by it. ``known_flux``: the area's flux names, besides ``FLUX`` and those the mapping names. ``DropOffFaults`` when
     there are no rows to judge: no heading, no JSON, or a mapping that names columns that the file does not have.
     """
@@ -152,12 +152,12 @@ class _Cells:
 
     def __init__(self, place: str, row: int, values: Mapping[str, str], columns: Mapping[str, str]):
         self.place, self.row, self.values, self.columns = place, row, values, columns
-        self.refused: list[RowFault] = []
+        self.refused: list[RowRefusal] = []
 
     def refuse(self, name: str, why: str, bound: str = "", value: str | None = None) -> None:
         heading = self.columns.get(name, name)
         shown = self.values.get(heading, "") if value is None else value
-        self.refused.append(RowFault(self.place, self.row, heading, shown, why, bound))
+        self.refused.append(RowRefusal(self.place, self.row, heading, shown, why, bound))
 
     def text(self, name: str) -> str | None:
         value = tidy_text(self.values.get(self.columns.get(name, ""), ""))
@@ -367,7 +367,7 @@ def _pair(text: str) -> tuple[float, float] | None:
 
 
 def _not_swapped(
-    rows: list[_PointRow], columns: Mapping[str, str], place: str, refused: list[RowFault]
+    rows: list[_PointRow], columns: Mapping[str, str], place: str, refused: list[RowRefusal]
 ) -> list[_PointRow]:
     """Without an area: a row far from the town's median whose swap lies near it. Half the file swapped is not seen."""
     if len(rows) < 3:
@@ -382,7 +382,7 @@ def _not_swapped(
             good.append(row)
         else:
             value = f"{row.lat_deg:g}, {row.lon_deg:g}"
-            refused.append(RowFault(place, row.number, heading, value, "swapped", str(town)))
+            refused.append(RowRefusal(place, row.number, heading, value, "swapped", str(town)))
     return good
 
 
@@ -390,7 +390,7 @@ def _not_swapped(
 
 
 def _points(
-    rows: Sequence[_PointRow], by_container: bool, refused: list[RowFault], place: str, columns: Mapping[str, str],
+    rows: Sequence[_PointRow], by_container: bool, refused: list[RowRefusal], place: str, columns: Mapping[str, str],
     source: str,
 ) -> tuple[tuple[DropOffPoint, ...], list[str]]:  # fmt: skip
     """Rows joined by the point's id, in the file's order; and where rows of one point disagree."""
@@ -408,7 +408,7 @@ def _points(
         elif any(container_id in containers for container_id in ids):
             why = ("container_id", ids[0], "duplicate", f"{place} {containers[ids[0]]}")
         if why:
-            refused.append(RowFault(place, row.number, columns.get(why[0], why[0]), *why[1:]))
+            refused.append(RowRefusal(place, row.number, columns.get(why[0], why[0]), *why[1:]))
             continue
         if same and same[0].facts != row.facts:
             named = ", ".join(name for name in row.facts if row.facts[name] != same[0].facts[name])

@@ -40,7 +40,7 @@ SERVED_NATS, SURE_NATS = 2.0, 4.0
 #: Of a stretch, so much must be covered, or all but so many metres.
 WHOLE_SHARE, WHOLE_BUT_M = 0.75, 25.0
 #: A visit of less of a stretch than this serves nothing; one of fewer metres is not worth telling.
-LEAST_SHARE, TOLD_M = 0.3, 20.0
+LEAST_SHARE, LEAST_REPORTED_M = 0.3, 20.0
 #: Slower than driving: what counts as work along a street, and how far it reaches to either side (stops lie apart).
 WORK_S_PER_M, WORK_REACH_M = 0.30, 30.0
 #: A street side left idle over so many metres, and this many times the distance between its stops, is not wholly done.
@@ -178,8 +178,8 @@ class TourEvidence:
 
     def add_outcome(self, outcome: Outcome) -> None:
         if outcome.task in self.tasks and self._new(outcome):
-            said = self._outcomes.setdefault(outcome.task, [])
-            bisect.insort(said, outcome, key=lambda one: one.at)
+            outcomes = self._outcomes.setdefault(outcome.task, [])
+            bisect.insort(outcomes, outcome, key=lambda one: one.at)
 
     def add_end(self, at: datetime | None) -> None:
         """The tour's end of service is known (None: it is not over after all)."""
@@ -257,9 +257,9 @@ class TourEvidence:
                 lifts.append(self._lifts[at])
             at += 1
         on_it = [part for part in visit.parts if part.on_it and part.leave_s > part.enter_s]
-        told = [(part.leave_s - part.enter_s, self._pto_on(part.enter_s, part.leave_s)) for part in on_it]
-        lasts = sum(seconds for seconds, on in told if on is not None)
-        pto_share = sum(seconds * on for seconds, on in told if on is not None) / lasts if lasts else None
+        observed = [(part.leave_s - part.enter_s, self._pto_on(part.enter_s, part.leave_s)) for part in on_it]
+        lasts = sum(seconds for seconds, on in observed if on is not None)
+        pto_share = sum(seconds * on for seconds, on in observed if on is not None) / lasts if lasts else None
         return _Weighed(visit, lifts, pto_share, self._grew(begin, end))
 
     def _pto_on(self, begin: float, end: float) -> float | None:
@@ -354,8 +354,8 @@ class TourEvidence:
         pieces = tuple(piece for one in visits for piece in self._pieces(task, one))
         served = [one for one in visits if one.nats > SERVED_NATS]
         seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, anchors, over)
-        said = self._outcomes.get(task)
-        return crew_state(said[-1], seen) if said else seen
+        outcomes = self._outcomes.get(task)
+        return crew_state(outcomes[-1], seen) if outcomes else seen
 
     def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> TaskState:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
@@ -461,7 +461,7 @@ class TourEvidence:
         length = self._visits.lengths.get(task, 0.0)
         if length >= SHORT_M:
             metres = _total(self._worked(task, one) if what == "collected" else visit.covered())
-            if metres < TOLD_M:
+            if metres < LEAST_REPORTED_M:
                 return
             yield Evidence(what, begin, end, round(metres), "m")
         else:

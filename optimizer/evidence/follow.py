@@ -95,7 +95,7 @@ class FollowedTour:
                     self._late |= fact.state in UNSEEN and self._fed > 0 and fact.at <= self._fixes[self._fed - 1].at
             else:
                 self._others.append(fact)
-                self._tell(fact)
+                self._add_evidence(fact)
         if len(self._duties) > words:  # once: it looks at every word
             self._evidence.add_end(self.ended_at)
 
@@ -109,7 +109,7 @@ class FollowedTour:
             bisect.insort(self._fixes, fix, key=lambda one: one.at)
             self._late = True
 
-    def _tell(self, fact: Fact) -> None:
+    def _add_evidence(self, fact: Fact) -> None:
         if isinstance(fact, Lift):
             self._evidence.add_lift(fact)
         elif isinstance(fact, Vehicle):
@@ -122,8 +122,8 @@ class FollowedTour:
     @property
     def began_at(self) -> datetime | None:
         """Start of service as the crew said it, else the first fix."""
-        said = [duty.at for duty in self._duties if duty.state == "start"]
-        return said[0] if said else self._fixes[0].at if self._fixes else None
+        starts = [duty.at for duty in self._duties if duty.state == "start"]
+        return starts[0] if starts else self._fixes[0].at if self._fixes else None
 
     @property
     def ended_at(self) -> datetime | None:
@@ -139,7 +139,7 @@ class FollowedTour:
             self._begin()
             self._late, self._anew_at = False, now
             for fact in self._others:
-                self._tell(fact)
+                self._add_evidence(fact)
             self._evidence.add_end(self.ended_at)
         if not self._late:
             new = self._fixes[self._fed :]

@@ -52,9 +52,9 @@ def of_time(spent_s: float, length_m: float, expected_s: float) -> float:
     return _bounded(math.log(served + 1e-9) - math.log(by + 1e-9))
 
 
-def _lognormal(x: float, median: float) -> float:
-    z = math.log(x / median) / SERVICE_SPREAD
-    return math.exp(-0.5 * z * z) / (x * SERVICE_SPREAD * math.sqrt(2 * math.pi))
+def _lognormal(value: float, median: float) -> float:
+    z = math.log(value / median) / SERVICE_SPREAD
+    return math.exp(-0.5 * z * z) / (value * SERVICE_SPREAD * math.sqrt(2 * math.pi))
 
 
 def of_lifts(lifts: int, stops: float, share: float) -> float:

@@ -60,7 +60,8 @@ class Chain(NamedTuple):
     """The columns of a chain that are not settled: a ring of ``WINDOW`` columns, each of up to ``WIDTH`` candidates.
 
     ``ring``: index of the first column, number of columns. ``fix``: seconds (from, until), x, y, metres moved since the
-    column before by the receiver's speeds (NaN: not known). ``between``: nats from each candidate of the column before.
+    column before by the receiver's speeds (NaN: not known). ``emission``: nats of the fix at each candidate; ``score``:
+    of the best way there, over ``back``; ``between``: nats from each candidate of the column before.
     """
 
     ring: Ints
@@ -70,7 +71,7 @@ class Chain(NamedTuple):
     offset: Floats
     x: Floats
     y: Floats
-    said: Floats
+    emission: Floats
     score: Floats
     back: Ints
     between: NDArray[np.float32]
@@ -86,7 +87,7 @@ def new_chain() -> Chain:
         offset=np.zeros(table),
         x=np.zeros(table),
         y=np.zeros(table),
-        said=np.zeros(table),
+        emission=np.zeros(table),
         score=np.zeros(table),
         back=np.zeros(table, np.int32),
         between=np.zeros((WINDOW, WIDTH, WIDTH), np.float32),
@@ -155,10 +156,10 @@ def _candidates(
     count, best = 0, np.inf
     for k in range(near):
         z = found[k, 0] / sigma
-        said = 0.5 * z * z if z < 2.0 else 2.0 * z - 2.0
-        said += net.nats[segment[k]]
+        emission = 0.5 * z * z if z < 2.0 else 2.0 * z - 2.0
+        emission += net.nats[segment[k]]
         for direction in range(2):
-            nats = said
+            nats = emission
             if not math.isnan(heading):
                 turned = heading - _course(net, segment[k], found[k, 1]) - math.pi * direction
                 turned = abs((turned + math.pi) % (2.0 * math.pi) - math.pi)
@@ -170,7 +171,7 @@ def _candidates(
             arc = 2 * segment[k] + direction
             chain.arc[column, count] = arc
             chain.offset[column, count] = found[k, 1] if direction == 0 else net.length[arc] - found[k, 1]
-            chain.said[column, count] = nats
+            chain.emission[column, count] = nats
             chain.x[column, count], chain.y[column, count] = found[k, 2], found[k, 3]
             count += 1
     chain.width[column] = count
@@ -301,7 +302,7 @@ def advance(net: Arrays, scratch: DijkstraScratch, chain: Chain, fix: Floats, si
             return 0
         for j in range(chain.width[column]):
             wrong = 2.0 if net.against[chain.arc[column, j]] else 0.0
-            chain.score[column, j], chain.back[column, j] = chain.said[column, j] + wrong, -1
+            chain.score[column, j], chain.back[column, j] = chain.emission[column, j] + wrong, -1
     else:
         last = (column - 1) % WINDOW
         seconds = max(0.0, fix[0] - chain.fix[last, 1])
@@ -347,7 +348,7 @@ def _join(
                 continue
             nats += abs(metres - line) / detour
             chain.between[column, i, j] = nats
-            total = chain.score[last, i] + nats + chain.said[column, j]
+            total = chain.score[last, i] + nats + chain.emission[column, j]
             if total < chain.score[column, j]:
                 chain.score[column, j], chain.back[column, j] = total, i
     return bool(np.min(chain.score[column, :targets]) <= best + ODD)
@@ -434,7 +435,7 @@ def _confidence(chain: Chain, found: Floats) -> None:
             for i in range(n):
                 ahead[t, i] = np.inf
                 for j in range(chain.width[after]):
-                    total = chain.between[after, i, j] + chain.said[after, j] + ahead[t + 1, j]
+                    total = chain.between[after, i, j] + chain.emission[after, j] + ahead[t + 1, j]
                     ahead[t, i] = min(ahead[t, i], total)
         sums = chain.score[column, :n] + ahead[t, :n]
         best = np.argmin(sums)

@@ -42,14 +42,14 @@ __all__ = ["LocatedFix", "MatchedFix", "MatchedStep", "Matcher", "SettledTrack",
 #: Long enough for a crew to load at a stop and the truck to show at the next corner which of two streets it is on.
 MAX_LAG_S = 300.0
 #: A fix nearer than this to the last one used says nothing new; the second where the receiver tells no speed.
-KEY_M, KEY_UNTOLD_M = 12.0, 20.0
+KEY_M, KEY_WITHOUT_SPEED_M = 12.0, 20.0
 #: Speeds no further apart than this add up to metres moved, which err less than two places do.
 ODOMETER_S = 3.0
 #: Slower than this, the receiver's own speed means standing; without a speed, staying within ``STILL_M`` does.
 STILL_MPS, STILL_M, WANDER_M = 0.5, 5.0, 40.0
 #: What the map and the truck's place beside the middle of the street add to the receiver's error; and the error of a
 #: receiver that does not tell. gpsd's ``eph`` is about a 95 % radius, of which 0.5 is one deviation.
-MAP_M, UNTOLD_M, EPH_SHARE = 5.0, 10.0, 0.5
+MAP_M, UNKNOWN_ERROR_M, EPH_SHARE = 5.0, 10.0, 0.5
 #: From this speed on the course over ground says which way.
 COURSE_MPS = 2.0
 #: A street that the tour does not lead over, where the tour is known, in nats.
@@ -140,7 +140,7 @@ class Track:
                 continue
             self._roll(at, fix.speed_mps)
             x, y = self.matcher.network.plane.xy(fix.lon_deg, fix.lat_deg)
-            sigma = UNTOLD_M if fix.eph_m is None else math.hypot(MAP_M, EPH_SHARE * min(fix.eph_m, 60.0))
+            sigma = UNKNOWN_ERROR_M if fix.eph_m is None else math.hypot(MAP_M, EPH_SHARE * min(fix.eph_m, 60.0))
             course = fix.heading_deg is not None and fix.speed_mps is not None and fix.speed_mps >= COURSE_MPS
             heading = math.radians(cast(float, fix.heading_deg)) if course else math.nan
             if not self._says_nothing_new(at, x, y, fix.speed_mps):
@@ -189,7 +189,7 @@ class Track:
         if speed is None:
             if away < STILL_M:
                 last[1] = at
-            return away < KEY_UNTOLD_M
+            return away < KEY_WITHOUT_SPEED_M
         moved = away if math.isnan(self._moved) else self._moved
         if speed >= STILL_MPS:
             return moved < KEY_M
@@ -268,7 +268,7 @@ class Track:
     def _settle(self, at_least: int, settled: SettledTrack) -> None:
         number = settle_columns(self._chain, at_least, self._arc, self._found)
         for arc, row in zip(self._arc[:number].tolist(), self._found[:number].tolist(), strict=True):
-            self._settled(_Key(arc, *row), settled)
+            self._settled(_Key._make((arc, *row)), settled)
 
     def _settled(self, key: _Key, settled: SettledTrack) -> None:
         last = self._last

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from fleet import LICENCES, REGIMES, Hours, Shift, Site, Task, Truck
 from optimizer.area import DROP_OFF, DWELLINGS, Area, Promise, promise, sector_of
+from optimizer.drop_off import Container
 from optimizer.planning.sides import Pass
 from optimizer.planning.town import Town
 from optimizer.problem import UNREACHABLE, Mode, Problem, ProblemShift, ProblemSite, ProblemTask, Window
@@ -60,105 +61,104 @@ class Day:
 def due_tasks(town: Town, day: datetime.date, promised: Promise | None = None) -> list[tuple[Task, Pass]]:
     """What is due on a date, in the order of the town's passes: the tasks with today's demand."""
     promised = promised or promise(town.area)
-    due = promised.due(day)
-    groups = mixable_services(town.area)
+    due = _DueDemand(town, day, promised)
     windows = _Windows(town, day)
-    sectors = sectors_of_passes(town)
     found: list[tuple[Task, Pass]] = []
-    waste: dict[tuple[str, str, str], float] = {}
-    for one, sector in zip(town.passes, sectors, strict=True):
-        for g, group in enumerate(groups):
-            kg: dict[str, float] = defaultdict(float)
-            services: list[str] = []
-            dwellings = 0.0
-            counted: set[str] = set()  # a home that puts out two services is one dwelling
-            for service in group:
-                for kind in DWELLINGS:
-                    if (sector, service, kind) not in due:
-                        continue
-                    key = (sector, service, kind)
-                    if key not in waste:
-                        waste[key] = promised.days_since_last(sector, service, kind, day) / DAYS_PER_WEEK
-                    here = 0.0
-                    for one_side in one.stretch_sides:
-                        for flux, weekly in town.demand.weekly_kg(
-                            one_side.stretch, one_side.side, service, kind
-                        ).items():
-                            kg[flux] += weekly * waste[key]
-                            here += weekly
-                        homes = town.demand.dwellings.get((one_side.stretch, one_side.side))
-                        if homes is not None and kind not in counted:
-                            dwellings += getattr(homes, kind)
-                    if here:
-                        counted.add(kind)
-                        if service not in services:
-                            services.append(service)
-            if not services:
-                continue
-            suffix = "" if g == 0 else f"/{services[0]}"
-            found.append(
-                (
-                    Task(
-                        id=one.id + suffix,
-                        kind=one.kind,
-                        osm_way=one.osm_way,
-                        osm_nodes=one.osm_nodes,
-                        side=one.side,
-                        demand_kg={f: round(v, 3) for f, v in kg.items()},
-                        dwellings=round(dwellings),
-                        name=one.name,
-                        sector=sector,
-                        services=tuple(services),
-                        windows=windows.allowed(one),
-                    ),
-                    one,
-                )
-            )
+    for one, sector in zip(town.passes, sectors_of_passes(town), strict=True):
+        for g, group in enumerate(mixable_services(town.area)):
+            demand = due.of(one, sector, group)
+            if demand.services:
+                id_ = one.id if g == 0 else f"{one.id}/{demand.services[0]}"
+                found.append((_pass_task(one, id_, sector, demand, windows), one))
     return found + _drop_off_tasks(town, day, promised, windows)
+
+
+@dataclass
+class _Due:
+    """What is due of a pass. ``dwellings``: expected values, so not a whole number."""
+
+    kg: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    services: list[str] = field(default_factory=list)
+    dwellings: float = 0.0
+
+
+class _DueDemand:
+    """The waste of a date: each side's weekly kilos, times the weeks since its last collection."""
+
+    def __init__(self, town: Town, day: datetime.date, promised: Promise):
+        self.demand, self.day, self.promised = town.demand, day, promised
+        self.due = promised.due(day)
+        self._weeks: dict[tuple[str, str, str], float] = {}
+
+    def weeks(self, sector: str, service: str, kind: str) -> float:
+        key = (sector, service, kind)
+        if key not in self._weeks:
+            self._weeks[key] = self.promised.days_since_last(*key, self.day) / DAYS_PER_WEEK
+        return self._weeks[key]
+
+    def of(self, one: Pass, sector: str, services: Iterable[str]) -> _Due:
+        """Of services that are collected together; those without any waste here are left out."""
+        found = _Due()
+        counted: set[str] = set()  # a home that puts out two services is one dwelling
+        for service in services:
+            for kind in DWELLINGS:
+                if (sector, service, kind) in self.due and self._add(found, one, sector, service, kind, counted):
+                    counted.add(kind)
+                    if service not in found.services:
+                        found.services.append(service)
+        return found
+
+    def _add(self, found: _Due, one: Pass, sector: str, service: str, kind: str, counted: Set[str]) -> bool:
+        """Add a service's waste of one kind of dwelling; whether there was any."""
+        weeks, any_kg = self.weeks(sector, service, kind), 0.0
+        for side in one.stretch_sides:
+            for flux, weekly in self.demand.weekly_kg(side.stretch, side.side, service, kind).items():
+                found.kg[flux] += weekly * weeks
+                any_kg += weekly
+            residents = self.demand.dwellings.get((side.stretch, side.side))
+            if residents is not None and kind not in counted:
+                found.dwellings += getattr(residents, kind)
+        return any_kg > 0
+
+
+def _pass_task(one: Pass, id_: str, sector: str, demand: _Due, windows: _Windows) -> Task:
+    return Task(
+        id=id_,
+        kind=one.kind,
+        osm_way=one.osm_way,
+        osm_nodes=one.osm_nodes,
+        side=one.side,
+        demand_kg={flux: round(kg, 3) for flux, kg in demand.kg.items()},
+        dwellings=round(demand.dwellings),
+        name=one.name,
+        sector=sector,
+        services=tuple(demand.services),
+        windows=windows.allowed(one),
+    )
 
 
 def _drop_off_tasks(town: Town, day: datetime.date, promised: Promise, windows: _Windows) -> list[tuple[Task, Pass]]:
     """Drop-off points due on a date: each flux's weekly kilos are shared by its containers."""
     area = town.area
     due = promised.due(day)
-    names = [sector_of(area.sectors, [p.lon_deg], [p.lat_deg])[0] for p, _ in town.drop_offs]
-    containers: dict[str, int] = defaultdict(int)
-    for point, _ in town.drop_offs:
-        for container in point.containers:
-            containers[container.flux] += 1
+    sectors = [sector_of(area.sectors, [p.lon_deg], [p.lat_deg])[0] for p, _ in town.drop_offs]
+    counts = Counter(container.flux for point, _ in town.drop_offs for container in point.containers)
     found = []
-    for (point, node), sector in zip(town.drop_offs, names, strict=True):
+    for (point, node), sector in zip(town.drop_offs, sectors, strict=True):
         for service in area.services:
             key = (sector, service.name, DROP_OFF)
-            mine = [c for c in point.containers if c.flux in service.flux]
+            mine = [container for container in point.containers if container.flux in service.flux]
             if key not in due or not mine:
                 continue
             weeks = promised.days_since_last(*key, day) / DAYS_PER_WEEK
-            kg: dict[str, float] = defaultdict(float)
-            for c in mine:
-                most = (c.volume_m3 or CONTAINER_M3) * CONTAINER_FULL * area.flux_named(c.flux).density_kg_m3
-                kg[c.flux] += min(most, town.demand.total_weekly_kg(c.flux) / containers[c.flux] * weeks)
-            stands = {profile: tuple(s for s in truck.point_stands(node)) for profile, truck in town.roads.items()}
-            one = Pass(
-                id=f"d{point.id}/{service.name}",
-                kind="drop_off",
-                osm_way=None,
-                osm_nodes=(node,),
-                side="both",
-                name=point.name or "",
-                stretch_sides=(),
-                middle_xy=town.streets.xy[node],
-                length_m=0.0,
-                stands={p: s for p, s in stands.items() if s},
-                arcs={},
-            )
+            one = _drop_off_pass(town, f"d{point.id}/{service.name}", point.name or "", node)
             task = Task(
                 id=one.id,
                 kind="drop_off",
                 osm_way=None,
                 osm_nodes=(node,),
                 side="both",
-                demand_kg=dict(kg),
+                demand_kg=_containers_kg(town, mine, counts, weeks),
                 dwellings=0,
                 name=one.name,
                 sector=sector,
@@ -169,6 +169,34 @@ def _drop_off_tasks(town: Town, day: datetime.date, promised: Promise, windows: 
             )
             found.append((task, one))
     return found
+
+
+def _containers_kg(
+    town: Town, containers: Iterable[Container], counts: Mapping[str, int], weeks: float
+) -> dict[str, float]:
+    """What some of the town's containers (``counts``: all of them, by flux) hold by flux after so many weeks."""
+    kg: dict[str, float] = defaultdict(float)
+    for one in containers:
+        most = (one.volume_m3 or CONTAINER_M3) * CONTAINER_FULL * town.area.flux_named(one.flux).density_kg_m3
+        kg[one.flux] += min(most, town.demand.total_weekly_kg(one.flux) / counts[one.flux] * weeks)
+    return dict(kg)
+
+
+def _drop_off_pass(town: Town, id_: str, name: str, node: int) -> Pass:
+    stands = {profile: tuple(truck.point_stands(node)) for profile, truck in town.roads.items()}
+    return Pass(
+        id=id_,
+        kind="drop_off",
+        osm_way=None,
+        osm_nodes=(node,),
+        side="both",
+        name=name,
+        stretch_sides=(),
+        middle_xy=town.streets.xy[node],
+        length_m=0.0,
+        stands={profile: found for profile, found in stands.items() if found},
+        arcs={},
+    )
 
 
 def sectors_of_passes(town: Town) -> list[str]:
@@ -296,57 +324,59 @@ class _DayBuilder:
         depot = self.place(next(iter(self.town.roads.values())).stop_stand(self.town.depot.osm_node))
         sites = tuple(self._site(site) for site in self.town.sites)
         due = due_tasks(self.town, self.date, self.promised)
-        tasks: list[Task] = []
-        passes: list[Pass] = []
+        served: list[tuple[Task, Pass]] = []
         problem_tasks: list[ProblemTask] = []
         excluded: list[tuple[str, str]] = []
         for task, one in due:
-            reason, shifts = self._who(task, one)
+            reason, shifts = self._eligible_shifts(task, one)
             if reason is not None:
                 excluded.append((task.id, reason))
                 continue
-            tasks.append(task)
-            passes.append(one)
-            problem_tasks.append(
-                ProblemTask(
-                    id=task.id,
-                    modes=self._modes(task, one),
-                    load=self.load(task.demand_kg),
-                    windows=tuple((self.elapsed(a), self.elapsed(b)) for a, b in task.windows),
-                    shifts=frozenset(shifts),
-                    unserved_eur=UNSERVED_FLOOR_EUR + self.area.prices.unserved_eur_per_t * task.total_kg / 1000,
-                )
-            )
-        profiles = list(dict.fromkeys(self.town.profiles[s.truck] for s in self.shifts))
-        travel = tuple(self.town.roads[p].matrix_ds(self.stands) for p in profiles)
-        prices = self.area.prices
-        problem = Problem(
-            date=self.date,
-            dimensions=tuple(f"{what}:{'+'.join(sorted(flux))}" for what, flux in self.flux_sets),
-            tasks=tuple(problem_tasks),
-            sites=sites,
-            shifts=tuple(
-                self._shift(shift, profiles.index(self.town.profiles[shift.truck]), depot) for shift in self.shifts
-            ),
-            travel_ds=travel,
-            mean_speed_mps=self._mean_speed_mps(),
-            eur_per_reversal=prices.eur_per_reversal,
-            balance_eur_per_s=prices.balance_eur_per_h / 3600,
-        )
+            served.append((task, one))
+            problem_tasks.append(self._problem_task(task, one, shifts))
+        problem = self._problem(tuple(problem_tasks), sites, depot)
         return Day(
             town=self.town,
             date=self.date,
             midnight=self.midnight,
-            tasks=tuple(tasks),
-            passes=tuple(passes),
-            all_tasks=tuple(t for t, _ in due),
+            tasks=tuple(task for task, _ in served),
+            passes=tuple(one for _, one in served),
+            all_tasks=tuple(task for task, _ in due),
             excluded=tuple(excluded),
             shifts=self.shifts,
             stands=tuple(self.stands),
             problem=problem,
         )
 
-    def _who(self, task: Task, one: Pass) -> tuple[str | None, list[int]]:
+    def _problem_task(self, task: Task, one: Pass, shifts: Iterable[int]) -> ProblemTask:
+        return ProblemTask(
+            id=task.id,
+            modes=self._modes(task, one),
+            load=self.load(task.demand_kg),
+            windows=tuple((self.elapsed(a), self.elapsed(b)) for a, b in task.windows),
+            shifts=frozenset(shifts),
+            unserved_eur=UNSERVED_FLOOR_EUR + self.area.prices.unserved_eur_per_t * task.total_kg / 1000,
+        )
+
+    def _problem(self, tasks: tuple[ProblemTask, ...], sites: tuple[ProblemSite, ...], depot: int) -> Problem:
+        """``depot``: its place. All places must be known by now: the matrices are worked out here."""
+        profiles = list(dict.fromkeys(self.town.profiles[s.truck] for s in self.shifts))
+        prices = self.area.prices
+        return Problem(
+            date=self.date,
+            dimensions=tuple(f"{what}:{'+'.join(sorted(flux))}" for what, flux in self.flux_sets),
+            tasks=tasks,
+            sites=sites,
+            shifts=tuple(
+                self._shift(shift, profiles.index(self.town.profiles[shift.truck]), depot) for shift in self.shifts
+            ),
+            travel_ds=tuple(self.town.roads[p].matrix_ds(self.stands) for p in profiles),
+            mean_speed_mps=self._mean_speed_mps(),
+            eur_per_reversal=prices.eur_per_reversal,
+            balance_eur_per_s=prices.balance_eur_per_h / 3600,
+        )
+
+    def _eligible_shifts(self, task: Task, one: Pass) -> tuple[str | None, list[int]]:
         """The shifts that may serve a task, or why none may."""
         if not one.fits:
             return "NO_TRUCK", []

@@ -73,16 +73,16 @@ def collection_passes(
     area: Area, streets: StreetNetwork, roads: Mapping[str, TruckRoads], depot: int
 ) -> tuple[Pass, ...]:
     """Every pass of the town, in a stable order. ``roads``: by profile, the profile of most shifts first."""
-    served = _PassBuilder(area, streets, roads, depot)
+    builder = _PassBuilder(area, streets, roads, depot)
     found: list[Pass] = []
     carried: dict[int, list[Stretch]] = {}  # entrance node -> stretches whose residents bring it there
     for stretch in streets.stretches:
-        how = served.how(stretch)
+        how = builder.service_of(stretch)
         if isinstance(how, int):
             carried.setdefault(how, []).append(stretch)
         else:
             found.extend(how)
-    found.extend(served.presentation_point(node, stretches) for node, stretches in sorted(carried.items()))
+    found.extend(builder.presentation_point(node, stretches) for node, stretches in sorted(carried.items()))
     return tuple(_with_own_ids(found))
 
 
@@ -123,7 +123,7 @@ class _PassBuilder:
 
     # --- how a stretch is served ---------------------------------------------------------------------------------
 
-    def how(self, stretch: Stretch) -> list[Pass] | int:
+    def service_of(self, stretch: Stretch) -> list[Pass] | int:
         """The passes of a stretch, or the node that its residents bring their bins to."""
         rules = self.area.streets
         usable = [p for p, truck in self.roads.items() if all(truck.usable[i] for i in stretch.segments)]

@@ -76,20 +76,13 @@ class Town:
         report_stage("extract")
         found = read_extract(area.extract)
         points = drop_off_points_of(area)
-        places = (area.depot, *(at for at, _ in area.sites))
-        fixed = [place.osm_node for place in places if place.osm_node is not None]
-        unknown = [
-            f"{p.id}, node = {p.osm_node}" for p in places if p.osm_node is not None and p.osm_node not in found.lonlat
-        ]
-        if unknown:
-            raise TownFault(
-                f"area.toml: {'; '.join(unknown)}: not on a street of {area.extract.name}, must be an OSM node of one "
-                "(or at = [lat, lon], which is snapped to the nearest junction)"
-            )
+        fixed = _fixed_nodes(area, found)
         stands = _nearest_nodes(found, area, [(p.lon_deg, p.lat_deg) for p in points])
+        placed = tuple((p, node) for p, node in zip(points, stands, strict=True) if node is not None)
+        stand_nodes = [node for _, node in placed]
         report_stage("streets")
-        streets = build_street_network(found, area, [*fixed, *(node for node in stands if node is not None)])
-        idle = ineffective_windows(area, found, streets, [node for node in stands if node is not None])
+        streets = build_street_network(found, area, [*fixed, *stand_nodes])
+        idle = ineffective_windows(area, found, streets, stand_nodes)
         if idle:
             raise TownFault("\n".join(idle))
         main = _main_network(streets)
@@ -98,25 +91,22 @@ class Town:
         report_stage("roads")
         roads = Roads(found, area, streets, [depot.osm_node, *(s.osm_node for s in sites)], _cache(folder, cache))
         profiles = {truck.id: _profile(truck) for truck in area.trucks}
-        order = Counter(profiles[shift.truck] for shift in area.shifts)
-        first = {
-            profiles[truck.id]: truck for truck in reversed(area.trucks) if truck.id in {s.truck for s in area.shifts}
-        }
-        if not first:
-            raise TownFault("area.toml: shifts, no truck is on shift")
-        by_profile = {p: roads.for_truck(first[p]) for p, _ in order.most_common()}
+        by_profile = _roads_by_profile(area, roads, profiles)
         for truck in by_profile.values():
             _leaves_the_depot(truck, depot, main)
-        for site in sites:
-            if not any(_round_trips(truck, depot, [site.osm_node]) for truck in by_profile.values()):
-                raise TownFault(
-                    f"area.toml: site {site.id}, node {site.osm_node}, is cut off: no truck gets there from the depot "
-                    f"and back; {_advice(streets, site.osm_node, main)}"
-                )
+        _reach_the_sites(by_profile.values(), depot, sites, streets, main)
         report_stage("demand")
-        demand = estimate_demand(area, found, streets)
-        placed = tuple((p, node) for p, node in zip(points, stands, strict=True) if node is not None)
-        return cls(area, found, streets, depot, sites, profiles, by_profile, placed, demand)
+        return cls(
+            area=area,
+            extract=found,
+            streets=streets,
+            depot=depot,
+            sites=sites,
+            profiles=profiles,
+            roads=by_profile,
+            drop_offs=placed,
+            demand=estimate_demand(area, found, streets),
+        )
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
@@ -152,6 +142,41 @@ def drop_off_points_of(area: Area) -> list[DropOffPoint]:
     if area.demand.drop_off_points is not None:
         return list(read_points_csv(area.folder / area.demand.drop_off_points))
     return list(read_osm_points(area.extract).points)
+
+
+def _fixed_nodes(area: Area, extract: Extract) -> list[int]:
+    """The nodes that area.toml gives its depot and sites; ``TownFault`` where one is on no street of the map."""
+    places = [place for place in (area.depot, *(at for at, _ in area.sites)) if place.osm_node is not None]
+    unknown = [f"{place.id}, node = {place.osm_node}" for place in places if place.osm_node not in extract.lonlat]
+    if unknown:
+        raise TownFault(
+            f"area.toml: {'; '.join(unknown)}: not on a street of {area.extract.name}, must be an OSM node of one "
+            "(or at = [lat, lon], which is snapped to the nearest junction)"
+        )
+    return [place.osm_node for place in places if place.osm_node is not None]
+
+
+def _roads_by_profile(area: Area, roads: Roads, profiles: Mapping[str, str]) -> dict[str, TruckRoads]:
+    """The road graph of each profile on shift, that of most shifts first."""
+    order = Counter(profiles[shift.truck] for shift in area.shifts)
+    on_shift = {shift.truck for shift in area.shifts}
+    first = {profiles[truck.id]: truck for truck in reversed(area.trucks) if truck.id in on_shift}
+    if not first:
+        raise TownFault("area.toml: shifts, no truck is on shift")
+    return {profile: roads.for_truck(first[profile]) for profile, _ in order.most_common()}
+
+
+def _reach_the_sites(
+    trucks: Iterable[TruckRoads], depot: Place, sites: Iterable[Site], streets: StreetNetwork, main: frozenset[int]
+) -> None:
+    """``TownFault`` where no truck gets from the depot to a site and back."""
+    trucks = list(trucks)
+    for site in sites:
+        if not any(_round_trips(truck, depot, [site.osm_node]) for truck in trucks):
+            raise TownFault(
+                f"area.toml: site {site.id}, node {site.osm_node}, is cut off: no truck gets there from the depot "
+                f"and back; {_advice(streets, site.osm_node, main)}"
+            )
 
 
 def _profile(truck: Truck) -> str:

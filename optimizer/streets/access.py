@@ -98,9 +98,9 @@ def access_value(tags: Mapping[str, str], heavy: bool, direction: str | None = N
     ``direction``: ``forward`` or ``backward`` along the way, where signs may differ (``hgv:backward=no``).
     """
     for key in (*(("hgv",) if heavy else ()), "goods", "motor_vehicle", "vehicle", "access"):
-        said = tags.get(f"{key}:{direction}", tags.get(key)) if direction else tags.get(key)
-        if said is not None:
-            values = [value.strip() for value in said.split(";")]
+        value = tags.get(f"{key}:{direction}", tags.get(key)) if direction else tags.get(key)
+        if value is not None:
+            values = [part.strip() for part in value.split(";")]
             return next((v for v in values if v not in _CLOSED), values[0])
     return None
 
@@ -127,8 +127,8 @@ def truck_may_use(tags: Mapping[str, str], truck: Truck, direction: str | None =
 
 def truck_may_pass(tags: Mapping[str, str], truck: Truck) -> bool:
     """Whether a node of the way (a gate, a bollard, a height bar) lets this truck through."""
-    said = access_value(tags, truck.gross_kg > 3500) if "barrier" in tags else None
-    if said in _CLOSED or (tags.get("barrier") in _BARRIERS and said not in _OPEN):
+    value = access_value(tags, truck.gross_kg > 3500) if "barrier" in tags else None
+    if value in _CLOSED or (tags.get("barrier") in _BARRIERS and value not in _OPEN):
         return False
     height, width = max_height_m(tags), _measure(tags.get("maxwidth"), _METRES)
     return not ((height is not None and truck.height_m > height) or (width is not None and truck.width_m > width))
@@ -136,12 +136,12 @@ def truck_may_pass(tags: Mapping[str, str], truck: Truck) -> bool:
 
 def oneway_direction(tags: Mapping[str, str]) -> int:
     """1 in the way's direction, -1 against it, 0 both ways. Roundabouts and motorways are one-way unless tagged."""
-    said = tags.get("oneway:hgv") or tags.get("oneway:motor_vehicle") or tags.get("oneway")
-    if said in ("yes", "1", "true"):
+    value = tags.get("oneway:hgv") or tags.get("oneway:motor_vehicle") or tags.get("oneway")
+    if value in ("yes", "1", "true"):
         return 1
-    if said in ("-1", "reverse"):
+    if value in ("-1", "reverse"):
         return -1
-    if said is None and (
+    if value is None and (
         tags.get("junction") in ("roundabout", "circular") or tags.get("highway") in ("motorway", "motorway_link")
     ):
         return 1

@@ -58,15 +58,15 @@ def ineffective_windows(area: Area, extract: Extract, streets: StreetNetwork, st
     ``stands``: nodes where trucks stand for drop-off points, which a window may be near to as well.
     """
     points = list(stands)
-    said: list[str] = []
+    lines: list[str] = []
     for k, window in enumerate(area.closed, 1):
         where = f"area.toml [[windows.closed]] {k} ({window.name})"
-        said += [f"{where}, streets = {name!r}, {why}" for name in window.streets if (why := _lost(name, streets))]
+        lines += [f"{where}, streets = {name!r}, {why}" for name in window.streets if (why := _lost(name, streets))]
         if window.near is not None:
             closure = Closure(window, area, extract, streets)
             why = _nowhere(closure, window.near, extract, points)
-            said += [f"{where}, near = {window.near!r}, {why}"] if why else []
-    return said
+            lines += [f"{where}, near = {window.near!r}, {why}"] if why else []
+    return lines
 
 
 def _lost(name: str, streets: StreetNetwork) -> str:

@@ -7,7 +7,7 @@ checker's own reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,59 +195,73 @@ def _levels(tags: Mapping[str, str]) -> float | None:
         return None
 
 
+class _MapReader:
+    """Gathers what stands on the map, node by node and way by way. ``border_ways``: those of boundaries."""
+
+    def __init__(self, border_ways: Set[int]):
+        self.border_ways = border_ways
+        self.ways: list[Way] = []
+        self.lonlat: dict[int, LonLat] = {}
+        self.tags: dict[int, dict[str, str]] = {}
+        self.buildings: list[Building] = []
+        self.addresses: list[MappedAddress] = []
+        self.objects: list[MappedObject] = []
+        self.borders: dict[int, list[tuple[int, LonLat]]] = {}
+
+    def add_node(self, node: osmium.osm.Node) -> None:
+        tags, here = dict(node.tags), (node.location.lon, node.location.lat)
+        self.tags[node.id] = tags
+        if "addr:housenumber" in tags:
+            self.addresses.append(MappedAddress(*here, tags["addr:housenumber"], tags.get("addr:street")))
+        if _is_looked_for(tags):
+            self.objects.append(MappedObject("node", node.id, *here, tags))
+
+    def add_way(self, way: osmium.osm.Way) -> None:
+        tags = dict(way.tags)
+        points = [(n.ref, (n.location.lon, n.location.lat)) for n in way.nodes if n.location.valid()]
+        if way.id in self.border_ways and len(points) == len(way.nodes):
+            self.borders[way.id] = points
+        if len(points) < 2:
+            return
+        if tags.get("highway") in HIGHWAYS and tags.get("area") != "yes":
+            run = _without_repeats([ref for ref, _ in points])
+            if len(run) >= 2:
+                self.ways.append(Way(way.id, run, tags))
+                self.lonlat.update(points)
+        elif tags.get("building", "no") != "no":
+            self.buildings.append(_building(way.id, tuple(p for _, p in points), tags))
+        if _is_looked_for(tags):
+            self.objects.append(MappedObject("way", way.id, *_middle([p for _, p in points]), tags))
+
+
+def _is_looked_for(tags: Mapping[str, str]) -> bool:
+    return any(tags.get(key) in values for key, values in OBJECTS.items())
+
+
 def _objects(
     path: Path,
     restrictions: tuple[Restriction, ...],
     outlines: dict[int, tuple[str, int, int | None, list[int]]],
 ) -> Extract:
-    ways: list[Way] = []
-    lonlat: dict[int, LonLat] = {}
-    tagged: dict[int, dict[str, str]] = {}
-    buildings: list[Building] = []
-    addresses: list[MappedAddress] = []
-    objects: list[MappedObject] = []
-    border_ways = {ref for *_, outer in outlines.values() for ref in outer}
-    borders: dict[int, list[tuple[int, LonLat]]] = {}
-    fp = osmium.FileProcessor(osm_file(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
-    for o in fp.with_filter(osmium.filter.EmptyTagFilter()):
-        found = dict(o.tags)
-        wanted = any(found.get(key) in values for key, values in OBJECTS.items())
-        if isinstance(o, osmium.osm.Node):
-            tagged[o.id] = found
-            here = (o.location.lon, o.location.lat)
-            if "addr:housenumber" in found:
-                addresses.append(MappedAddress(*here, found["addr:housenumber"], found.get("addr:street")))
-            if wanted:
-                objects.append(MappedObject("node", o.id, *here, found))
-        elif isinstance(o, osmium.osm.Way):
-            points = [(n.ref, (n.location.lon, n.location.lat)) for n in o.nodes if n.location.valid()]
-            if o.id in border_ways and len(points) == len(o.nodes):
-                borders[o.id] = points
-            if len(points) < 2:
-                continue
-            if found.get("highway") in HIGHWAYS and found.get("area") != "yes":
-                run = _without_repeats([ref for ref, _ in points])
-                if len(run) >= 2:
-                    ways.append(Way(o.id, run, found))
-                    lonlat.update(points)
-            elif found.get("building", "no") != "no":
-                buildings.append(_building(o.id, tuple(p for _, p in points), found))
-            if wanted:
-                objects.append(MappedObject("way", o.id, *_middle([p for _, p in points]), found))
-    if not ways:
+    reader = _MapReader({ref for *_, outer in outlines.values() for ref in outer})
+    found = osmium.FileProcessor(osm_file(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
+    for item in found.with_filter(osmium.filter.EmptyTagFilter()):
+        if isinstance(item, osmium.osm.Node):
+            reader.add_node(item)
+        elif isinstance(item, osmium.osm.Way):
+            reader.add_way(item)
+    if not reader.ways:
         raise ExtractFault(f"extract {path}: holds no street (no way with highway=…)")
-    node_tags = {node: found for node, found in tagged.items() if node in lonlat}
-    boundaries = tuple(_boundaries(outlines, borders))
     return Extract(
         path=path,
-        ways=tuple(ways),
-        lonlat=lonlat,
-        node_tags=node_tags,
+        ways=tuple(reader.ways),
+        lonlat=reader.lonlat,
+        node_tags={node: tags for node, tags in reader.tags.items() if node in reader.lonlat},
         restrictions=restrictions,
-        buildings=tuple(buildings),
-        addresses=tuple(addresses),
-        objects=tuple(objects),
-        boundaries=boundaries,
+        buildings=tuple(reader.buildings),
+        addresses=tuple(reader.addresses),
+        objects=tuple(reader.objects),
+        boundaries=tuple(_boundaries(outlines, reader.borders)),
     )
 
 

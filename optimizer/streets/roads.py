@@ -311,9 +311,9 @@ class TruckRoads:
     def _turn_index(self) -> dict[tuple[int, int], int]:
         return {(int(t), int(h)): k for k, (t, h) in enumerate(zip(self.turns.tail, self.turns.head, strict=True))}
 
-    def _between(self, a: int, b: int) -> int:
-        k = self._turn_index.get((a, b))
-        return CLOSED if k is None else int(self.weights[k])
+    def _between(self, state: int, onward: int) -> int:
+        turn = self._turn_index.get((state, onward))
+        return CLOSED if turn is None else int(self.weights[turn])
 
     def drive_s(self, arcs: Sequence[int]) -> float:
         """Driving through consecutive arcs at the truck's free speed, turns between them included."""
@@ -414,8 +414,8 @@ class TruckRoads:
         backs = [m for m in backs if m > 0]
         return RoadPath(tuple(nodes), length, ms / 1000, sum(backs), len(backs))
 
-    def _reversed_m(self, a: int, b: int) -> float:
-        arc, after = int(self.turns.arc[a]), int(self.turns.arc[b])
+    def _reversed_m(self, state: int, onward: int) -> float:
+        arc, after = int(self.turns.arc[state]), int(self.turns.arc[onward])
         if arc < 0 or after != arc ^ 1:
             return 0.0
         node = arc_nodes(self.streets.segments[arc // 2], arc)[-1]

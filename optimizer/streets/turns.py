@@ -114,12 +114,12 @@ def _ending_at(segment: Segment, node: int) -> list[int]:
     return [2 * segment.index] * (segment.end == node) + [2 * segment.index + 1] * (segment.start == node)
 
 
-def _kind(streets: StreetNetwork, segments: tuple[Segment, ...], a: int, b: int, legs: int) -> TurnKind:
-    if b == a ^ 1:
+def _kind(streets: StreetNetwork, segments: tuple[Segment, ...], arc: int, onward: int, legs: int) -> TurnKind:
+    if onward == arc ^ 1:
         return TurnKind.BACK
     if legs == 2:
         return TurnKind.ALONG
-    angle = _angle_deg(streets, arc_nodes(segments[a // 2], a), arc_nodes(segments[b // 2], b))
+    angle = _angle_deg(streets, arc_nodes(segments[arc // 2], arc), arc_nodes(segments[onward // 2], onward))
     return TurnKind.STRAIGHT if abs(angle) < 40 else TurnKind.LEFT if angle > 0 else TurnKind.RIGHT
 
 
@@ -155,7 +155,7 @@ def _node_restrictions(
 
 
 def _remember(
-    r: Restriction,
+    restriction: Restriction,
     segments: tuple[Segment, ...],
     streets: StreetNetwork,
     out: list[list[tuple[int, int, int]]],
@@ -163,9 +163,9 @@ def _remember(
 ) -> None:
     """A restriction over via ways: each via arc gets a twin state, entered from ``from``, without the banned exit."""
     of_way = _arcs_of_ways(segments)
-    to_arcs = {a for w in r.to_ways for s in of_way.get(w, ()) for a in (2 * s.index, 2 * s.index + 1)}
-    via = [s for w in r.via_ways for s in of_way.get(w, ())]
-    for first in [a for w in r.from_ways for s in of_way.get(w, ()) for a in (2 * s.index, 2 * s.index + 1)]:
+    to_arcs = {a for w in restriction.to_ways for s in of_way.get(w, ()) for a in (2 * s.index, 2 * s.index + 1)}
+    via = [s for w in restriction.via_ways for s in of_way.get(w, ())]
+    for first in [a for w in restriction.from_ways for s in of_way.get(w, ()) for a in (2 * s.index, 2 * s.index + 1)]:
         chain = _chain(first, via, out, to_arcs, len(segments))
         if not chain:
             continue
@@ -176,7 +176,7 @@ def _remember(
             twins.append(twin)
             turns = list(out[v])
             if k == len(chain) - 1:
-                no = r.kind.startswith("no_")
+                no = restriction.kind.startswith("no_")
                 turns = [t for t in turns if (t[0] in to_arcs) != no]
             out.append(turns)
         for k in range(len(chain) - 1):

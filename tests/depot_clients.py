@@ -17,9 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.http_limits import LimitedHttp
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.store.store import Store
 from onboard.clock import Clock
 
@@ -66,7 +66,7 @@ def served(app: FastAPI) -> Iterator[str]:
 
 @contextmanager
 def depot(
-    url: str | Path, area: Path | None = None, clock: Clock | None = None, settings: Settings | None = None
+    url: str | Path, area: Path | None = None, clock: Clock | None = None, settings: DepotSettings | None = None
 ) -> Iterator[Client]:
     with Store(str(url)) as store:
         app = depot_app(store, area, clock, settings)

@@ -12,11 +12,11 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from depot_api.duty.driven_plan import plan_in_force
-from depot_api.facts.intake import judged
-from depot_api.live.api import sight_of
-from depot_api.live.live import Live
-from depot_api.reports.contractor import Refused, rows_of
+from depot_api.duty.day_plan import plan_in_force
+from depot_api.facts.intake import validated_fact
+from depot_api.live.api import truck_filter_of
+from depot_api.live.state import LiveState
+from depot_api.reports.contractor import RefusedRow, read_positions
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import REPORTS, Caller
 from depot_api.store.store import NewFact, Store, microseconds
@@ -40,7 +40,7 @@ class Day:
     """A day in which T2 has done half of its tour, said this and that, and was weighed at S2."""
 
     store: Store
-    live: Live
+    live: LiveState
     ids: tuple[str, ...]
     words: tuple[str, ...]
 
@@ -70,8 +70,8 @@ class Day:
 
     def shown(self) -> dict[str, Any]:
         """Everything that is shown of T2, and of S2."""
-        live, sees = self.live, sight_of(VICTIM)
-        snapshot = live.snapshot(sees)
+        live, may_see = self.live, truck_filter_of(VICTIM)
+        snapshot = live.snapshot(may_see)
         ours = {"S1", "P1"}  # a bridge weighs whoever stands on it: its own tickets are its own
         for table in ("tickets", "weighings"):
             snapshot[table] = [line for line in snapshot[table] if line["site"] not in ours]
@@ -94,14 +94,14 @@ class Day:
     def send(self, sender: Caller, given: Mapping[str, Any]) -> NewFact | None:
         """One fact by the depot's own way in; what was stored, None where it was refused."""
         try:
-            row = judged(dict(given), sender, microseconds(NOW))
+            row = validated_fact(dict(given), sender, microseconds(NOW))
         except ValueError:
             return None
         self.store.add([row])
         return row
 
     def send_table(self, sender: Caller, text: str) -> None:
-        self.store.add([row for row in rows_of(text, sender, NOW) if not isinstance(row, Refused)])
+        self.store.add([row for row in read_positions(text, sender, NOW) if not isinstance(row, RefusedRow)])
 
     def followed(self) -> None:
         caught_up(self.live)

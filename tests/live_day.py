@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from depot_api.live.live import Live
+from depot_api.live.state import LiveState
 from depot_api.plans.publishing import publish
 from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Position, new_id
 from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Line, Network
 from tests.clocks import ToldClock
@@ -47,7 +47,7 @@ def matcher() -> Matcher:
 @cache
 def drives() -> tuple[Drive, ...]:
     plan, places = small_plan(), small_basemap().places
-    return tuple(drive(course_of(tour, places, plan.tasks_by_id), 3) for tour in plan.tours)
+    return tuple(simulate_drive(course_of(tour, places, plan.tasks_by_id), 3) for tour in plan.tours)
 
 
 @cache
@@ -67,15 +67,15 @@ def published(store: Store, plan: Plan | None = None, at: datetime = START - tim
     return int(publish(store, plan, nodes, "", "night", microseconds(at))["version"])
 
 
-def live_at(store: Store, at: datetime, *, streets: bool = True) -> Live:
+def live_at(store: Store, at: datetime, *, streets: bool = True) -> LiveState:
     """The live state at a time, begun from the store and worked to its end; its threads are not running."""
-    live = Live(store, ToldClock(at), None, matcher() if streets else None, "Europe/Paris")
+    live = LiveState(store, ToldClock(at), None, matcher() if streets else None, "Europe/Paris")
     live.renew()
     caught_up(live)
     return live
 
 
-def caught_up(live: Live) -> None:
+def caught_up(live: LiveState) -> None:
     """Follow the tail to its end, and judge every tour once more."""
     live._plans_s = 0.0
     while live.follow():

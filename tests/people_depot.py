@@ -17,9 +17,9 @@ from depot_api.accounts import users
 from depot_api.accounts.tokens import make_token
 from depot_api.app import metrics
 from depot_api.app.logs import RequestLog
-from depot_api.privacy import desk, page
+from depot_api.privacy import decisions, page
+from depot_api.settings.depot import DepotSettings
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE
-from depot_api.settings.settings import Settings
 from depot_api.state.depot import Depot
 from depot_api.store.store import Store
 
@@ -55,7 +55,7 @@ class Scene:
         name = f"a.{role}"
         if role not in self.names:
             bound_to = BOUND_TO[role] if role in BOUND else ()
-            users.add(self.store, name, role, password=PASSWORD, now=self.clock.now(), bound_to=bound_to)
+            users.add_account(self.store, name, role, password=PASSWORD, now=self.clock.now(), bound_to=bound_to)
             self.names[role] = name
         asking = self.nobody()
         answer = log_in(asking, name, PASSWORD)
@@ -68,12 +68,12 @@ class Scene:
         return self.person(role) if role in PEOPLE else self.machine(role)
 
 
-def people_app(store: Store, clock: ToldClock, settings: Settings | None = None) -> FastAPI:
+def people_app(store: Store, clock: ToldClock, settings: DepotSettings | None = None) -> FastAPI:
     """The depot's routes that are about people, alone."""
     app = FastAPI()
-    app.state.depot = Depot(store, None, clock, None, settings or Settings())
+    app.state.depot = Depot(store, None, clock, None, settings or DepotSettings())
     app.add_middleware(RequestLog)
-    for part in (login, oidc, admin_page, page, desk, metrics):
+    for part in (login, oidc, admin_page, page, decisions, metrics):
         app.include_router(part.router)
     return app
 

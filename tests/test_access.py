@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi import Depends, FastAPI
 
-from depot_api.access.access import allow
+from depot_api.access.authorization import allow
 from depot_api.settings.roles import Caller
 
 from .asking import Asking

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.settings.roles import MACHINES, PEOPLE, ROLES
 from depot_api.store.store import Store
 

@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 
 from depot_api.accounts import sessions, users
 from depot_api.app.http_limits import MOST_HEAD_BYTES
-from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
+from depot_api.facts.json_array import MOST_FACTS, MOST_VALUES, Unreadable, read_array
 from depot_api.facts.messages import MOST_MESSAGES
-from depot_api.live.live_day import MOST_HUNG
+from depot_api.live.day import MOST_LISTED
 from depot_api.plans.publishing import read_publication
-from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, rows_of
+from depot_api.reports.contractor import MOST_CELLS, MOST_ROWS, MOST_STRETCHES, read_positions
 from depot_api.reports.day_report import day_report
 from depot_api.settings.roles import Caller
-from depot_api.state import fair_share
-from depot_api.state.fair_share import Share
+from depot_api.state import quotas
+from depot_api.state.quotas import Quota
 from depot_api.store.store import Store
 from fleet import Incident, Message, Position, new_id
 from optimizer.evidence.evidence import TourEvidence
@@ -164,16 +164,16 @@ HEAD = "at,lat_deg,lon_deg\n"
 )  # fmt: skip
 def test_rows_and_cells_of_a_table_are_counted_before_they_are_read(text: str) -> None:
     with pytest.raises(HTTPException, match="413") as refused:
-        next(rows_of(text, T1, NOW))
+        next(read_positions(text, T1, NOW))
     assert refused.value.detail == f"more than {MOST_ROWS} rows, or {MOST_CELLS} cells, send fewer at once"
 
 
 def test_a_table_as_long_as_is_taken_is_read_to_its_end() -> None:
-    assert sum(1 for _ in rows_of(HEAD + "x,y,z\r\n" * MOST_ROWS, T1, NOW)) == MOST_ROWS
+    assert sum(1 for _ in read_positions(HEAD + "x,y,z\r\n" * MOST_ROWS, T1, NOW)) == MOST_ROWS
 
 
 def test_characters_that_some_take_for_the_end_of_a_line_are_none() -> None:
-    assert len(list(rows_of(HEAD + "x\x1c\u2028\x0b" * 1_000, T1, NOW))) == 1
+    assert len(list(read_positions(HEAD + "x\x1c\u2028\x0b" * 1_000, T1, NOW))) == 1
 
 
 def test_a_plan_of_values_too_short_for_one_is_turned_away_by_a_count() -> None:
@@ -228,26 +228,26 @@ def test_a_large_body_that_comes_at_once_and_one_in_fair_pieces_are_read(client:
 
 
 def test_streams_of_one_account_and_of_all_contractors_leave_room_for_the_others() -> None:
-    streams = fair_share.FairShares().streams
+    streams = quotas.Quotas().streams
     planner = Caller("planner", "P")
     taken = 0
     for k in range(100):
         acme = Caller("contractor", f"acme {k}", ("T1",))
         with suppress(HTTPException):
             for _ in range(200):
-                streams.take(acme)
+                streams.acquire(acme)
                 taken += 1
-    assert taken == fair_share.STREAMS_BOUND
-    for _ in range(fair_share.STREAMS):
-        streams.take(planner)
+    assert taken == quotas.STREAMS_BOUND
+    for _ in range(quotas.STREAMS):
+        streams.acquire(planner)
     with pytest.raises(HTTPException, match="429"):
-        streams.take(planner)
-    streams.give(planner)
-    streams.take(planner)
+        streams.acquire(planner)
+    streams.release(planner)
+    streams.acquire(planner)
 
 
 def test_a_share_is_whole_again_when_all_is_given_back() -> None:
-    share, who = Share("bytes", 10), Caller("box", "T1", ("T1",))
+    share, who = Quota("bytes", 10), Caller("box", "T1", ("T1",))
     for _ in range(3):
         with share.growing(who) as more:
             more(6)
@@ -257,13 +257,13 @@ def test_a_share_is_whole_again_when_all_is_given_back() -> None:
             more(10)
     with share.held(who), share.held(Caller("box", "T2")):
         pass
-    share.take(who, 10)
+    share.acquire(who, 10)
 
 
 def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) -> None:
-    users.add(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
+    users.add_account(client.store, "acme", "contractor", password="a long enough password", now=NOW, bound_to=("T1",))
     app_depot = client.app.state.depot
-    cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin(app_depot, 'acme')}"}
+    cookie = {"Cookie": f"{sessions.COOKIE}={sessions.begin_session(app_depot, 'acme')}"}
     opened, go = [0], threading.Event()
 
     def watch() -> None:
@@ -272,11 +272,11 @@ def test_open_streams_of_a_contractor_do_not_shut_a_planner_out(client: Client) 
                 opened[0] += 1
                 go.wait(60)
 
-    watchers = [threading.Thread(target=watch) for _ in range(fair_share.STREAMS)]
+    watchers = [threading.Thread(target=watch) for _ in range(quotas.STREAMS)]
     try:
         for watcher in watchers:
             watcher.start()
-        wait_until(lambda: opened[0] == fair_share.STREAMS, "the streams", 60)
+        wait_until(lambda: opened[0] == quotas.STREAMS, "the streams", 60)
         assert client.http.get("/live/stream", headers=cookie).status_code == 429
         client.ask("GET", "/me", "planner P")
         token = {"Authorization": f"Bearer {client.tokens['planner P']}"}
@@ -292,7 +292,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered, go = threading.Semaphore(0), threading.Event()
-    real = client.app.state.depot.shares.heavy
+    real = client.app.state.depot.quotas.heavy
 
     def slow(*_: object, **__: object) -> object:
         entered.release()
@@ -303,7 +303,7 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
     client.ask("GET", "/me", "planner P")
     client.ask("GET", "/me", "planner Q")
     busy = [threading.Thread(target=client.ask, args=("GET", "/days/2026-11-20/report", "planner P"))
-            for _ in range(fair_share.HEAVY)]  # fmt: skip
+            for _ in range(quotas.HEAVY)]  # fmt: skip
     for thread in busy:
         thread.start()
     try:
@@ -317,18 +317,18 @@ def test_an_account_reads_so_many_past_days_at_once_and_others_read_theirs(
         go.set()
         for thread in [*busy, other]:
             thread.join()
-    real.take(Caller("planner", "P"), fair_share.HEAVY)
+    real.acquire(Caller("planner", "P"), quotas.HEAVY)
 
 
 def test_one_truck_does_not_fill_every_console(tmp_path: Path) -> None:
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         at = START + timedelta(hours=1)
-        put(store, [Incident(id=new_id(at), at=at, truck="T1", category="other") for _ in range(MOST_HUNG + 50)])
+        put(store, [Incident(id=new_id(at), at=at, truck="T1", category="other") for _ in range(MOST_LISTED + 50)])
         put(store, [Incident(id=new_id(at), at=at, truck="T2", category="damage")])
         live = live_at(store, at)
-        assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_HUNG, "T2": 1}
-        assert sum(1 for _ in store.facts("incident")) == MOST_HUNG + 51, "all of them are kept"
+        assert Counter(line["truck"] for line in live.board.values("incidents")) == {"T1": MOST_LISTED, "T2": 1}
+        assert sum(1 for _ in store.facts("incident")) == MOST_LISTED + 51, "all of them are kept"
 
 
 def test_a_contractor_s_report_of_a_past_day_reads_no_other_s_tours(
@@ -393,7 +393,7 @@ def test_tickets_are_read_once_for_all_tours_of_a_report(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode"])
 def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: str) -> None:
-    users.add(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
+    users.add_account(client.store, "C", "contractor", password="a password of ours", now=NOW, bound_to=["T1"])
     answer = client.http.post("/login", data={"name": "C", "password": "a password of ours"})
     assert answer.status_code == 303
     form = b'--a\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xff-\xff\r\n--a--\r\n'
@@ -408,15 +408,15 @@ def test_a_form_in_a_character_set_of_no_text_is_told(client: Client, charset: s
     assert answer.status_code == 422
 
 
-def test_small_values_count_in_an_account_s_share_by_what_they_cost(client: Client) -> None:
-    shares = client.app.state.depot.shares.bodies
+def test_small_values_count_in_an_account_s_quota_by_what_they_cost(client: Client) -> None:
+    bodies = client.app.state.depot.quotas.bodies
     body = b"[" + b",".join([b'{"a":[{},{},{},{},{},{},{},{}]}'] * 30_000) + b"]"  # 0.9 MB, 14 MB as values
-    shares.take(T1, fair_share.BODY_BYTES - 10 * MIB)
+    bodies.acquire(T1, quotas.BODY_BYTES - 10 * MIB)
     try:
         assert client.ask("POST", "/facts", "box T1", content=body).status_code == 429
         assert client.post_facts([position()] * 100).status_code == 200
     finally:
-        shares.give(T1, fair_share.BODY_BYTES - 10 * MIB)
+        bodies.release(T1, quotas.BODY_BYTES - 10 * MIB)
     assert client.ask("POST", "/facts", "box T1", content=body).status_code == 200
 
 
@@ -444,9 +444,9 @@ def test_a_truck_s_place_is_looked_for_in_its_newest_spans_on_duty_only(
         put(store, [Position(id=new_id(NOW), at=START, truck="T1", lat_deg=43.7, lon_deg=7.4), *words])
         live.follow()
         assert live.day is not None
-        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 499)
+        monkeypatch.setattr("depot_api.live.state.MOST_SPANS", 499)
         assert live._last_places("T1", live.day) == []
-        monkeypatch.setattr("depot_api.live.live.MOST_SPANS", 500)
+        monkeypatch.setattr("depot_api.live.state.MOST_SPANS", 500)
         assert len(live._last_places("T1", live.day)) == 1
 
 
@@ -467,7 +467,7 @@ def test_requests_of_one_account_wait_for_each_other_and_keep_nobody_else_waitin
     for thread in asked:
         thread.start()
     try:
-        for _ in range(fair_share.REQUESTS):
+        for _ in range(quotas.REQUESTS):
             assert entered.acquire(timeout=60)
         assert not entered.acquire(timeout=0.5), "the others wait"
         assert client.post_facts([position("T2")], "box T2").status_code == 200
@@ -476,5 +476,5 @@ def test_requests_of_one_account_wait_for_each_other_and_keep_nobody_else_waitin
         go.set()
         for thread in asked:
             thread.join(60)
-    turns = client.app.state.depot.shares.turns
-    wait_until(lambda: not turns._places, "every turn given back")
+    slots = client.app.state.depot.quotas.request_slots
+    wait_until(lambda: not slots._places, "every slot released")

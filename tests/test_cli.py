@@ -19,7 +19,7 @@ import pytest
 
 import ripeur
 from dashboards.shared.catalogue import TEXTS
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.area.notes import Note
 from optimizer.engine_names import ENGINE_NAMES
 from optimizer.new_area.summary import note_text
@@ -644,7 +644,7 @@ def test_an_area_is_shown_in_plain_french(area: Path, capsys: pytest.CaptureFixt
     assert "Site de vidage S1" in out
     assert "Exutoire" not in out
     assert LABELS["fr"]["glass_service"] == "Verre"  # "points d'apport volontaire" is said beside it
-    assert Area.load(DATA / "monaco").service_named("glass").label == "Verre"
+    assert read_area(DATA / "monaco").service_named("glass").label == "Verre"
 
 
 def test_one_of_a_kind_is_in_the_singular() -> None:

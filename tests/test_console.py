@@ -16,10 +16,10 @@ import uvicorn
 
 from dashboards.console.words import SHARED, TEXTS
 from depot_api.accounts import sessions, users
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.live import api as live_api
-from depot_api.live.live import ORDER, Live
-from depot_api.live.live_tour import TOUR_STATES
+from depot_api.live.state import ORDER, LiveState
+from depot_api.live.tour import TOUR_STATES
 from depot_api.store.store import Store
 from fleet import INCIDENTS, OUTCOMES, Incident, Message, new_id
 from optimizer.evidence.evidence import REASONS, WHAT
@@ -44,14 +44,14 @@ class Scene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20 in Monaco, on a socket; T1 has driven, T2 is an hour late and never left."""
     matcher()  # compiled before the page waits for it
-    monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
+    monkeypatch.setattr(live_api, "LiveState", _LiveWithStreets)
     clock = ToldClock(NOW)
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW - timedelta(seconds=30)])
-        users.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add_account(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
-        cookie = sessions.begin(app.state.depot, "planner")
+        cookie = sessions.begin_session(app.state.depot, "planner")
         door = socket.create_server(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[door])))
@@ -61,7 +61,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         thread.join()
 
 
-class _LiveWithStreets(Live):
+class _LiveWithStreets(LiveState):
     """As with an area, on the small plan's own streets."""
 
     def __init__(self, store: Store, clock: ToldClock, town: object) -> None:
@@ -183,7 +183,7 @@ def test_a_past_day_is_shown_only_after_the_reason_is_written_down(scene: Scene,
 
 def _session(scene: Scene) -> str:
     depot = depot_app(scene.store, None, scene.clock).state.depot
-    return sessions.begin(depot, "planner")
+    return sessions.begin_session(depot, "planner")
 
 
 # --- without a browser -------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_every_word_is_there_in_both_languages_and_every_state_has_one() -> None
     wanted |= {f"t_{s}" for s in ("done", "partly", "missed", "pending")}
     assert wanted <= set(TEXTS)
     used = set()
-    for name in ("console.js", "console_map.js", "streetmap.js"):
+    for name in ("console/console.js", "console/console_map.js", "shared/streetmap.js"):
         used |= set(re.findall(r'\bT\("(\w+)"[,)]', (DASHBOARDS / name).read_text("utf-8")))
     assert used <= set(TEXTS) | set(SHARED)
 
@@ -236,9 +236,9 @@ def test_a_replay_needs_a_reason_and_a_day_within_its_term(tmp_path: Path) -> No
     with Store(str(tmp_path / "depot.db")) as store:
         published(store)
         put(store, [fact for fact in driven(0) if fact.at <= NOW])
-        users.add(store, "planner", "planner", password="correct horse battery", now=START)
+        users.add_account(store, "planner", "planner", password="correct horse battery", now=START)
         app = depot_app(store, None, clock)
-        cookie = sessions.begin(app.state.depot, "planner")
+        cookie = sessions.begin_session(app.state.depot, "planner")
         client = Asking(app)
         client.cookies.set("ripeur_session", cookie)
         csrf = re.search(r'"csrf":"([^"]+)"', client.get("/console").text)

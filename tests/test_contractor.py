@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from dashboards.contractor.sheet import COLUMNS, STATES, Sheet, UndoneLine, evidence_text, sheet_csv
-from depot_api.access.audit_log import noted
+from depot_api.access.audit_log import recorded_entries
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.reports import contractor
-from depot_api.reports.contractor import Refused, rows_of
+from depot_api.reports.contractor import RefusedRow, read_positions
 from depot_api.settings.roles import Caller
 from depot_api.store.store import NewFact, Store, StoreDown
 from depot_api.store.tables import services
@@ -74,9 +74,9 @@ class Depot:
         self.app = depot_app(store, clock=DrillClock(NOW, 0.001))
         if not any(getattr(route, "path", "").startswith("/contractor") for route in self.app.routes):
             self.app.include_router(contractor.router)
-        users.add(store, "acme", "contractor", password=PASSWORD, now=NOW, bound_to=("T1", "T2"))
-        users.add(store, "other", "contractor", password=PASSWORD, now=NOW, bound_to=("T9",))
-        users.add(store, "paula", "planner", password=PASSWORD, now=NOW)
+        users.add_account(store, "acme", "contractor", password=PASSWORD, now=NOW, bound_to=("T1", "T2"))
+        users.add_account(store, "other", "contractor", password=PASSWORD, now=NOW, bound_to=("T9",))
+        users.add_account(store, "paula", "planner", password=PASSWORD, now=NOW)
         rows = [
             {"date": day, "tour": tour, "task": task, "truck": truck, "state": body["status"],
              "body": orjson.dumps(body).decode()}
@@ -85,10 +85,10 @@ class Depot:
         store.write(lambda connection: connection.execute(insert(services), rows))
 
     def as_(self, name: str) -> Asking:
-        cookie = sessions.begin(self.app.state.depot, name)
+        cookie = sessions.begin_session(self.app.state.depot, name)
         asking = Asking(self.app)
         asking.cookies.set(sessions.COOKIE, cookie)
-        session = sessions.find(self.app.state.depot, cookie)
+        session = sessions.find_session(self.app.state.depot, cookie)
         assert session is not None
         asking.csrf = session.csrf
         return asking
@@ -105,10 +105,10 @@ def depot(tmp_path: Path) -> Iterator[Depot]:
 GOOD = "truck,at,lat_deg,lon_deg,speed_kmh,heading_deg,eph_m\nT1,2026-11-20T05:00:00Z,43.74,7.42,18,90,4\n"
 
 
-def read(text: str, who: Caller = ACME) -> tuple[list[dict[str, Any]], list[Refused]]:
-    rows = list(rows_of(text, who, NOW))
+def read(text: str, who: Caller = ACME) -> tuple[list[dict[str, Any]], list[RefusedRow]]:
+    rows = list(read_positions(text, who, NOW))
     facts = [orjson.loads(row.body) for row in rows if isinstance(row, NewFact)]
-    return facts, [row for row in rows if isinstance(row, Refused)]
+    return facts, [row for row in rows if isinstance(row, RefusedRow)]
 
 
 def test_a_row_is_a_position_in_our_units() -> None:
@@ -163,7 +163,7 @@ def test_each_row_is_judged_alone_and_the_good_ones_survive() -> None:
 )
 def test_a_head_that_cannot_be_meant_is_refused(head: str) -> None:
     with pytest.raises(ValueError, match="must name"):
-        list(rows_of(head, ACME, NOW))
+        list(read_positions(head, ACME, NOW))
 
 
 @given(st.text(max_size=200), st.booleans())
@@ -238,7 +238,7 @@ def test_both_sides_see_the_same_lines_and_a_contractor_its_own_only(depot: Depo
 
 def test_every_look_at_the_sheet_is_noted(depot: Depot) -> None:
     depot.as_("paula").get("/contractor/undone.json?month=2026-11&contractor=acme")
-    (look,) = noted(depot.store)
+    (look,) = recorded_entries(depot.store)
     assert (look["who"], look["what"]) == ("paula", "undone 2026-11 acme")
 
 
@@ -254,7 +254,7 @@ def test_a_note_of_either_side_is_added_and_seen_by_both(depot: Depot) -> None:
         assert page.status_code == 200
     lines = acme.get("/contractor/undone.json?month=2026-11").json()["lines"]
     notes = next(each["notes"] for each in lines if each["task"] == "w1")
-    assert [(note["who"], note["role"], note["text"]) for note in notes] == [
+    assert [(record_access["who"], record_access["role"], record_access["text"]) for record_access in notes] == [
         ("acme", "contractor", "Rue barrée, voir photo"),
         ("paula", "planner", "Accepté <ok>"),
     ]
@@ -264,9 +264,9 @@ def test_a_note_of_either_side_is_added_and_seen_by_both(depot: Depot) -> None:
 def test_the_sheet_is_the_same_on_both_databases(db_url: str) -> None:
     with Store(db_url) as store:
         Depot(store)
-        contractor.object_to(store, ACME, "2026-11-20", "A", "w1", ACME.bound_to, "barrée", NOW)
-        lines = contractor.undone(store, "2026-11", ACME.bound_to)
-        assert [(line.task, [note.text for note in line.notes]) for line in lines] == [
+        contractor.add_note(store, ACME, "2026-11-20", "A", "w1", ACME.bound_to, "barrée", NOW)
+        lines = contractor.undone_lines(store, "2026-11", ACME.bound_to)
+        assert [(line.task, [record_access.text for record_access in line.notes]) for line in lines] == [
             ("w3", []),
             ("w1", ["barrée"]),
             ("w1", []),
@@ -289,6 +289,7 @@ def test_a_note_on_no_line_of_ones_own_is_refused(depot: Depot, change: dict[str
     answer = acme.post("/contractor/notes", data=form | change)
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text
+    assert "Observation" in answer.text.partition('role="alert"')[2].partition("</p>")[0]
     assert all(not line["notes"] for line in acme.get("/contractor/undone.json?month=2026-11").json()["lines"])
 
 
@@ -336,7 +337,7 @@ def test_in_a_browser_a_file_is_sent_and_each_refused_row_named(depot: Depot, tm
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         with Chromium(tmp_path / "profile") as page:
-            page.cookie(url, sessions.COOKIE, sessions.begin(depot.app.state.depot, "acme"))
+            page.cookie(url, sessions.COOKIE, sessions.begin_session(depot.app.state.depot, "acme"))
             page.open(f"{url}/contractor?month=2026-11&lang=en")
             page.wait("document.readyState == 'complete' && document.getElementById('upload')")
             text = json.dumps(GOOD + "T1,soon,43.7,7.4,,,\n")
@@ -372,9 +373,9 @@ def test_every_state_has_its_words() -> None:
     assert all(set(each) == {"fr", "en"} for each in STATES.values())
 
 
-def piece(what: str, amount: float, unit: str, note: str = "") -> dict[str, Any]:
+def piece(what: str, amount: float, unit: str, record_access: str = "") -> dict[str, Any]:
     at = "2026-11-20T06:00:00Z"
-    return {"what": what, "amount": amount, "unit": unit, "from_at": at, "until_at": at, "note": note}
+    return {"what": what, "amount": amount, "unit": unit, "from_at": at, "until_at": at, "note": record_access}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from depot_api.facts.fact_schema import PLACE, fact_schema, facts_body, text
+from depot_api.facts.schema import SCHEMA_PATH, fact_schema, facts_body, schema_text
 from fleet import KINDS, Fact, fact_from_json
 
 from .test_facts import POSITION, facts
@@ -18,7 +18,7 @@ VALIDATOR = jsonschema.Draft202012Validator(fact_schema())
 
 
 def test_the_committed_schema_is_the_one_that_the_rules_make() -> None:
-    assert PLACE.read_text(encoding="utf-8") == text(), "run python -m depot_api.facts.fact_schema"
+    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run python -m depot_api.facts.schema"
 
 
 def test_it_is_a_schema_and_knows_every_kind() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from depot_api.facts.intake import judged
+from depot_api.facts.intake import validated_fact
 from depot_api.settings.roles import REPORTS, Caller
 from depot_api.store.store import Store
 from fleet import KINDS, Ticket, fields_of, instant
@@ -73,19 +73,19 @@ def test_whose_a_fact_is_its_own_kind_says(sender: Caller, kind: str) -> None:
     theirs = {"truck": "T2"} if "truck" in names and "site" not in names else {"site": "S2"}
     for extra in ({}, {"truck": mine}, {"site": mine}, {"truck": mine, "site": mine}, {"site": [mine]}, {"who": mine}):
         with pytest.raises(ValueError, match=kind):
-            judged(whole | extra | theirs, sender, 0)
+            validated_fact(whole | extra | theirs, sender, 0)
     own = {"truck": mine} if "truck" in names and "site" not in names else {"site": mine}
     if kind in REPORTS.get(sender.role, ()):
         for extra in ({"truck": "T2"}, {"site": "S2"}, {"site": ["S2"]}, {"truck": {"T2": 1}}):
             if not set(extra) & names:
-                assert judged(whole | extra | own, sender, 0).who == mine
+                assert validated_fact(whole | extra | own, sender, 0).who == mine
 
 
 def test_a_planner_speaks_for_no_crew_and_a_crew_for_no_planner() -> None:
     message = {"kind": "message", "id": str(uuid.uuid4()), "at": AT, "truck": "T1", "text": "x"}
     for caller, sender in ((Caller("planner", "P"), "crew"), (Caller("box", "T1", ("T1",)), "planner")):
         with pytest.raises(ValueError, match=f"sender = '{sender}'"):
-            judged(message | {"sender": sender}, caller, 0)
+            validated_fact(message | {"sender": sender}, caller, 0)
 
 
 def test_an_incident_with_another_truck_s_id_hangs_beside_it(tmp_path: Path) -> None:

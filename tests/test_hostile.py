@@ -19,10 +19,10 @@ from sqlalchemy import QueuePool
 from depot_api.access import audit_log, oidc
 from depot_api.accounts import users
 from depot_api.facts import phones
-from depot_api.facts.fact_array import read_array
+from depot_api.facts.json_array import read_array
+from depot_api.settings.depot import DepotSettings
+from depot_api.settings.file import Provider
 from depot_api.settings.roles import Caller
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import Provider
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, fact_from_json
 
@@ -102,7 +102,7 @@ def test_a_zero_character_is_a_400_on_either_database(db_url: str) -> None:
 
 def test_a_reason_with_a_zero_character_is_none(tmp_path: Path) -> None:
     with Store(f"{tmp_path}/depot.db") as store, pytest.raises(ValueError, match="zero character"):
-        audit_log.note(store, Caller("planner", "a"), "replay", "because\0of it", NOW)
+        audit_log.record_access(store, Caller("planner", "a"), "replay", "because\0of it", NOW)
 
 
 def test_a_digit_that_is_no_number_shows_the_newest_looks(scene: Scene) -> None:
@@ -135,7 +135,7 @@ def test_nobody_fills_the_memory_without_a_token(client: Client, path: str) -> N
 def test_what_is_packed_counts_too(tmp_path: Path, then: bytes) -> None:
     head = gzip.compress(b"[]")
     first = head if then[:4] == b"\0\0\0\0" else head[:10]  # the head alone, then blocks that unpack to nothing
-    with depot(tmp_path / "depot.db", settings=Settings(most_facts_bytes=1 << 20)) as client:
+    with depot(tmp_path / "depot.db", settings=DepotSettings(most_facts_bytes=1 << 20)) as client:
         answer = client.ask(
             "POST", "/facts", "box T1", content=_endless(first, then, [0]), headers={"Content-Encoding": "gzip"}
         )
@@ -186,7 +186,7 @@ def test_an_identity_provider_that_hangs_leaves_threads_for_the_others(
         public_url="http://localhost:8000",
         roles={"x": "planner"},
     )
-    app = people_app(scene.store, scene.clock, Settings(oidc=provider))
+    app = people_app(scene.store, scene.clock, DepotSettings(oidc=provider))
     waiting, go, lock, most = [0], threading.Event(), threading.Lock(), 8
 
     def hangs(*_: Any) -> str:
@@ -239,8 +239,8 @@ def test_a_new_password_and_the_end_of_the_old_sessions_are_one_commit(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("depot_api.access.admin_page.users.sessions.end_all_of", killed)
+        patch.setattr("depot_api.access.admin_page.users.sessions.end_sessions_of", killed)
         with pytest.raises(StoreDown, match="the writer died and began again"):
-            users.change(scene.store, "a.planner", role="crew_leader")
-    assert users.account(scene.store, "a.planner").role == "planner"
+            users.change_account(scene.store, "a.planner", role="crew_leader")
+    assert users.account_named(scene.store, "a.planner").role == "planner"
     assert planner.get("/me").json()["role"] == "planner"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from depot_api.accounts.tokens import make_token
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.store import databases
 from depot_api.store.store import Store, StoreDown
 
@@ -181,7 +181,7 @@ def test_gzip_is_taken_and_a_bomb_is_not(client: Client) -> None:
 
 
 def test_a_body_over_the_limit_is_told_to_come_in_parts(tmp_path: Path) -> None:
-    with depot(tmp_path / "depot.db", settings=Settings(most_facts_bytes=10_000)) as client:
+    with depot(tmp_path / "depot.db", settings=DepotSettings(most_facts_bytes=10_000)) as client:
         assert client.post_facts([position() for _ in range(100)]).status_code == 413
 
         def parts() -> Iterator[bytes]:  # without a Content-Length

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from depot_api.duty.driven_plan import DayPlan, turns_of
-from depot_api.live.live import Live
-from depot_api.live.live_day import MOST_WAITING
-from depot_api.live.live_tour import LATE_S
+from depot_api.duty.day_plan import DayPlan, tour_windows
+from depot_api.live.day import MOST_WAITING
+from depot_api.live.state import LiveState
+from depot_api.live.tour import LATE_S
 from depot_api.reports.day_report import day_report
 from depot_api.store.store import Store
 from fleet import Incident, Message, Outcome, Ticket, Weighing, instant_text, new_id
@@ -28,15 +28,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def truck(live: Live, name: str = "T1") -> dict:
+def truck(live: LiveState, name: str = "T1") -> dict:
     return next(line for line in live.snapshot()["trucks"] if line["truck"] == name)
 
 
-def tour(live: Live, name: str) -> dict:
+def tour(live: LiveState, name: str) -> dict:
     return next(line for line in live.snapshot()["tours"] if line["name"] == name)
 
 
-def seen(live: Live) -> dict:
+def seen(live: LiveState) -> dict:
     """What is on the board, in an order that does not tell when it came there."""
     told = live.snapshot()
     return {key: sorted(value, key=json.dumps) if isinstance(value, list) else value for key, value in told.items()}
@@ -222,9 +222,9 @@ def test_between_two_tours_of_a_truck_the_middle_of_the_pause_divides_the_facts(
     shift = timedelta(hours=4)
     legs = tuple(replace(leg, start_at=leg.start_at + shift, end_at=leg.end_at + shift) for leg in first.legs)
     evening = replace(first, id="T1-soir", shift="T1-soir", legs=legs)
-    turns = turns_of([DayPlan(1, START, replace(plan, tours=(evening, first)), {})])["T1"]
-    assert [turn.tour.id for turn in turns] == ["T1-matin", "T1-soir"]
-    assert turns[0].until == turns[1].since == first.end_at + (evening.start_at - first.end_at) / 2
+    windows = tour_windows([DayPlan(1, START, replace(plan, tours=(evening, first)), {})])["T1"]
+    assert [window.tour.id for window in windows] == ["T1-matin", "T1-soir"]
+    assert windows[0].until == windows[1].since == first.end_at + (evening.start_at - first.end_at) / 2
 
 
 # --- what else hangs there ---------------------------------------------------------------------------------------

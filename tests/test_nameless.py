@@ -20,11 +20,11 @@ from sqlalchemy import insert, select
 from dashboards.plan.exports import write_geojson, write_gpx, write_kpi_csv, write_tours_csv
 from dashboards.plan.map import write_map
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.plan_page import plan_pages
 from depot_api.plans.nameless import without_names
 from depot_api.plans.publisher import publication
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.store.store import Store
 from depot_api.store.tables import metadata, plans, tours
 from fleet import Plan
@@ -70,7 +70,7 @@ def planned(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(tmp_path: Path, planned: Path) -> Iterator[Client]:
     start = small_plan().tours[0].start_at - timedelta(hours=1)
-    with depot(tmp_path / "depot.db", clock=DrillClock(start), settings=Settings(plan_folder=planned)) as made:
+    with depot(tmp_path / "depot.db", clock=DrillClock(start), settings=DepotSettings(plan_folder=planned)) as made:
         yield made
 
 
@@ -120,7 +120,7 @@ def test_nothing_of_the_folder_is_shown_but_what_a_plan_wrote(planned: Path, tmp
     for name in ("depot.db", "depot.sqlite", ".env", "drill/depot.sqlite"):
         (planned / name).write_bytes(b"tokens and places")
     with Store(f"{tmp_path}/other.db") as store:
-        app = plan_pages(planned) if own_machine else depot_app(store, settings=Settings(plan_folder=planned))
+        app = plan_pages(planned) if own_machine else depot_app(store, settings=DepotSettings(plan_folder=planned))
         asking = Asking(app, headers={"authorization": f"Bearer {make_token(store, 'planner', 'P')}"})
         for name in ("depot.db", "depot.sqlite", ".env", "drill/depot.sqlite", "drill%2Fdepot.sqlite"):
             assert asking.get(f"/plan/files/{name}").status_code == 404, name

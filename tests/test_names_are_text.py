@@ -20,18 +20,18 @@ from sqlalchemy import insert
 
 from dashboards.area.area_map import write_area_map
 from dashboards.plan.map import write_map
-from dashboards.shared.basemap import Label
+from dashboards.shared.basemap import MapLabel
 from dashboards.shared.catalogue import AreaWords
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.app.plan_page import PLAN_POLICY, plan_pages
-from depot_api.console import console
+from depot_api.console import page as console_page
 from depot_api.live import api as live_api
-from depot_api.live.live import Live
+from depot_api.live.state import LiveState
+from depot_api.settings.depot import DepotSettings
 from depot_api.settings.roles import Caller
-from depot_api.settings.settings import Settings
 from depot_api.store.store import Store, microseconds
 from depot_api.store.tables import objections, services
 from fleet import Fact, Incident, Message, Plan, Ticket, new_id
@@ -114,7 +114,7 @@ def evil_plan() -> Plan:
 def evil_basemap() -> Any:
     base = small_basemap()
     roads = tuple(replace(road, name=f"{road.name} {LONG}") for road in base.roads)
-    labels = (Label(LONG, (7.4232, 43.7398), 1),)
+    labels = (MapLabel(LONG, (7.4232, 43.7398), 1),)
     return replace(base, roads=roads, labels=labels, attribution=f"© {LONG}")
 
 
@@ -202,7 +202,7 @@ def test_a_script_that_got_into_the_plan_s_map_all_the_same_does_not_run(plan_fo
 
 def test_the_depot_shows_a_plan_as_a_site_of_its_own(plan_folder: Path, tmp_path: Path) -> None:
     with Store(f"{tmp_path}/depot.db") as store:
-        app = depot_app(store, settings=Settings(plan_folder=plan_folder))
+        app = depot_app(store, settings=DepotSettings(plan_folder=plan_folder))
         asking = Asking(app, headers={"authorization": f"Bearer {make_token(store, 'planner', 'P')}"})
         for path in ("/plan", "/plan/files/map.html", "/plan/files/plan.json"):
             answer = asking.get(path)
@@ -220,9 +220,12 @@ def test_no_script_of_ours_reads_markup() -> None:
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc|"
         r"html:(?!\s*(?:made|box|S\.element))"
     )
-    for script in DASHBOARDS.glob("*.js"):
+    scripts, pages = [*DASHBOARDS.rglob("*.js")], [*DASHBOARDS.rglob("*.html")]
+    assert len(scripts) > 5
+    assert len(pages) > 2
+    for script in scripts:
         assert re.findall(makes_markup, script.read_text("utf-8")) == [], script.name
-    for page in DASHBOARDS.glob("*.html"):
+    for page in pages:
         assert not re.search(r"\son\w+=", page.read_text("utf-8")), page.name
 
 
@@ -237,10 +240,10 @@ class Scene:
     clock: ToldClock
 
     def cookie(self, name: str) -> str:
-        return sessions.begin(self.app.state.depot, name)
+        return sessions.begin_session(self.app.state.depot, name)
 
 
-class _LiveWithStreets(Live):
+class _LiveWithStreets(LiveState):
     def __init__(self, store: Store, clock: ToldClock, town: object) -> None:
         super().__init__(store, clock, None, matcher())
 
@@ -254,8 +257,8 @@ def evil(fact: Fact, truck: str) -> Fact:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A depot at 6:20: a plan, trucks, incidents, messages, tickets, sites, flux, with markup in all of them."""
     matcher()
-    monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
-    given, base = console._given, console._bare_base
+    monkeypatch.setattr(live_api, "LiveState", _LiveWithStreets)
+    given, base = console_page._given, console_page._bare_base
 
     def evil_given(*args: Any) -> dict[str, Any]:
         return given(*args) | {
@@ -267,9 +270,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         found = base(*args) | {"attribution": LONG, "places": [{"kind": "site", "label": f"S {LONG}", "at": at}]}
         return found | {"base": found["base"] | {"labels": [[LONG, 0, 7423200, 43739800]]}}
 
-    monkeypatch.setattr(console, "_given", evil_given)
-    monkeypatch.setattr(console, "_bare_base", evil_base)
-    monkeypatch.setattr(console, "_area_name", lambda depot: LONG)
+    monkeypatch.setattr(console_page, "_given", evil_given)
+    monkeypatch.setattr(console_page, "_bare_base", evil_base)
+    monkeypatch.setattr(console_page, "_area_name", lambda depot: LONG)
     clock, plan = ToldClock(NOW), evil_plan()
     with Store(str(tmp_path / "depot.db")) as store:
         published(store, plan)
@@ -287,15 +290,15 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             ],
         )  # fmt: skip
         for role in ("planner", "staff_representative", "administrator"):
-            users.add(store, role, role, password="correct horse battery", now=START)
-        users.add(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
+            users.add_account(store, role, role, password="correct horse battery", now=START)
+        users.add_account(store, "acme", "contractor", password="correct horse battery", now=START, bound_to=(SHORT,))
         body = told("w1", "missed", "crew_blocked", name=LONG, crew={"outcome": "blocked", "note": LONG, "photos": []})
         line = {"date": "2026-11-20", "tour": f"A {SHORT}", "task": "w1"}
         row = {**line, "truck": SHORT, "state": "missed", "body": orjson.dumps(body).decode()}
         note = {**line, "at_us": microseconds(NOW), "user": SHORT, "role": "planner", "text": LONG}
         store.write(lambda connection: connection.execute(insert(services), [row]))
         store.write(lambda connection: connection.execute(insert(objections), [note]))
-        audit_log.note(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
+        audit_log.record_access(store, Caller("planner", SHORT), f"replay 2026-11-20 {SHORT}", LONG[:300], NOW)
         app = depot_app(store, None, clock)
         with served(app) as url:
             yield Scene(url, store, app, clock)

@@ -22,16 +22,16 @@ import pytest
 
 import ripeur
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
-from depot_api.duty.driven_plan import plan_in_force
-from depot_api.duty.on_duty import MOST_WORDS
+from depot_api.app.factory import depot_app
+from depot_api.duty.day_plan import plan_in_force
 from depot_api.duty.roster import DAY as DAY_LONG
-from depot_api.duty.roster import Roster, known_of
+from depot_api.duty.roster import Roster, known_duty
+from depot_api.duty.spans import MOST_DUTY_REPORTS
 from depot_api.live import api as live_api
-from depot_api.live.live import Live
-from depot_api.privacy.archiving import day_distilled
+from depot_api.live.state import LiveState
+from depot_api.privacy.archiving import day_archive
 from depot_api.reports.day_report import day_report, read_tour
-from depot_api.reports.replay import places, turn_of
+from depot_api.reports.replay import minute_places, window_of_tour
 from depot_api.store.store import Store
 from fleet import Duty, Fact, Incident, Lift, Load, Outcome, Position, Tour, Vehicle, instant_text, new_id
 
@@ -113,7 +113,7 @@ def other_store(tmp_path: Path, facts: tuple[Fact, ...]) -> Store:
     return other
 
 
-def board_of(live: Live) -> dict[str, Any]:
+def board_of(live: LiveState) -> dict[str, Any]:
     """What pages and streams show, in an order that does not tell when it came there."""
     told, (_, streamed) = live.snapshot(), live.board.since(0)
     tour = live.tour("T1-matin")
@@ -270,13 +270,13 @@ def test_replay_report_and_export_are_those_of_the_day_without_what_was_off_duty
         for each in (store, without):
             plan = plan_in_force(each, DAY)
             assert plan is not None
-            turn = turn_of(plan, "T1-matin")
-            assert turn is not None
-            tour = read_tour(each, turn, matcher(), NIGHT)
+            window = window_of_tour(plan, "T1-matin")
+            assert window is not None
+            tour = read_tour(each, window, matcher(), NIGHT)
             assert tour.followed is not None
             reports = [day_report(each, None, DAY, NIGHT, streets).json() for streets in (matcher(), None)]
             told.append([
-                places(each, turn), tour.followed.way(), tour.streets(), reports,
+                minute_places(each, window), tour.followed.way(), tour.streets(), reports,
                 sorted(exported(each, capsys), key=lambda fact: fact["id"]),
             ])  # fmt: skip
     assert told[0] == told[1]
@@ -292,7 +292,7 @@ def test_what_is_distilled_of_a_day_has_nothing_of_what_was_off_duty(store: Stor
     put(store, [*day.off, *day.on])
     classes = ["residential"] * len(matcher().network.lines)
     with other_store(tmp_path, day.on) as without:
-        kept = [day_distilled(each, matcher(), classes, ZoneInfo("Europe/Paris"), DAY) for each in (store, without)]
+        kept = [day_archive(each, matcher(), classes, ZoneInfo("Europe/Paris"), DAY) for each in (store, without)]
     assert kept[0] == kept[1]
     assert sum(pace.times for pace in kept[0][1].values()) > 50
 
@@ -308,9 +308,9 @@ def test_no_way_is_made_up_across_what_the_crew_kept_to_itself(store: Store) -> 
     put(store, [*words, *seen])
     plan = plan_in_force(store, DAY)
     assert plan is not None
-    turn = turn_of(plan, "T1-matin")
-    assert turn is not None
-    followed = read_tour(store, turn, matcher(), NIGHT).followed
+    window = window_of_tour(plan, "T1-matin")
+    assert window is not None
+    followed = read_tour(store, window, matcher(), NIGHT).followed
     assert followed is not None
     assert not [s for s in followed.steps() if s.enter_at < off + timedelta(seconds=35) and s.leave_at > off]
 
@@ -318,7 +318,7 @@ def test_no_way_is_made_up_across_what_the_crew_kept_to_itself(store: Store) -> 
 # --- over the wire -----------------------------------------------------------------------------------------------
 
 
-class _LiveWithStreets(Live):
+class _LiveWithStreets(LiveState):
     """As with an area, on the small plan's own streets."""
 
     def __init__(self, store: Store, clock: ToldClock, town: object) -> None:
@@ -338,7 +338,7 @@ BEFORE, SERVED, IN_BREAK, OFF, ENDED = ("03:50:00", "04:10:00", "04:32:00", "04:
 
 def test_a_box_that_does_not_cut_is_cut_on_every_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     matcher()
-    monkeypatch.setattr(live_api, "Live", _LiveWithStreets)
+    monkeypatch.setattr(live_api, "LiveState", _LiveWithStreets)
     now = clock("04:55:00")
     words = {"04:00:00": "start", "04:30:00": "break_start", "04:35:00": "break_end", "04:40:00": "tracking_off",
              "04:45:00": "tracking_on", "05:00:00": "end"}  # fmt: skip
@@ -527,8 +527,8 @@ def test_the_same_is_decided_live_and_however_much_is_read_at_once(db_url: str) 
         on = 0
         for _ in range(600):
             at = START - timedelta(hours=6) + timedelta(seconds=random.randrange(6 * 86_400))
-            alone = at in known_of(store, "T1", at, at).on_duty
-            assert (at in daily.known("T1", at).on_duty) == (at in fortnightly.known("T1", at).on_duty) == alone, at
+            alone = at in known_duty(store, "T1", at, at).spans
+            assert (at in daily.duty_at("T1", at).spans) == (at in fortnightly.duty_at("T1", at).spans) == alone, at
             if at.date() == today:
                 assert (at in live.day.duty_of("T1")) == alone, at
             on += alone
@@ -544,9 +544,9 @@ def moved(tour: Tour, name: str, shift: timedelta) -> Tour:
 def test_what_is_said_a_thousand_times_hides_no_end(store: Store) -> None:
     published(store)
     live = live_at(store, clock("05:00:00"))
-    again = [replace(duty(START, "start"), id=new_id(START)) for _ in range(MOST_WORDS + 10)]
+    again = [replace(duty(START, "start"), id=new_id(START)) for _ in range(MOST_DUTY_REPORTS + 10)]
     put(store, [*again, duty(clock("04:50:00"), "end"), position(clock("04:55:00"))], clock("05:00:00"))
     caught_up(live)
     assert live.snapshot()["trucks"][0]["at"] is None
-    known = known_of(store, "T1", START, START)
-    assert (START in known.on_duty, clock("04:55:00") in known.on_duty) == (True, False)
+    known = known_duty(store, "T1", START, START)
+    assert (START in known.spans, clock("04:55:00") in known.spans) == (True, False)

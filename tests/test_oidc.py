@@ -12,9 +12,9 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 
 from depot_api.accounts import users
-from depot_api.settings import settings_file as depot_file
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import read_depot_file
+from depot_api.settings import file as depot_file
+from depot_api.settings.depot import DepotSettings
+from depot_api.settings.file import read_depot_file
 
 from .asking import Asking
 from .openid_provider import Provider
@@ -47,7 +47,7 @@ def town_hall(scene: Scene, provider: Provider) -> Scene:
         name="Mairie", issuer=provider.issuer, client_id=provider.client_id, client_secret=provider.client_secret,
         public_url="http://localhost:8000", roles=ROLES, bound_claim="trucks",
     )  # fmt: skip
-    scene.app = people_app(scene.store, scene.clock, Settings(oidc=oidc))
+    scene.app = people_app(scene.store, scene.clock, DepotSettings(oidc=oidc))
     return scene
 
 
@@ -64,7 +64,7 @@ def test_whom_the_provider_knows_is_let_in_with_the_role_of_his_group(town_hall:
     assert (answer.status_code, answer.headers["location"]) == (303, "/looks")
     me = asking.get("/me").json()
     assert (me["name"], me["role"]) == ("anna", "planner")
-    assert not users.account(town_hall.store, "anna").has_password
+    assert not users.account_named(town_hall.store, "anna").has_password
 
 
 def test_the_first_role_of_the_settings_that_fits_is_given(town_hall: Scene, provider: Provider) -> None:
@@ -88,25 +88,25 @@ def test_somebody_without_a_group_of_ours_is_not_let_in(town_hall: Scene, provid
     asking, answer = through(town_hall, provider)
     assert answer.status_code == 401
     assert asking.get("/me").status_code == 401
-    assert users.accounts(town_hall.store) == []
+    assert users.all_accounts(town_hall.store) == []
 
 
 def test_an_account_disabled_here_stays_out_whatever_the_provider_says(town_hall: Scene, provider: Provider) -> None:
     through(town_hall, provider)
-    users.disable(town_hall.store, "anna", NOW)
+    users.disable_account(town_hall.store, "anna", NOW)
     _, answer = through(town_hall, provider)
     assert answer.status_code == 401
 
 
 def test_the_provider_takes_over_no_local_account_of_the_same_name(town_hall: Scene, provider: Provider) -> None:
-    users.add(town_hall.store, "anna", "administrator", password=PASSWORD, now=NOW)
+    users.add_account(town_hall.store, "anna", "administrator", password=PASSWORD, now=NOW)
     asking, answer = through(town_hall, provider)
     assert answer.status_code == 401
     assert asking.get("/me").status_code == 401
 
 
 def test_the_password_stays_the_fallback(town_hall: Scene, provider: Provider) -> None:
-    users.add(town_hall.store, "ben", "planner", password=PASSWORD, now=NOW)
+    users.add_account(town_hall.store, "ben", "planner", password=PASSWORD, now=NOW)
     page = town_hall.nobody().get("/login").text
     assert "Mairie" in page
     assert log_in(town_hall.nobody(), "ben", PASSWORD).status_code == 303
@@ -173,7 +173,7 @@ def test_the_provider_out_of_reach_is_said_and_the_password_works(scene: Scene) 
         name="Mairie", issuer="http://127.0.0.1:9", client_id="x", client_secret="x",
         public_url="http://localhost:8000", roles=ROLES,
     )  # fmt: skip
-    scene.app = people_app(scene.store, scene.clock, Settings(oidc=oidc))
+    scene.app = people_app(scene.store, scene.clock, DepotSettings(oidc=oidc))
     answer = scene.nobody().get("/login/oidc")
     assert answer.status_code == 401
     assert 'name="password"' in answer.text

@@ -27,24 +27,24 @@ __all__ = ["db_url", "postgres_cluster", "postgres_url", "scene"]
 
 def test_a_password_is_kept_as_argon2id_and_opens_its_account_alone(db_url: str) -> None:
     with Store(db_url) as store:
-        users.add(store, "anna", "planner", password=PASSWORD, now=NOW)
-        users.add(store, "ben", "town", password="another password", now=NOW, bound_to=["Monaco"])
+        users.add_account(store, "anna", "planner", password=PASSWORD, now=NOW)
+        users.add_account(store, "ben", "town", password="another password", now=NOW, bound_to=["Monaco"])
         with store.read() as connection:
             kept = connection.execute(select(table.c.password).where(table.c.name == "anna")).scalar_one()
         assert kept.startswith("$argon2id$")
         assert users.password_opens(store, "anna", PASSWORD)
         assert not users.password_opens(store, "ben", PASSWORD)
         assert not users.password_opens(store, "nobody", PASSWORD)
-        users.disable(store, "anna", NOW)
+        users.disable_account(store, "anna", NOW)
         assert not users.password_opens(store, "anna", PASSWORD)
-        users.enable(store, "anna")
+        users.enable_account(store, "anna")
         assert users.password_opens(store, "anna", PASSWORD)
-        assert [a.name for a in users.accounts(store)] == ["anna", "ben"]
+        assert [a.name for a in users.all_accounts(store)] == ["anna", "ben"]
 
 
 def test_a_password_kept_with_weaker_parameters_is_kept_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
-    monkeypatch.setattr(passwords, "is_outdated", lambda _: True)
+    users.add_account(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    monkeypatch.setattr(passwords, "needs_rehash", lambda _: True)
 
     def kept() -> str:
         with scene.store.read() as connection:
@@ -74,10 +74,10 @@ def test_a_password_kept_with_weaker_parameters_is_kept_anew(scene: Scene, monke
 def test_an_account_that_cannot_be_is_refused_with_the_reason(
     scene: Scene, name: str, role: str, password: str, bound_to: tuple[str, ...]
 ) -> None:
-    users.add(scene.store, "taken", "planner", password=PASSWORD, now=NOW)
+    users.add_account(scene.store, "taken", "planner", password=PASSWORD, now=NOW)
     with pytest.raises(ValueError, match=r"account|password"):
-        users.add(scene.store, name, role, password=password, now=NOW, bound_to=bound_to)
-    assert len(users.accounts(scene.store)) == 1
+        users.add_account(scene.store, name, role, password=password, now=NOW, bound_to=bound_to)
+    assert len(users.all_accounts(scene.store)) == 1
 
 
 def test_a_made_password_is_long_enough_and_never_the_same() -> None:
@@ -90,10 +90,10 @@ def test_a_made_password_is_long_enough_and_never_the_same() -> None:
 
 
 def test_whatever_is_wrong_the_login_says_the_same(scene: Scene) -> None:
-    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
-    users.add(scene.store, "gone", "planner", password=PASSWORD, now=NOW)
-    users.disable(scene.store, "gone", NOW)
-    users.add(scene.store, "other", "planner", password=None, now=NOW, subject="issuer other")
+    users.add_account(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add_account(scene.store, "gone", "planner", password=PASSWORD, now=NOW)
+    users.disable_account(scene.store, "gone", NOW)
+    users.add_account(scene.store, "other", "planner", password=None, now=NOW, subject="issuer other")
     answers = {
         name: log_in(scene.nobody(), name, password)
         for name, password in [
@@ -108,7 +108,7 @@ def test_whatever_is_wrong_the_login_says_the_same(scene: Scene) -> None:
 
 
 def test_it_takes_as_long_to_refuse_nobody_as_somebody(scene: Scene) -> None:
-    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add_account(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     users.password_opens(scene.store, "nobody", PASSWORD)
 
     def seconds(name: str) -> float:
@@ -123,7 +123,7 @@ def test_it_takes_as_long_to_refuse_nobody_as_somebody(scene: Scene) -> None:
 def test_after_a_few_wrong_tries_an_account_waits_a_quarter_of_an_hour_even_with_the_right_password(
     scene: Scene,
 ) -> None:
-    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add_account(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     for _ in range(MOST_PAIR):
         assert log_in(scene.nobody(), "anna", "wrong password!").status_code == 401
     refused = log_in(scene.nobody(), "anna", PASSWORD)
@@ -136,7 +136,7 @@ def test_after_a_few_wrong_tries_an_account_waits_a_quarter_of_an_hour_even_with
 
 
 def test_a_right_login_forgives_the_wrong_ones_before_it(scene: Scene) -> None:
-    users.add(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
+    users.add_account(scene.store, "anna", "planner", password=PASSWORD, now=NOW)
     for _ in range(3):
         for _ in range(MOST_PAIR - 1):
             log_in(scene.nobody(), "anna", "wrong password!")
@@ -237,7 +237,7 @@ def test_the_administrator_changes_disables_and_enables_others_but_not_himself(s
     change = {"do": "change", "role": "phone_agent", "bound_to": ""}
     assert chief.post("/people/a.planner", data=change).status_code == 303
     assert planner.get("/me").status_code == 401
-    assert users.account(scene.store, "a.planner").role == "phone_agent"
+    assert users.account_named(scene.store, "a.planner").role == "phone_agent"
     assert chief.post("/people/a.planner", data={"do": "disable"}).status_code == 303
     assert log_in(scene.nobody(), "a.planner", PASSWORD).status_code == 401
     assert chief.post("/people/a.planner", data={"do": "enable"}).status_code == 303
@@ -247,6 +247,32 @@ def test_the_administrator_changes_disables_and_enables_others_but_not_himself(s
         assert chief.post("/people/a.administrator", data=form).status_code == 400
     assert chief.post("/people/nobody", data={"do": "disable"}).status_code == 400
     assert chief.post("/people/a.planner", data={"do": "promote"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "french"),
+    [
+        ("", {"name": "a b", "role": "planner"}, "80 lettres"),
+        ("", {"name": "a.planner", "role": "planner"}, "déjà pris"),
+        ("", {"name": "ben", "role": "king"}, "Rôle"),
+        ("", {"name": "ben", "role": "planner", "bound_to": "T1"}, "lié à rien"),
+        ("", {"name": "ben", "role": "contractor", "bound_to": "T" * 41}, "40 caractères"),
+        ("/nobody", {"do": "disable"}, "pas de ce nom"),
+        ("/a.administrator", {"do": "disable"}, "le sien"),
+        ("/a.planner", {"do": "promote"}, "Action"),
+    ],
+)
+def test_a_refused_input_is_told_in_the_language_of_the_page(
+    scene: Scene, name: str, form: dict[str, str], french: str
+) -> None:
+    chief = scene.person("administrator")
+    scene.person("planner")
+    refused = chief.post(f"/people{name}", data=form)
+    assert refused.status_code == 400
+    assert french in refused.text
+    assert "must be" not in refused.text
+    chief.get("/people?lang=en")
+    assert french not in chief.post(f"/people{name}?lang=en", data=form).text
 
 
 def test_what_people_typed_is_shown_as_text(scene: Scene) -> None:
@@ -278,5 +304,5 @@ def test_the_command_adds_people(
     with Store(f"{tmp_path}/depot.db") as store:
         assert users.password_opens(store, "anna", made)
         assert not users.password_opens(store, "ben", PASSWORD)
-        users.enable(store, "ben")
+        users.enable_account(store, "ben")
         assert users.password_opens(store, "ben", PASSWORD)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
 from depot_api.facts import phones
 from depot_api.facts.phones import fix_time, owntracks_position, position_id, traccar_json_position, traccar_position
 from depot_api.store.store import Store

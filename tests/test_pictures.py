@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from depot_api.pictures.pictures import media_type_of, without_metadata
+from depot_api.pictures.metadata import media_type_of, without_metadata
 
 MARK = b"Zoe's SM-S918B R5CW30ABCDE 43.7384N 7.4246E"
 Plant = Callable[[], bytes]

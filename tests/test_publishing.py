@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from depot_api.plans.publishing import same_etag
-from depot_api.settings.settings import Settings
+from depot_api.settings.depot import DepotSettings
 from depot_api.store.tables import plans, tours
 from fleet import Plan, Unserved
 from onboard.clock import DrillClock
@@ -256,7 +256,7 @@ def test_a_day_without_tours_can_be_published_too(client: Client) -> None:
 
 def test_settings_tell_a_box_whether_it_may_keep_tags(tmp_path: Path) -> None:
     for purpose in (None, "billing"):
-        with depot(tmp_path / f"{purpose}.db", settings=Settings(bin_tags=purpose)) as client:
+        with depot(tmp_path / f"{purpose}.db", settings=DepotSettings(bin_tags=purpose)) as client:
             assert client.ask("GET", "/settings/T1", "box T1").json()["bin_tags"] == purpose
             assert client.ask("GET", "/settings/T2", "box T1").status_code == 403
 

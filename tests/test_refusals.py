@@ -18,17 +18,17 @@ from sqlalchemy import insert
 
 from depot_api.access import audit_log
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
-from depot_api.known_time.known_time import Doubt, Watch
-from depot_api.known_time.refusals import refuse, refused, standing, tell
+from depot_api.app.factory import depot_app
+from depot_api.known_time.clock import ClockMonitor, Doubt
+from depot_api.known_time.refusals import notify_administrators, open_refusals, record_refusal, refused_run
 from depot_api.privacy import retention
-from depot_api.privacy.nightly import look
-from depot_api.privacy.retention import run
-from depot_api.privacy.standing import mailer_of
+from depot_api.privacy.nightly import check_retention
+from depot_api.privacy.refusal_notices import mailer_of
+from depot_api.privacy.retention import run_retention
+from depot_api.settings.depot import DepotSettings
+from depot_api.settings.file import read_depot_file
 from depot_api.settings.mail import Mail
 from depot_api.settings.retention_terms import terms_of
-from depot_api.settings.settings import Settings
-from depot_api.settings.settings_file import read_depot_file
 from depot_api.state.depot import Depot
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import deletions
@@ -53,7 +53,7 @@ def fact(kind: str, at: datetime) -> NewFact:
 def refuse_by_clock(store: Store, now: datetime = NOW) -> None:
     """A depot whose last fact is six years old."""
     store.add([fact("position", now - 2200 * DAY), fact("ticket", now - 2200 * DAY)])
-    assert run(store, TERMS, now) == {}
+    assert run_retention(store, TERMS, now) == {}
 
 
 def test_the_pages_of_administrators_and_representatives_say_it_and_nobody_elses(scene: Scene) -> None:
@@ -83,12 +83,12 @@ def test_after_seven_days_the_page_says_that_a_person_must_decide(scene: Scene) 
 
 def test_who_is_asked_about_a_share_is_not_asked_about_the_clock(scene: Scene) -> None:
     share = Doubt("share", None, "positions", 6_000, 8_928)
-    refuse(scene.store, [share], NOW)
+    record_refusal(scene.store, [share], NOW)
     page = html.unescape(scene.person("administrator").get("/privacy?lang=en").text)
     assert "Keep, ask again" in page
     assert "It is meant so: delete" in page
     assert "The clock is right: delete" not in page
-    refuse(scene.store, [Doubt("known_ahead", NOW), share], NOW)
+    record_refusal(scene.store, [Doubt("known_ahead", NOW), share], NOW)
     assert "The clock is right: delete" in scene.person("administrator").get("/privacy?lang=en").text
 
 
@@ -105,12 +105,12 @@ def test_an_administrator_decides_on_the_page_and_it_is_noted_with_name_and_reas
     form = given(scene, chief.get("/privacy").text, "wrong")
     assert chief.post("/privacy/decisions", data=form).status_code == 303
     assert scene.store.count() == 2
-    assert refused(scene.store) is not None
+    assert refused_run(scene.store) is not None
     form = given(scene, chief.get("/privacy").text, "right")
     assert chief.post("/privacy/decisions", data=form).status_code == 303
     assert [f.kind for f in scene.store.facts()] == ["ticket"]  # which asks for itself
-    assert refused(scene.store) is None
-    noted = [(one["who"], one["what"], one["why"]) for one in audit_log.noted(scene.store)]
+    assert refused_run(scene.store) is None
+    noted = [(one["who"], one["what"], one["why"]) for one in audit_log.recorded_entries(scene.store)]
     assert noted == [
         ("a.administrator", "retention run: right", "looked at the wall"),
         ("a.administrator", "retention run: wrong", "looked at the wall"),
@@ -139,7 +139,7 @@ def test_a_decision_is_refused_that_nobody_may_take_or_that_is_of_another_moment
     assert scene.store.count() == 2
     scene.clock.at += timedelta(hours=2)  # the clock has gone on, or jumped, since the page was read
     assert chief.post("/privacy/decisions", data=form).status_code == 422
-    assert audit_log.noted(scene.store) == []
+    assert audit_log.recorded_entries(scene.store) == []
 
 
 def test_health_tells_the_staff_and_nobody_else(scene: Scene) -> None:
@@ -188,11 +188,11 @@ def test_the_console_says_it_to_who_watches_the_day_and_not_to_a_contractor(scen
 
 def test_it_is_told_at_once_and_daily_what_asks_monthly(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     sent: list[str] = []
-    refuse(scene.store, [Doubt("last_run_ahead", NOW + 900 * DAY)], NOW)
-    refuse(scene.store, [Doubt("asks", NOW, "weighings", 5)], NOW, "weighings")
+    record_refusal(scene.store, [Doubt("last_run_ahead", NOW + 900 * DAY)], NOW)
+    record_refusal(scene.store, [Doubt("asks", NOW, "weighings", 5)], NOW, "weighings")
     with caplog.at_level(logging.ERROR):
         for hours in range(0, 24 * 40, 6):
-            tell(scene.store, NOW + timedelta(hours=hours), lambda one: sent.append(one.subject))
+            notify_administrators(scene.store, NOW + timedelta(hours=hours), lambda one: sent.append(one.subject))
     assert sent.count("run") == 40
     assert sent.count("weighings") == 2
     assert sum(record.message == "retention refused" for record in caplog.records) == 40
@@ -205,9 +205,9 @@ def test_a_mail_that_cannot_be_sent_is_tried_again_within_the_hour_and_stops_not
         tried.append("")
         raise ConnectionRefusedError
 
-    refuse(scene.store, [Doubt("last_run_ahead", NOW + 900 * DAY)], NOW)
+    record_refusal(scene.store, [Doubt("last_run_ahead", NOW + 900 * DAY)], NOW)
     for minutes in range(0, 181, 30):
-        tell(scene.store, NOW + timedelta(minutes=minutes), broken)
+        notify_administrators(scene.store, NOW + timedelta(minutes=minutes), broken)
     assert len(tried) == 4
 
 
@@ -249,17 +249,17 @@ def test_administrators_get_a_mail_in_both_languages_that_names_no_truck(tmp_pat
     with smtp() as (port, messages), Store(f"{tmp_path}/depot.db") as store:
         mail = Mail("127.0.0.1", "depot@example.org", ("anna@example.org", "ben@example.org"), port, "none")
         clock = ToldClock(NOW)
-        depot = Depot(store, None, clock, None, Settings(mail=mail))
+        depot = Depot(store, None, clock, None, DepotSettings(mail=mail))
         store.add([fact("position", NOW)])
-        watch = Watch(store, clock)
-        look(depot, watch, mailer_of(depot))
+        monitor = ClockMonitor(store, clock)
+        check_retention(depot, monitor, mailer_of(depot))
         assert messages == []
         clock.at += 2200 * DAY
         for _ in range(3):
-            look(depot, watch, mailer_of(depot))
+            check_retention(depot, monitor, mailer_of(depot))
         assert len(messages) == 1
         clock.gone_s += DAY.total_seconds()
-        look(depot, watch, mailer_of(depot))
+        check_retention(depot, monitor, mailer_of(depot))
         assert len(messages) == 2
     text = messages[0].decode()
     assert "To: anna@example.org, ben@example.org" in text
@@ -313,7 +313,7 @@ def test_the_command_tells_a_refusal_and_takes_a_decision(tmp_path: Path, capsys
     assert code == 0
     assert "a run would be REFUSED now:" in told
     with Store(url) as store:
-        assert standing(store) == []
+        assert open_refusals(store) == []
     code, told = ripeur()
     assert code == 1
     assert "REFUSED since" in told
@@ -328,16 +328,16 @@ def test_the_command_tells_a_refusal_and_takes_a_decision(tmp_path: Path, capsys
     assert ripeur("--yes", "weighings", "once more")[0] == 2
     with Store(url) as store:
         assert store.count() == 0
-        assert [one["what"] for one in audit_log.noted(store)] == [
+        assert [one["what"] for one in audit_log.recorded_entries(store)] == [
             "retention weighings: yes", "retention run: right", "retention run: wrong",
         ]  # fmt: skip
-        assert all("(ripeur retention)" in one["who"] for one in audit_log.noted(store))
+        assert all("(ripeur retention)" in one["who"] for one in audit_log.recorded_entries(store))
 
 
 def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> None:
     why = [Doubt("share", None, "positions", 5, 7), Doubt("far_from_known", NOW)]
-    refuse(scene.store, why, NOW)
-    one = refused(scene.store)
+    record_refusal(scene.store, why, NOW)
+    one = refused_run(scene.store)
     assert one is not None
     assert list(one.why) == why
     assert json.dumps([d.code for d in one.why])
@@ -346,8 +346,8 @@ def test_a_refusal_is_kept_as_json_that_comes_back_the_same(scene: Scene) -> Non
 
 def test_a_refusal_that_began_in_the_future_begins_when_the_clock_came_back(scene: Scene) -> None:
     for at in (NOW + 2200 * DAY, NOW, NOW + DAY):
-        refuse(scene.store, [Doubt("far_from_known", NOW)], at)
-    one = refused(scene.store)
+        record_refusal(scene.store, [Doubt("far_from_known", NOW)], at)
+    one = refused_run(scene.store)
     assert one is not None
     assert one.at == NOW
     assert [one.is_overdue(NOW + n * DAY) for n in (6, 7)] == [False, True]
@@ -359,4 +359,4 @@ def test_a_monitors_token_and_an_old_database_are_no_trouble(tmp_path: Path) -> 
         app = people_app(store, ToldClock(NOW))
         answer = Asking(app, headers={"authorization": f"Bearer {token}"}).get("/metrics")
         assert "ripeur_retention_refused 0.0" in answer.text
-        assert retention.doubts_of(store, TERMS, NOW) == []
+        assert retention.run_doubts(store, TERMS, NOW) == []

@@ -15,22 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from dashboards.staff.looks import term
+from dashboards.staff.audit_log import term_text
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.throttle import may_try
-from depot_api.accounts.tokens import make_token, revoke
+from depot_api.accounts.tokens import make_token, revoke_token
 from depot_api.privacy import nightly, retention
-from depot_api.privacy.archiving import days_to_distil
-from depot_api.privacy.nightly import is_due
-from depot_api.privacy.retention import BATCH, held, kept_from, last_run, run
+from depot_api.privacy.archiving import days_to_archive
+from depot_api.privacy.nightly import night_is_due
+from depot_api.privacy.retention import BATCH, kept_from, last_run, oldest_records, run_retention
 from depot_api.settings.retention_terms import PURPOSES, terms_of
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
 from depot_api.store.store import NewFact, Store, microseconds
 from depot_api.store.tables import (
+    archived_days,
     deletions,
-    distilled,
     facts,
     known_time,
     metadata,
@@ -82,10 +82,10 @@ def test_positions_stay_two_months_outcomes_a_year_and_weighings_until_somebody_
     with Store(db_url) as store:
         for days in (1828, 1826, 366, 364, 62, 60, 30, 0):
             store.add([fact(kind, NOW - days * DAY) for kind in ("position", "lift", "outcome", "duty", "ticket")])
-        gone = run(store, TERMS, NOW)
+        gone = run_retention(store, TERMS, NOW)
         assert kinds(store) == {"position": 3, "lift": 3, "outcome": 5, "duty": 8, "ticket": 8}
         assert gone == {"positions": 10, "service": 3}
-        assert run(store, TERMS, NOW) == {}
+        assert run_retention(store, TERMS, NOW) == {}
         assert last_run(store) == (NOW, 0)
 
 
@@ -94,13 +94,13 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
     with Store(db_url) as store:
         depot = Depot(store, None, ToldClock(old))
         for at, name in ((old, "old"), (new, "new")):
-            users.add(store, name, "planner", password=PASSWORD, now=at)
-            audit_log.note(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
+            users.add_account(store, name, "planner", password=PASSWORD, now=at)
+            audit_log.record_access(store, Caller("planner", name), "replay 2026-11-20", "a complaint", at)
             may_try(store, name, "10.0.0.7", at)
             make_token(store, "box", name, now=at)
-        users.disable(store, "old", old)
-        sessions.begin(depot, "old")
-        revoke(store, 1, now=old)
+        users.disable_account(store, "old", old)
+        sessions.begin_session(depot, "old")
+        revoke_token(store, 1, now=old)
         rows: list[tuple[Any, dict[str, Any]]] = []
         for at in (old, new):
             day, us = at.date().isoformat(), microseconds(at)
@@ -117,27 +117,27 @@ def test_the_other_tables_have_their_terms_too(db_url: str) -> None:
             rows.append((paces, row | {"seconds": 1, "metres": 1, "times": 1}))
         store.write(lambda connection: [connection.execute(insert(table).values(**row)) for table, row in rows])
         store.add([fact("position", NOW)])
-        assert run(store, TERMS, NOW) == {
+        assert run_retention(store, TERMS, NOW) == {
             "service": 1, "photos": 1, "plans": 2, "paces": 1, "looks": 1, "sessions": 3 + 1, "accounts": 2,
         }  # fmt: skip
-        assert [a.name for a in users.accounts(store)] == ["new"]
-        assert [look["who"] for look in audit_log.noted(store)] == ["new"]
+        assert [a.name for a in users.all_accounts(store)] == ["new"]
+        assert [check_retention["who"] for check_retention in audit_log.recorded_entries(store)] == ["new"]
 
 
 def test_a_dry_run_counts_the_same_and_deletes_nothing(db_url: str) -> None:
     with Store(db_url) as store:
         store.add([fact("position", NOW - days * DAY) for days in (*range(69, 54, -1), 0)])
-        counted = run(store, TERMS, NOW, dry=True)
+        counted = run_retention(store, TERMS, NOW, dry=True)
         assert counted == {"positions": 8}
         assert store.count() == 16
         assert last_run(store) is None
-        assert run(store, TERMS, NOW) == counted
+        assert run_retention(store, TERMS, NOW) == counted
 
 
 def test_the_depot_stores_a_fact_past_its_term_and_it_goes_with_the_next_run(scene: Scene) -> None:
     scene.store.add([fact("position", NOW), fact("position", NOW - 100 * DAY, received=NOW)])
     assert scene.store.count() == 2
-    run(scene.store, TERMS, NOW)
+    run_retention(scene.store, TERMS, NOW)
     assert [f.at for f in scene.store.facts()] == [NOW]
 
 
@@ -148,7 +148,7 @@ def test_a_clock_that_cannot_be_true_neither_costs_a_fact_its_term_nor_lengthens
     for at in (long_ago, to_come):
         store.add([fact(kind, at, received=NOW - DAY) for kind in ("position", "ticket")])
     store.add([fact("position", NOW)])
-    run(store, TERMS, NOW)
+    run_retention(store, TERMS, NOW)
     assert kinds(store) == {"position": 3, "ticket": 4}
 
 
@@ -158,9 +158,9 @@ def test_a_fact_dated_in_the_future_is_kept_no_longer_than_one_that_was_dated_ri
         store.add([fact("ticket", NOW)])  # somebody agrees with the depot's clock
         store.add([fact("position", NOW + 60 * DAY, received=NOW), fact("position", NOW + DAY / 24, received=NOW)])
         store.add([fact("position", NOW + 61 * DAY)])
-        assert run(store, TERMS, NOW + 61 * DAY) == {}
+        assert run_retention(store, TERMS, NOW + 61 * DAY) == {}
         for dry in (True, False):
-            assert run(store, TERMS, NOW + 61 * DAY + DAY / 12, dry=dry) == {"positions": 2}
+            assert run_retention(store, TERMS, NOW + 61 * DAY + DAY / 12, dry=dry) == {"positions": 2}
         assert [f.at for f in store.facts("position")] == [NOW + 61 * DAY]
 
 
@@ -193,7 +193,7 @@ def test_what_goes_is_exactly_what_is_past_its_term(scene: Scene) -> None:
         rows = [fact(k, NOW - age * DAY, f"T{age % 3}", NOW - age * DAY + late * DAY / 24) for k, age, late in drawn]
         agreed = fact("ticket", NOW - 2_600 * DAY, "T9")  # somebody has agreed with the clock from the beginning
         store.add([agreed, *sorted(rows, key=lambda row: row.received_us), fact("position", NOW, "T9")])
-        gone = sum(run(store, TERMS, NOW).values())
+        gone = sum(run_retention(store, TERMS, NOW).values())
         wanted = [
             row.id
             for row, (k, age, late) in zip(rows, drawn, strict=True)
@@ -223,7 +223,7 @@ def test_a_big_night_is_deleted_in_small_batches_while_facts_come_in(scene: Scen
     sender = threading.Thread(target=send)
     sender.start()
     pauses: list[float] = []
-    gone = run(store, TERMS, NOW, pause=pauses.append)
+    gone = run_retention(store, TERMS, NOW, pause=pauses.append)
     stop.set()
     sender.join()
     assert gone == {"positions": 3 * BATCH + 10}
@@ -234,17 +234,17 @@ def test_a_big_night_is_deleted_in_small_batches_while_facts_come_in(scene: Scen
 
 def test_the_run_is_nightly_and_makes_up_for_a_night_that_was_missed() -> None:
     night, noon = NOW.replace(hour=2), NOW.replace(hour=12)
-    assert is_due(None, noon)
-    assert is_due(night - DAY, night)
-    assert not is_due(night, noon)
-    assert not is_due(night - timedelta(hours=2), night)
-    assert is_due(night - 2 * DAY, noon)
-    assert is_due(night + 2000 * DAY, noon)  # by a clock that was ahead
+    assert night_is_due(None, noon)
+    assert night_is_due(night - DAY, night)
+    assert not night_is_due(night, noon)
+    assert not night_is_due(night - timedelta(hours=2), night)
+    assert night_is_due(night - 2 * DAY, noon)
+    assert night_is_due(night + 2000 * DAY, noon)  # by a clock that was ahead
 
 
 def test_a_drills_clock_deletes_nothing(scene: Scene) -> None:
     scene.store.add([fact("position", NOW - 100 * DAY)])
-    nightly.every_night(scene.app.state.depot, threading.Event())
+    nightly.run_nightly(scene.app.state.depot, threading.Event())
     assert scene.store.count() == 1
 
 
@@ -253,7 +253,7 @@ def test_a_serving_depot_runs_by_itself(scene: Scene, monkeypatch: pytest.Monkey
     scene.store.add([fact("position", NOW - 100 * DAY), fact("position", NOW)])
 
     stop = threading.Event()
-    nights = threading.Thread(target=nightly.every_night, args=(scene.app.state.depot, stop))
+    nights = threading.Thread(target=nightly.run_nightly, args=(scene.app.state.depot, stop))
     nights.start()
     wait_until(lambda: last_run(scene.store) is not None, "a night")
     stop.set()
@@ -281,9 +281,9 @@ def test_a_day_is_distilled_once_and_only_where_there_was_a_plan(scene: Scene) -
 
     for day in ("2026-11-01", "2026-11-02", "2026-11-20"):
         put(day)
-    assert days_to_distil(store, date(2026, 11, 10)) == [date(2026, 11, 1), date(2026, 11, 2)]
-    store.write(lambda connection: connection.execute(insert(distilled).values(date="2026-11-01", at_us=0)))
-    assert days_to_distil(store, date(2026, 11, 10)) == [date(2026, 11, 2)]
+    assert days_to_archive(store, date(2026, 11, 10)) == [date(2026, 11, 1), date(2026, 11, 2)]
+    store.write(lambda connection: connection.execute(insert(archived_days).values(date="2026-11-01", at_us=0)))
+    assert days_to_archive(store, date(2026, 11, 10)) == [date(2026, 11, 2)]
 
 
 # --- shown ------------------------------------------------------------------------------------------------------------
@@ -301,8 +301,8 @@ def test_the_page_shows_the_table_that_is_enforced(scene: Scene) -> None:
 
 def test_staff_representatives_see_how_old_the_oldest_record_is(scene: Scene) -> None:
     scene.store.add([fact("position", NOW - 3 * DAY), fact("position", NOW), fact("ticket", NOW - 900 * DAY)])
-    assert held(scene.store)["positions"] == NOW - 3 * DAY
-    run(scene.store, TERMS, NOW)
+    assert oldest_records(scene.store)["positions"] == NOW - 3 * DAY
+    run_retention(scene.store, TERMS, NOW)
     page = scene.person("staff_representative").get("/privacy").text
     assert "2026-11-20" in page
     assert "2024-06-06" in page
@@ -313,29 +313,29 @@ def test_staff_representatives_see_how_old_the_oldest_record_is(scene: Scene) ->
 
 def test_staff_representatives_see_who_looked_and_why_newest_first(scene: Scene) -> None:
     who = Caller("planner", "anna")
-    for n in range(audit_log.PAGE + 5):
-        audit_log.note(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
+    for n in range(audit_log.ENTRIES_PER_PAGE + 5):
+        audit_log.record_access(scene.store, who, f"replay 2026-11-20 T{n}", "complaint <12>", NOW)
     representative = scene.person("staff_representative")
     page = representative.get("/looks").text
-    assert f"T{audit_log.PAGE + 4}" in page
+    assert f"T{audit_log.ENTRIES_PER_PAGE + 4}" in page
     assert "complaint &lt;12&gt;" in page
     older = re.search(r'href="(/looks\?before=\d+)"', page)
     assert older is not None
     assert "replay 2026-11-20 T0" in representative.get(older[1]).text
     first = representative.get("/looks.json").json()["looks"]
     rest = representative.get(f"/looks.json?before={first[-1]['id']}").json()["looks"]
-    assert (len(first), len(rest)) == (audit_log.PAGE, 5)
+    assert (len(first), len(rest)) == (audit_log.ENTRIES_PER_PAGE, 5)
     assert first[0] | {"id": 0} == {
         "id": 0, "at": "2026-11-23T06:00:00Z", "who": "anna", "role": "planner",
-        "what": f"replay 2026-11-20 T{audit_log.PAGE + 4}", "why": "complaint <12>",
+        "what": f"replay 2026-11-20 T{audit_log.ENTRIES_PER_PAGE + 4}", "why": "complaint <12>",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("why", ["", "    ", "a", "x" * 301])
 def test_nobody_looks_without_a_reason(scene: Scene, why: str) -> None:
     with pytest.raises(ValueError, match="why"):
-        audit_log.note(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
-    assert audit_log.noted(scene.store) == []
+        audit_log.record_access(scene.store, Caller("planner", "anna"), "replay 2026-11-20", why, NOW)
+    assert audit_log.recorded_entries(scene.store) == []
 
 
 def test_the_command_says_what_goes_and_takes_the_authoritys_terms(
@@ -363,7 +363,7 @@ def test_the_register_entry_that_authorities_complete_has_the_terms_that_are_enf
         cells = (
             purpose.why,
             purpose.what,
-            {"fr": html.unescape(term(purpose.days, "fr"))},
+            {"fr": html.unescape(term_text(purpose.days, "fr"))},
             purpose.ground,
             purpose.source,
         )
@@ -376,4 +376,4 @@ def test_the_register_entry_that_authorities_complete_has_the_terms_that_are_enf
      (1827, "5 ans", "5 years"), (3653, "10 ans", "10 years"), (100, "100 jours", "100 days")],
 )  # fmt: skip
 def test_a_term_is_told_as_people_say_it(days: int, french: str, english: str) -> None:
-    assert (html.unescape(term(days, "fr")), term(days, "en")) == (french, english)
+    assert (html.unescape(term_text(days, "fr")), term_text(days, "en")) == (french, english)

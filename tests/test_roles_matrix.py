@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from depot_api.access.access import Allow
+from depot_api.access.authorization import Allow
 from depot_api.accounts import sessions, users
 from depot_api.accounts.tokens import make_token
-from depot_api.app.app import depot_app
+from depot_api.app.factory import depot_app
+from depot_api.settings.depot import DepotSettings
 from depot_api.settings.roles import BOUND, MACHINES, PEOPLE, ROLES
-from depot_api.settings.settings import Settings
 from depot_api.store.store import Store
 
 from .clocks import ToldClock
@@ -73,12 +73,12 @@ class Matrix:
     """A depot with one caller of every role, and a way to ask that waits for an answer's head only."""
 
     def __init__(self, store: Store, plan_folder: Path) -> None:
-        self.app: FastAPI = depot_app(store, clock=ToldClock(NOW), settings=Settings(plan_folder=plan_folder))
+        self.app: FastAPI = depot_app(store, clock=ToldClock(NOW), settings=DepotSettings(plan_folder=plan_folder))
         self.depot = self.app.state.depot
         self.tokens = {role: make_token(store, role, BOUND_TO.get(role, (role,))[0]) for role in MACHINES}
         for role in PEOPLE:
             bound_to = BOUND_TO[role] if role in BOUND else ()
-            users.add(store, role, role, password=None, now=self.depot.clock.now(), bound_to=bound_to)
+            users.add_account(store, role, role, password=None, now=self.depot.clock.now(), bound_to=bound_to)
 
     def status(self, endpoint: str, role: str | None) -> int:
         """What an endpoint answers to a caller of this role, or to nobody."""
@@ -97,8 +97,8 @@ class Matrix:
             else:
                 headers.append((b"authorization", f"Bearer {token}".encode()))
         elif role is not None:
-            cookie = sessions.begin(self.depot, role)
-            session = sessions.find(self.depot, cookie)
+            cookie = sessions.begin_session(self.depot, role)
+            session = sessions.find_session(self.depot, cookie)
             assert session is not None
             headers += [(b"cookie", f"{sessions.COOKIE}={cookie}".encode()), (b"x-csrf-token", session.csrf.encode())]
         return asyncio.run(self._head(method, path, query, headers))

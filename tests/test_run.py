@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from depot_api.accounts import users
 from depot_api.accounts.tokens import make_token
-from depot_api.settings.settings_file import read_depot_file
+from depot_api.settings.file import read_depot_file
 from depot_api.store.store import Store
 
 from .people_depot import NOW, PASSWORD
@@ -153,7 +153,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     url = f"sqlite:///{folder}/depot.db"
     with Store(url) as store:
         token, planner = make_token(store, "box", "T1"), make_token(store, "planner", "night")
-        users.add(store, "anna", "administrator", password=PASSWORD, now=NOW)
+        users.add_account(store, "anna", "administrator", password=PASSWORD, now=NOW)
     port, plain_port = free_port(), free_port()
     with DepotProcess(url) as depot:
         site = (RUN / "nginx.conf").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from depot_api.store.tables import sessions as table
 from .asking import Asking
 from .clocks import ToldClock
 from .people_depot import NOW, PASSWORD, Scene, log_in, people_app, scene
-from .test_looks import fill_up
+from .test_audit_log import fill_up
 
 __all__ = ["scene"]
 
@@ -97,11 +97,11 @@ def test_a_login_never_takes_over_a_session_that_was_there(scene: Scene) -> None
 def test_a_change_of_the_account_ends_its_sessions_at_once(scene: Scene, what: str) -> None:
     planner = scene.person("planner")
     if what == "disable":
-        users.disable(scene.store, "a.planner", scene.clock.now())
+        users.disable_account(scene.store, "a.planner", scene.clock.now())
     elif what == "change":
-        users.change(scene.store, "a.planner", role="town", bound_to=["Monaco"])
+        users.change_account(scene.store, "a.planner", role="town", bound_to=["Monaco"])
     else:
-        users.change(scene.store, "a.planner", password="another password")
+        users.change_account(scene.store, "a.planner", password="another password")
     assert planner.get("/me").status_code == 401
 
 
@@ -138,7 +138,7 @@ def counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 def until_written(scene: Scene) -> None:
     """Until no use waits to be written, well or not."""
     until_s = time.monotonic() + 60
-    while scene.app.state.depot.uses:
+    while scene.app.state.depot.session_uses:
         assert time.monotonic() < until_s
         time.sleep(0.01)
 
@@ -170,7 +170,7 @@ def test_no_page_fails_or_waits_to_the_end_for_a_last_use_that_a_lock_keeps_from
             for person in people_here:
                 assert person.get("/me").status_code == 200
                 assert person.get("/account").status_code == 200
-        assert len(scene.app.state.depot.uses) == 3, "none is written yet: the pages came before"
+        assert len(scene.app.state.depot.session_uses) == 3, "none is written yet: the pages came before"
         assert len(writes) == 1, "and facts wait behind one piece of writing, not behind eighteen"
     until_written(scene)
     for person in people_here:
@@ -231,5 +231,5 @@ def test_a_page_asked_for_while_the_store_closes_is_told_so(scene: Scene) -> Non
     scene.clock.at += sessions.TOUCH + timedelta(seconds=1)
     scene.store._closing = True
     assert planner.get("/me").status_code == 200
-    assert scene.app.state.depot.uses == {}
+    assert scene.app.state.depot.session_uses == {}
     scene.store._closing = False

@@ -14,7 +14,7 @@ from depot_api.live import streaming
 from depot_api.live.board import Board
 from depot_api.live.streaming import EventStream, events, seen_change
 from depot_api.settings.roles import Caller
-from depot_api.state.fair_share import Share
+from depot_api.state.quotas import Quota
 
 PLANNER = Caller("planner", "P")
 
@@ -169,7 +169,7 @@ def test_a_reader_who_reads_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) 
         return True
 
     began = time.monotonic()
-    asyncio.run(EventStream(chunks(), rights, Share("streams", 1), PLANNER)({}, connected, stuck))
+    asyncio.run(EventStream(chunks(), rights, Quota("streams", 1), PLANNER)({}, connected, stuck))
     assert time.monotonic() - began < 5
     assert made == 1, "nothing piles up for a slow reader"
 
@@ -192,5 +192,5 @@ def test_a_stream_ends_when_its_reader_may_no_longer_read(monkeypatch: pytest.Mo
     async def rights() -> bool:
         return len(sent) < 4
 
-    asyncio.run(EventStream(chunks(), rights, Share("streams", 1), PLANNER)({}, connected, keep))
+    asyncio.run(EventStream(chunks(), rights, Quota("streams", 1), PLANNER)({}, connected, keep))
     assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}

@@ -17,13 +17,13 @@ from sqlalchemy import delete, func, insert, select
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, throttle, users
 from depot_api.facts import messages, phones, photos
-from depot_api.known_time.known_time import FAR, NEAR, Watch, kept
-from depot_api.known_time.refusals import refused, standing
+from depot_api.known_time.clock import FAR, NEAR, ClockMonitor, read_known_time
+from depot_api.known_time.refusals import open_refusals, refused_run
 from depot_api.privacy import nightly, retention
-from depot_api.privacy.archiving import days_to_distil, distil_due
-from depot_api.privacy.desk import decided
-from depot_api.privacy.nightly import look
-from depot_api.privacy.retention import last_run, run
+from depot_api.privacy.archiving import archive_due_days, days_to_archive
+from depot_api.privacy.decisions import record_decision
+from depot_api.privacy.nightly import check_retention
+from depot_api.privacy.retention import last_run, run_retention
 from depot_api.settings.retention_terms import terms_of
 from depot_api.settings.roles import Caller
 from depot_api.state.depot import Depot
@@ -52,11 +52,11 @@ def fact(kind: str, at: datetime, received: datetime | None = None, who: str = "
 
 def decide(depot: Depot, how: str, subject: str = "run") -> None:
     """An administrator's word, as the page gives it."""
-    one = next(one for one in standing(depot.store) if one.subject == subject)
+    one = next(one for one in open_refusals(depot.store) if one.subject == subject)
     given = {"refusal": str(one.id), "how": how, "why": "looked at the wall"}
     if how == "yes":
         given["until"] = instant_text(one.until)
-    todo = decided(depot, CHIEF, given, depot.clock.now())
+    todo = record_decision(depot, CHIEF, given, depot.clock.now())
     if todo is not None:
         todo()
 
@@ -71,7 +71,7 @@ class World:
 
     def serve(self, store: Store) -> None:
         self.store, self.depot = store, Depot(store, None, self.clock)
-        self.watch = Watch(store, self.clock)
+        self.watch = ClockMonitor(store, self.clock)
 
     def filled(self, days: int = 70) -> World:
         """With what came in honest days, and the run of each night."""
@@ -80,7 +80,7 @@ class World:
         self.store.write(
             lambda c: c.execute(insert(deletions).values(at_us=microseconds(self.true - DAY), purpose="all", records=0))
         )
-        look(self.depot, self.watch)
+        check_retention(self.depot, self.watch)
         return self
 
     def report(self, at: datetime, received: datetime, truck: str = "T1") -> None:
@@ -95,7 +95,7 @@ class World:
             if sending:
                 for truck in ("T1", "T2"):
                     self.report(self.true, self.clock.now(), truck)
-            look(self.depot, self.watch)
+            check_retention(self.depot, self.watch)
 
     def jump(self, by: timedelta) -> None:
         self.clock.at += by
@@ -107,7 +107,7 @@ class World:
         """The machine is off for a while; its clock goes on in the meantime."""
         self.true += off
         self.clock.at += off
-        self.watch = Watch(self.store, self.clock)
+        self.watch = ClockMonitor(self.store, self.clock)
 
     def there(self) -> set[bytes]:
         return {one.id for one in self.store.facts("position")}
@@ -139,11 +139,11 @@ def test_a_depot_started_once_with_a_clock_ahead_deletes_nothing(store: Store, a
     world.jump(ahead)
     world.go_on(timedelta(minutes=1), 3)
     assert store.count() == before + 6
-    assert refused(store) is not None
+    assert refused_run(store) is not None
     world.restart()
     world.right()
     world.go_on(timedelta(minutes=1), 3)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.lost()
     world.go_on(8 * HOUR, 9)
     assert not world.lost()
@@ -153,11 +153,11 @@ def test_a_depot_started_once_with_a_clock_ahead_deletes_nothing(store: Store, a
 def test_an_old_depot_without_any_mark_or_run_loses_nothing_either(store: Store) -> None:
     store.add([fact(kind, NOW - days * DAY) for days in range(60, 0, -1) for kind in ("position", "outcome", "ticket")])
     for ahead in (6 * YEAR, 40 * DAY, 4 * DAY):
-        assert run(store, TERMS, NOW + ahead) == {}
+        assert run_retention(store, TERMS, NOW + ahead) == {}
         assert store.count() == 180
-        assert refused(store) is not None
-    run(store, TERMS, NOW)
-    assert refused(store) is None
+        assert refused_run(store) is not None
+    run_retention(store, TERMS, NOW)
+    assert refused_run(store) is None
     assert last_run(store) == (NOW, 0)
 
 
@@ -167,7 +167,7 @@ def test_a_depot_whose_clock_was_ahead_from_its_first_day_keeps_what_comes(store
     world.jump(ahead)
     world.go_on(8 * HOUR, 200)
     assert store.count() == 400
-    assert refused(store) is not None
+    assert refused_run(store) is not None
     world.right()
     world.go_on(8 * HOUR, 3)
     assert not world.lost()
@@ -185,7 +185,7 @@ def test_what_came_while_the_clock_was_behind_stays_once_it_is_right(store: Stor
     world.right()
     world.go_on(timedelta(minutes=1), 2)
     world.go_on(8 * HOUR, 12)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.lost()
     assert not world.overdue(DAY)
     with store.read() as connection:
@@ -200,13 +200,13 @@ def test_what_came_to_a_new_depot_whose_clock_was_behind_stays_though_it_was_kil
 ) -> None:
     world = World(store)
     world.jump(-400 * DAY)
-    look(world.depot, world.watch)
+    check_retention(world.depot, world.watch)
     store.add([fact(kind, world.true - timedelta(seconds=k), world.clock.now()) for k in range(n)])
     world.restart()  # no look since they came
     world.right()
     world.go_on(8 * HOUR, 12)
     assert store.count() == n + 24
-    assert refused(store) is None
+    assert refused_run(store) is None
 
 
 @pytest.mark.parametrize("at", [None, NOW + timedelta(minutes=1)])
@@ -226,7 +226,7 @@ def test_what_the_depot_gives_its_own_time_while_its_clock_is_behind_stays_once_
     store.add([row for _, row in taken])
     world.right()
     world.go_on(8 * HOUR, 9)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert len(list(store.facts("message"))) == 1
     assert [abs(one.at - NOW) < 2 * DAY for one in store.facts("position", "T8")] == [True]
 
@@ -236,10 +236,10 @@ def test_a_depot_that_was_off_and_wakes_behind_its_time_but_ahead_of_its_marks_l
     world.restart(70 * DAY)
     world.jump(-69 * DAY)
     world.go_on(timedelta(minutes=1), 10)
-    assert [doubt.code for doubt in refused(store).why] == ["senders_ahead"]  # type: ignore[union-attr]
+    assert [doubt.code for doubt in refused_run(store).why] == ["senders_ahead"]  # type: ignore[union-attr]
     world.right()
     world.go_on(8 * HOUR, 12)
-    if refused(store) is not None:  # seventy days off: nearly everything is past its term
+    if refused_run(store) is not None:  # seventy days off: nearly everything is past its term
         decide(world.depot, "right")
     world.go_on(8 * HOUR, 6)
     assert not world.lost()
@@ -250,8 +250,8 @@ def test_without_any_process_that_watched_a_fact_stamped_before_the_known_time_s
     store.add([fact("position", NOW - HOUR)])
     store.add([fact("position", NOW - timedelta(minutes=n), NOW - 100 * DAY) for n in range(30, 0, -1)])
     store.add([fact("position", NOW)])
-    run(store, TERMS, NOW)
-    assert refused(store) is None
+    run_retention(store, TERMS, NOW)
+    assert refused_run(store) is None
     assert store.count() == 32
 
 
@@ -266,7 +266,7 @@ def test_a_jump_for_a_minute_costs_nothing_and_leaves_no_stamp_in_the_future(sto
         world.go_on(timedelta(minutes=1))
         world.right()
         world.go_on(timedelta(minutes=1))
-        assert refused(store) is None
+        assert refused_run(store) is None
     world.go_on(8 * HOUR, 9)
     assert not world.lost()
     with store.read() as connection:
@@ -281,16 +281,16 @@ def test_small_jumps_from_restart_to_restart_do_not_add_up(store: Store) -> None
         world.jump(2 * DAY)
         world.go_on(HOUR, 2, sending=False)
     assert not world.lost()
-    assert refused(store) is not None
+    assert refused_run(store) is not None
 
 
 def test_a_monotonic_clock_that_leaps_proves_no_more_than_a_day(store: Store) -> None:
     world = World(store).filled(60)
     before = store.count()
     world.clock.gone_s += 30 * 86_400  # a machine restored from a snapshot; a library that fakes both clocks
-    look(world.depot, world.watch)
+    check_retention(world.depot, world.watch)
     assert store.count() == before
-    assert [doubt.code for doubt in refused(store).why][:1] == ["far_from_known"]  # type: ignore[union-attr]
+    assert [doubt.code for doubt in refused_run(store).why][:1] == ["far_from_known"]  # type: ignore[union-attr]
 
 
 def test_a_last_run_in_the_future_is_due_refused_and_told_and_a_person_ends_it(store: Store) -> None:
@@ -299,15 +299,15 @@ def test_a_last_run_in_the_future_is_due_refused_and_told_and_a_person_ends_it(s
     store.write(lambda connection: connection.execute(insert(deletions).values(row)))
     world.restart()
     world.go_on(HOUR)
-    refusal = refused(store)
+    refusal = refused_run(store)
     assert refusal is not None
     assert [doubt.code for doubt in refusal.why] == ["last_run_ahead"]
     world.go_on(8 * HOUR, 9)
     assert world.overdue(DAY)
     decide(world.depot, "right")
-    assert refused(store) is None
+    assert refused_run(store) is None
     world.go_on(8 * HOUR, 6)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.lost()
     assert not world.overdue(DAY)
 
@@ -317,9 +317,9 @@ def test_a_box_whose_clock_is_years_ahead_moves_nothing(store: Store) -> None:
     for _ in range(9):
         store.add([fact("position", world.true + 3 * YEAR, world.true, "T3")])
         world.go_on(8 * HOUR)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.lost()
-    assert kept(store).at <= world.true  # type: ignore[operator]
+    assert read_known_time(store).at <= world.true  # type: ignore[operator]
 
 
 def test_a_phone_without_a_time_confirms_nothing(store: Store) -> None:
@@ -329,8 +329,8 @@ def test_a_phone_without_a_time_confirms_nothing(store: Store) -> None:
     ours = world.clock.now()
     store.add([fact("position", ours, ours)._replace(body='{"time_doubtful":true}')])
     store.add([fact("message", ours, ours)])
-    look(world.depot, world.watch)
-    assert refused(store) is not None
+    check_retention(world.depot, world.watch)
+    assert refused_run(store) is not None
     assert not world.lost()
 
 
@@ -340,10 +340,10 @@ def test_files_written_later_than_now_stop_the_run(tmp_path: Path) -> None:
         store.add([fact("position", NOW - 70 * DAY, NOW - 70 * DAY), fact("position", NOW)])
         later = time.time() + 30 * 86_400
         os.utime(place, (later, later))
-        assert run(store, TERMS, NOW) == {}
-        assert [doubt.code for doubt in refused(store).why] == ["files_ahead"]  # type: ignore[union-attr]
+        assert run_retention(store, TERMS, NOW) == {}
+        assert [doubt.code for doubt in refused_run(store).why] == ["files_ahead"]  # type: ignore[union-attr]
         os.utime(place)
-        assert run(store, TERMS, NOW) == {"positions": 1}
+        assert run_retention(store, TERMS, NOW) == {"positions": 1}
 
 
 # --- shares -----------------------------------------------------------------------------------------------------------
@@ -355,13 +355,13 @@ def test_an_unusual_share_waits_for_a_person(store: Store, n: int) -> None:
     store.add([fact("position", NOW - timedelta(seconds=i)) for i in range(n, 0, -1)])
     row = {"at_us": microseconds(NOW - DAY), "purpose": "all", "records": 0}
     store.write(lambda connection: connection.execute(insert(deletions).values(row)))
-    assert run(store, TERMS, NOW) == {}
-    refusal = refused(store)
+    assert run_retention(store, TERMS, NOW) == {}
+    refusal = refused_run(store)
     assert refusal is not None
     assert [(d.code, d.purpose, d.records, d.of) for d in refusal.why] == [("share", "positions", n, 2 * n)]
     decide(Depot(store, None, ToldClock(NOW)), "right")
     assert store.count() == n
-    assert refused(store) is None
+    assert refused_run(store) is None
 
 
 def test_an_unusual_share_waits_for_a_person_however_long_and_whatever_comes_in_meanwhile(store: Store) -> None:
@@ -369,22 +369,22 @@ def test_an_unusual_share_waits_for_a_person_however_long_and_whatever_comes_in_
     late = [fact("position", world.true - 90 * DAY + timedelta(seconds=k)) for k in range(40)]
     store.add(late)
     world.go_on(8 * HOUR, 6)
-    standing = refused(store)
-    assert standing is not None
-    assert [doubt.code for doubt in standing.why] == ["share"]
+    open_refusals = refused_run(store)
+    assert open_refusals is not None
+    assert [doubt.code for doubt in open_refusals.why] == ["share"]
     for n in range(30):
         world.go_on(8 * HOUR)
         if n == 10:
             world.restart(5 * DAY)  # a doubt of the clock comes and goes
             world.go_on(timedelta(minutes=1), 1, sending=False)
     assert {one.id for one in late} <= world.there()
-    still = refused(store)
+    still = refused_run(store)
     assert still is not None
     assert still.is_overdue(world.true)
     assert [(doubt.code, doubt.purpose) for doubt in still.why] == [("share", "positions")]
     decide(world.depot, "right")
     world.go_on(8 * HOUR, 6)
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.overdue(DAY)
     assert not {one.id for one in late} & world.there()
 
@@ -392,17 +392,17 @@ def test_an_unusual_share_waits_for_a_person_however_long_and_whatever_comes_in_
 def test_a_shorter_term_in_the_settings_asks_once(store: Store) -> None:
     world = World(store).filled()
     shorter = terms_of({"positions": 30})
-    assert run(store, shorter, world.true) == {}
-    assert run(store, TERMS, world.true) == {"positions": 9}
-    assert refused(store) is None
+    assert run_retention(store, shorter, world.true) == {}
+    assert run_retention(store, TERMS, world.true) == {"positions": 9}
+    assert refused_run(store) is None
 
 
 def test_ten_facts_are_no_share_of_anything_and_still_no_prey_of_a_clock(store: Store) -> None:
     store.add([fact("outcome", NOW - 366 * DAY + n * HOUR) for n in range(9)])
     store.add([fact("outcome", NOW - DAY)])
-    assert run(store, TERMS, NOW + 2 * YEAR) == {}
+    assert run_retention(store, TERMS, NOW + 2 * YEAR) == {}
     assert store.count() == 10
-    assert run(store, TERMS, NOW) == {"service": 9}
+    assert run_retention(store, TERMS, NOW) == {"service": 9}
 
 
 # --- everything else that has a term ----------------------------------------------------------------------------------
@@ -414,12 +414,12 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
     world.restart()
     world.jump(by)
     world.go_on(timedelta(minutes=1), 2)
-    photos._stored(world.depot, "0" * 64, "image/png", "T1", b"")
-    audit_log.note(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
-    users.add(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
-    users.disable(store, "ben", world.clock.now())
-    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
-    cookie = sessions.begin(world.depot, "eve")
+    photos._store_picture(world.depot, "0" * 64, "image/png", "T1", b"")
+    audit_log.record_access(store, CHIEF, "replay 2026-11-20", "a complaint", world.clock.now())
+    users.add_account(store, "ben", "planner", password=PASSWORD, now=world.clock.now())
+    users.disable_account(store, "ben", world.clock.now())
+    users.add_account(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    cookie = sessions.begin_session(world.depot, "eve")
     throttle.may_try(store, "eve", "10.0.0.1", world.clock.now())
     world.right()
     world.go_on(8 * HOUR, 3 * 50)
@@ -427,43 +427,43 @@ def test_pictures_looks_accounts_and_logins_outlive_a_wrong_clock_too(store: Sto
         assert connection.execute(select(func.count()).select_from(pictures)).scalar() == 1
         assert connection.execute(select(func.count()).select_from(attempts)).scalar() == 0
         assert connection.execute(select(func.count()).select_from(logins)).scalar() == 0
-    assert sessions.find(world.depot, cookie) is None
-    assert [one["what"] for one in audit_log.noted(store)] == ["replay 2026-11-20"]
-    assert {account.name for account in users.accounts(store)} == {"ben", "eve"}
+    assert sessions.find_session(world.depot, cookie) is None
+    assert [one["what"] for one in audit_log.recorded_entries(store)] == ["replay 2026-11-20"]
+    assert {account.name for account in users.all_accounts(store)} == {"ben", "eve"}
     world.go_on(8 * HOUR, 3 * 13)
     with store.read() as connection:
         assert connection.execute(select(func.count()).select_from(pictures)).scalar() == 0
-    assert refused(store) is None
+    assert refused_run(store) is None
 
 
 def test_nobody_stays_logged_in_out_of_the_future(store: Store) -> None:
     world = World(store).filled()
     world.jump(6 * YEAR)
-    users.add(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
-    cookie = sessions.begin(world.depot, "eve")
+    users.add_account(store, "eve", "planner", password=PASSWORD, now=world.clock.now())
+    cookie = sessions.begin_session(world.depot, "eve")
     world.go_on(timedelta(minutes=1))
     world.right()
     world.go_on(timedelta(minutes=1))
-    assert sessions.find(world.depot, cookie) is None
+    assert sessions.find_session(world.depot, cookie) is None
 
 
-def test_no_day_is_distilled_by_a_wrong_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_day_is_archived_by_a_wrong_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(store).filled()
     called: list[datetime] = []
-    monkeypatch.setattr("depot_api.privacy.archiving.distil_due", lambda depot, now: called.append(now))
+    monkeypatch.setattr("depot_api.privacy.archiving.archive_due_days", lambda depot, now: called.append(now))
     depot = Depot(store, object(), world.clock)  # type: ignore[arg-type]  # only asked whether there is one
-    watch = Watch(store, world.clock)
+    monitor = ClockMonitor(store, world.clock)
     world.jump(6 * YEAR)
-    nightly.night(depot, world.clock.now(), watch.known(world.clock.now()))
-    nightly.night(depot, world.clock.now())
+    nightly.run_night(depot, world.clock.now(), monitor.update(world.clock.now()))
+    nightly.run_night(depot, world.clock.now())
     assert called == []
     world.right()
-    nightly.night(depot, world.clock.now(), watch.known(world.clock.now()))
+    nightly.run_night(depot, world.clock.now(), monitor.update(world.clock.now()))
     assert len(called) == 1
     assert abs(called[0] - world.true) <= DAY
 
 
-def test_days_that_a_refusal_held_back_are_distilled_before_their_positions_go(
+def test_days_that_a_refusal_held_back_are_archived_before_their_positions_go(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = {"date": (NOW - 80 * DAY).date().isoformat(), "version": 1, "published_us": 0, "published_by": "", "why": "",
@@ -471,16 +471,16 @@ def test_days_that_a_refusal_held_back_are_distilled_before_their_positions_go(
     store.write(lambda connection: connection.execute(insert(plans).values(row)))
     late = {"at_us": microseconds(NOW - 30 * DAY), "purpose": "all", "records": 0}
     store.write(lambda connection: connection.execute(insert(deletions).values(late)))
-    distilled: list[object] = []
+    archived: list[object] = []
     monkeypatch.setattr("depot_api.privacy.archiving.network_of", lambda town: None)
     monkeypatch.setattr("depot_api.privacy.archiving.Matcher", lambda network: None)
-    monkeypatch.setattr("depot_api.privacy.archiving.day_distilled", lambda *given: ([], {}))
+    monkeypatch.setattr("depot_api.privacy.archiving.day_archive", lambda *given: ([], {}))
     monkeypatch.setattr("depot_api.privacy.archiving.zone_of", lambda depot: UTC)
-    monkeypatch.setattr("depot_api.privacy.archiving.keep", lambda store, day, *rest: distilled.append(day))
+    monkeypatch.setattr("depot_api.privacy.archiving.save_archive", lambda store, day, *rest: archived.append(day))
 
     town = SimpleNamespace(streets=SimpleNamespace(segments=()))
-    distil_due(Depot(store, town, ToldClock(NOW)), NOW)  # type: ignore[arg-type]
-    assert distilled == days_to_distil(store, NOW.date())
+    archive_due_days(Depot(store, town, ToldClock(NOW)), NOW)  # type: ignore[arg-type]
+    assert archived == days_to_archive(store, NOW.date())
 
 
 # --- legal weights and working time -----------------------------------------------------------------------------------
@@ -492,37 +492,37 @@ def test_legal_weights_and_working_time_go_with_a_persons_yes_alone(store: Store
     store.add([fact("position", NOW)])
     depot = Depot(store, None, ToldClock(NOW))
     for _ in range(2):
-        run(store, TERMS, NOW)
+        run_retention(store, TERMS, NOW)
         assert store.count() == 13
-    run(store, TERMS, NOW, sure=True)
+    run_retention(store, TERMS, NOW, sure=True)
     assert store.count() == 13
-    asked = {one.subject: one.why[0] for one in standing(store)}
+    asked = {one.subject: one.why[0] for one in open_refusals(store)}
     assert {key: doubt.records for key, doubt in asked.items()} == {"weighings": 6, "working_time": 2}
-    assert retention.waiting(store, asked["weighings"]) == (6, NOW - 1830 * DAY, NOW - 1829 * DAY)
+    assert retention.waiting_for_yes(store, asked["weighings"]) == (6, NOW - 1830 * DAY, NOW - 1829 * DAY)
     decide(depot, "wrong", "weighings")
     assert store.count() == 13
     decide(depot, "yes", "weighings")
     assert store.count() == 7
     decide(depot, "yes", "working_time")
     assert store.count() == 5
-    assert standing(store) == []
-    assert [(one["who"], one["what"]) for one in audit_log.noted(store)] == [
+    assert open_refusals(store) == []
+    assert [(one["who"], one["what"]) for one in audit_log.recorded_entries(store)] == [
         ("anna", "retention working_time: yes"), ("anna", "retention weighings: yes"),
         ("anna", "retention weighings: wrong"),
     ]  # fmt: skip
-    assert retention.held(store)["weighings"] == NOW - 100 * DAY
+    assert retention.oldest_records(store)["weighings"] == NOW - 100 * DAY
 
 
 def test_a_yes_is_for_what_was_shown_and_nothing_that_came_due_since(store: Store) -> None:
     store.add([fact("ticket", NOW - 1828 * DAY), fact("ticket", NOW - 1826 * DAY), fact("position", NOW)])
-    run(store, TERMS, NOW)
-    seen = standing(store)[0]
+    run_retention(store, TERMS, NOW)
+    seen = open_refusals(store)[0]
     store.add([fact("position", NOW + 5 * DAY)])
-    run(store, TERMS, NOW + 5 * DAY)
+    run_retention(store, TERMS, NOW + 5 * DAY)
     depot = Depot(store, None, ToldClock(NOW + 5 * DAY))
     given = {"refusal": str(seen.id), "how": "yes", "why": "five years", "until": instant_text(seen.until)}
     with pytest.raises(ValueError, match="load it again"):
-        decided(depot, CHIEF, given, NOW + 5 * DAY)
+        record_decision(depot, CHIEF, given, NOW + 5 * DAY)
     assert store.count() == 4
 
 
@@ -543,7 +543,7 @@ def test_an_ordinary_depot_keeps_exactly_its_terms_over_four_hundred_nights_and_
             for _ in range(3):  # at two, ten and eighteen o'clock
                 working = weekends or (world.true + 8 * HOUR).weekday() < 5
                 world.go_on(8 * HOUR, sending=working)
-                if refused(world.store) is not None:
+                if refused_run(world.store) is not None:
                     refusals.append((world.true - now).days)
                 assert not world.lost(timedelta(0))
             assert not world.overdue(DAY)
@@ -572,7 +572,7 @@ def test_an_ordinary_depot_keeps_exactly_its_terms_over_four_hundred_nights_and_
         for _ in range(40):  # closed, and the depot goes on
             world.go_on(8 * HOUR, 3, sending=False)
             assert not world.lost(timedelta(0))
-            assert refused(world.store) is None
+            assert refused_run(world.store) is None
             assert not world.overdue(DAY)
     finally:
         for store in opened:
@@ -584,8 +584,8 @@ def test_nights_that_are_run_by_hand_go_on_as_ever(store: Store) -> None:
     for night in range(130):
         now = NOW + night * DAY
         store.add([fact("position", now - n * HOUR) for n in range(8, 0, -1)])
-        run(store, TERMS, now)
-        assert refused(store) is None
+        run_retention(store, TERMS, now)
+        assert refused_run(store) is None
     oldest = min(one.at for one in store.facts("position"))
     assert oldest >= now - 61 * DAY
     assert store.count() == 61 * 8
@@ -595,15 +595,15 @@ def test_a_depot_that_was_off_for_months_goes_on_with_a_trucks_word_or_a_persons
     world = World(store).filled()
     world.restart(150 * DAY)
     world.go_on(HOUR, sending=False)
-    refusal = refused(store)
+    refusal = refused_run(store)
     assert refusal is not None
     assert {doubt.code for doubt in refusal.why} == {"far_from_known", "far_from_last_run", "far_from_facts"}
     world.go_on(HOUR)
-    refusal = refused(store)  # the time is sure; that everything is to go at once is still to be looked at
+    refusal = refused_run(store)  # the time is sure; that everything is to go at once is still to be looked at
     assert refusal is not None
     assert [doubt.code for doubt in refusal.why] == ["share"]
     decide(world.depot, "right")
-    assert refused(store) is None
+    assert refused_run(store) is None
     assert not world.overdue(DAY)
     assert not world.lost()
 
@@ -638,15 +638,15 @@ def test_whatever_the_clock_does_nothing_goes_within_its_term_and_all_goes_after
                     world.right()
                 elif what in ("work", "rest"):
                     world.go_on(6 * HOUR, span // (6 * HOUR), sending=what == "work")
-                look(world.depot, world.watch)
+                check_retention(world.depot, world.watch)
                 assert not world.lost()
             world.right()
             world.go_on(4 * HOUR, 12)
-            if refused(store) is not None:
+            if refused_run(store) is not None:
                 decide(world.depot, "right")
             world.go_on(4 * HOUR, 12)
             assert not world.lost()
-            assert refused(store) is None
+            assert refused_run(store) is None
             assert not world.overdue(2 * DAY)
             world.go_on(DAY, 65)
             assert not world.overdue(3 * DAY)

@@ -1,25 +1,27 @@
 """Pages of accounts, logins, the audit log and what is kept."""
 
+from dashboards.staff.audit_log import audit_log_page, privacy_page
 from dashboards.staff.login import login_page
-from dashboards.staff.looks import looks_page, privacy_page
-from dashboards.staff.people import POLICY, STYLE, Frame, account_page, people_page, table, word
+from dashboards.staff.people import POLICY, STYLE, PageFrame, account_page, html_table, people_page, staff_text
+from dashboards.staff.refused_input import refused_text
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
 
 __all__ = [
     "MOST_COUNTED",
     "POLICY",
     "STYLE",
-    "Frame",
+    "PageFrame",
     "account_page",
+    "audit_log_page",
+    "html_table",
     "login_page",
-    "looks_page",
     "mail_text",
     "notice_line",
     "people_page",
     "plain_reason",
     "privacy_page",
     "refusals_part",
+    "refused_text",
     "short_line",
-    "table",
-    "word",
+    "staff_text",
 ]

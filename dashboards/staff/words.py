@@ -18,7 +18,7 @@ ROLES: dict[str, dict[str, str]] = {
 }
 
 #: What can be looked at of a past day, by the first word of its note in the log.
-LOOKS: dict[str, dict[str, str]] = {
+AUDIT_SUBJECTS: dict[str, dict[str, str]] = {
     "replay": {"fr": "relecture", "en": "replay"},
     "report": {"fr": "bilan du jour", "en": "report of the day"},
     "messages": {"fr": "messages", "en": "messages"},
@@ -96,7 +96,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "The password of {name}, shown this once: {password}",
     },
     "done": {"fr": "C'est fait.", "en": "Done."},
-    "plain": {"fr": "{text}", "en": "{text}"},
     "machines": {"fr": "Boîtiers, ponts et autres machines", "en": "Boxes, bridges and other machines"},
     "kind": {"fr": "Genre", "en": "Kind"},
     "made": {"fr": "Créé le", "en": "Made on"},

@@ -10,11 +10,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import people_page, word
-from depot_api.access.access import allow
+from dashboards.staff import people_page, refused_text, staff_text
+from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
 from depot_api.settings import PEOPLE, Caller
-from depot_api.state import depot_of, html, noticed, zone_of
+from depot_api.state import depot_of, frame_with_notice, html_page, zone_of
 
 router = APIRouter(tags=["people"])
 
@@ -28,13 +28,13 @@ async def people_html(request: Request, who: Administrator) -> Response:
 
 
 @router.post("/people", include_in_schema=False)
-async def add_account(request: Request, who: Administrator) -> Response:
+async def post_account(request: Request, who: Administrator) -> Response:
     """A new account, its password shown this once."""
     given = await request.form(max_files=0, max_fields=10)
     name, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("name", "role", "bound_to"))
     depot = depot_of(request)
     password = passwords.new_password()
-    add = partial(users.add, depot.store, name.strip(), role, password=password, now=depot.clock.now())
+    add = partial(users.add_account, depot.store, name.strip(), role, password=password, now=depot.clock.now())
     try:
         await to_thread.run_sync(partial(add, bound_to=_names(bound_to)))
     except ValueError as error:
@@ -43,7 +43,7 @@ async def add_account(request: Request, who: Administrator) -> Response:
 
 
 @router.post("/people/{name}", include_in_schema=False)
-async def change_account(request: Request, name: str, who: Administrator) -> Response:
+async def post_account_change(request: Request, name: str, who: Administrator) -> Response:
     """``do``: change (role, bound_to), password, disable, enable. Nobody disables himself or leaves his own role."""
     given = await request.form(max_files=0, max_fields=10)
     do, role, bound_to = (str(given.get(key, ""))[:10_000] for key in ("do", "role", "bound_to"))
@@ -52,10 +52,10 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
     if name == who.name and do in ("change", "disable"):
         return await _page(request, who, f"{name}: {do}, must be another's account", bad=True)
     changes: dict[str, Callable[[], object]] = {
-        "change": partial(users.change, depot.store, name, role=role, bound_to=_names(bound_to)),
-        "password": partial(users.change, depot.store, name, password=password),
-        "disable": partial(users.disable, depot.store, name, depot.clock.now()),
-        "enable": partial(users.enable, depot.store, name),
+        "change": partial(users.change_account, depot.store, name, role=role, bound_to=_names(bound_to)),
+        "password": partial(users.change_account, depot.store, name, password=password),
+        "disable": partial(users.disable_account, depot.store, name, depot.clock.now()),
+        "enable": partial(users.enable_account, depot.store, name),
     }
     if do not in changes:
         return await _page(request, who, f"do = {do[:20]!r}, must be one of {', '.join(changes)}", bad=True)
@@ -69,10 +69,12 @@ async def change_account(request: Request, name: str, who: Administrator) -> Res
 
 
 @router.post("/tokens/{token_id}/revoke", include_in_schema=False)
-async def revoke_token(request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator) -> Response:
+async def post_token_revocation(
+    request: Request, token_id: Annotated[int, Path(ge=1, le=2**53)], _: Administrator
+) -> Response:
     """Refuse a token from now on."""
     depot = depot_of(request)
-    if not await to_thread.run_sync(partial(tokens.revoke, depot.store, token_id, now=depot.clock.now())):
+    if not await to_thread.run_sync(partial(tokens.revoke_token, depot.store, token_id, now=depot.clock.now())):
         raise HTTPException(404, f"token: no {token_id} in force")
     return RedirectResponse("/people", 303)
 
@@ -82,28 +84,30 @@ async def _page(
 ) -> Response:
     depot = depot_of(request)
     zone = zone_of(depot)
-    frame = await noticed(request, who)
+    frame = await frame_with_notice(request, who)
     accounts = [
         {
             "name": a.name, "role": a.role, "bound_to": ", ".join(a.bound_to),
             "disabled": f"{a.disabled.astimezone(zone):%Y-%m-%d}" if a.disabled else "",
             "password": "yes" if a.has_password else "",
         }
-        for a in await to_thread.run_sync(users.accounts, depot.store)
+        for a in await to_thread.run_sync(users.all_accounts, depot.store)
     ]  # fmt: skip
-    issued = [
+    issued_tokens = [
         {
             "id": str(t.id), "kind": t.kind, "name": t.name, "made": f"{t.created.astimezone(zone):%Y-%m-%d}",
             "revoked": f"{t.revoked.astimezone(zone):%Y-%m-%d}" if t.revoked else "",
         }
-        for t in await to_thread.run_sync(tokens.issued, depot.store)
+        for t in await to_thread.run_sync(tokens.issued_tokens, depot.store)
     ]  # fmt: skip
     told = (
-        word("shown_once", frame.lang, name=name, password=password)
+        staff_text("shown_once", frame.lang, name=name, password=password)
         if password
-        else word("plain", frame.lang, text=said)
+        else refused_text(said, frame.lang)
     )
-    return html(request, people_page(frame, accounts, issued, PEOPLE, said=told, bad=bad), 400 if bad else 200)
+    return html_page(
+        request, people_page(frame, accounts, issued_tokens, PEOPLE, message=told, bad=bad), 400 if bad else 200
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

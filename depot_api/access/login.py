@@ -10,18 +10,18 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import STYLE, account_page, login_page, word
-from depot_api.access.access import allow, caller, refuse_other_origins
+from dashboards.staff import STYLE, account_page, login_page, staff_text
+from depot_api.access.authorization import allow, caller, refuse_other_origins
 from depot_api.accounts import passwords, sessions, throttle, users
 from depot_api.settings import PEOPLE, ROLES, Caller
-from depot_api.state import Depot, depot_of, frame_of, home_of, html, read_body
+from depot_api.state import Depot, depot_of, frame_of, home_of, html_page, read_body
 
 router = APIRouter(tags=["people"])
 
 #: Passwords judged at once: each takes a core for some 20 ms and 19 MiB.
-_JUDGES = CapacityLimiter(2)
+_PASSWORD_THREADS = CapacityLimiter(2)
 #: Tries written down at once: where the database is locked, whoever logs in waits, and keeps nobody else waiting.
-_COUNTERS = CapacityLimiter(4)
+_THROTTLE_THREADS = CapacityLimiter(4)
 MOST_FORM_BYTES = 16_384
 
 
@@ -41,7 +41,7 @@ async def style() -> Response:
 @router.get("/login", include_in_schema=False)
 async def login_form(request: Request) -> Response:
     """The login page."""
-    return html(request, _form(request, own_page(request.query_params.get("next"))))
+    return html_page(request, _form(request, own_page(request.query_params.get("next"))))
 
 
 @router.post("/login", include_in_schema=False)
@@ -58,27 +58,27 @@ async def log_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     now = depot.clock.now()
     lang_frame = partial(_form, request, own_page(next_page), name)
-    if not await to_thread.run_sync(throttle.may_try, depot.store, name, address, now, limiter=_COUNTERS):
+    if not await to_thread.run_sync(throttle.may_try, depot.store, name, address, now, limiter=_THROTTLE_THREADS):
         minutes = int(throttle.WINDOW.total_seconds() // 60)
-        page = html(request, lang_frame("too_often", minutes=minutes), 429)
+        page = html_page(request, lang_frame("too_often", minutes=minutes), 429)
         page.headers["Retry-After"] = str(minutes * 60)
         return page
-    right = await to_thread.run_sync(users.password_opens, depot.store, name, password, limiter=_JUDGES)
+    right = await to_thread.run_sync(users.password_opens, depot.store, name, password, limiter=_PASSWORD_THREADS)
     if not right:
-        return html(request, lang_frame("wrong"), 401)
+        return html_page(request, lang_frame("wrong"), 401)
     await to_thread.run_sync(throttle.forgive, depot.store, name, address, now)
     return await let_in(request, depot, name, own_page(next_page))
 
 
 async def let_in(request: Request, depot: Depot, name: str, next_page: str) -> Response:
     """Begin a session (a new one: a cookie from before the login opens nothing) and go where one wanted to go."""
-    account = await to_thread.run_sync(users.account, depot.store, name)
-    cookie = await to_thread.run_sync(sessions.begin, depot, name)
+    account = await to_thread.run_sync(users.account_named, depot.store, name)
+    cookie = await to_thread.run_sync(sessions.begin_session, depot, name)
     before = request.cookies.get(sessions.COOKIE)
     if before:
-        await to_thread.run_sync(sessions.end, depot.store, before)
+        await to_thread.run_sync(sessions.end_session, depot.store, before)
     response = RedirectResponse(next_page or home_of(account.role), 303)
-    sessions.give_cookie(request, response, cookie)
+    sessions.set_session_cookie(request, response, cookie)
     return response
 
 
@@ -86,9 +86,9 @@ async def let_in(request: Request, depot: Depot, name: str, next_page: str) -> R
 async def log_out(request: Request, _: Annotated[Caller, Depends(allow(*PEOPLE))]) -> Response:
     """End the session."""
     cookie = request.cookies.get(sessions.COOKIE, "")
-    await to_thread.run_sync(sessions.end, depot_of(request).store, cookie)
+    await to_thread.run_sync(sessions.end_session, depot_of(request).store, cookie)
     response = RedirectResponse("/login", 303)
-    sessions.take_cookie(request, response)
+    sessions.clear_session_cookie(request, response)
     return response
 
 
@@ -118,13 +118,15 @@ async def change_password(request: Request, who: Annotated[Caller, Depends(allow
     if not passwords.SHORTEST <= len(new) <= passwords.LONGEST:
         return await _account(request, who, "too_short", 400)
     now = depot.clock.now()
-    if not await to_thread.run_sync(throttle.may_try, depot.store, who.name, address, now, limiter=_COUNTERS):
+    if not await to_thread.run_sync(throttle.may_try, depot.store, who.name, address, now, limiter=_THROTTLE_THREADS):
         minutes = int(throttle.WINDOW.total_seconds() // 60)
         return await _account(request, who, "too_often", 429, minutes=minutes)
-    if not await to_thread.run_sync(users.password_opens, depot.store, who.name, old, limiter=_JUDGES):
+    if not await to_thread.run_sync(users.password_opens, depot.store, who.name, old, limiter=_PASSWORD_THREADS):
         return await _account(request, who, "wrong", 400)
     await to_thread.run_sync(throttle.forgive, depot.store, who.name, address, now)
-    await to_thread.run_sync(partial(users.change, depot.store, who.name, password=new), limiter=_JUDGES)
+    await to_thread.run_sync(
+        partial(users.change_account, depot.store, who.name, password=new), limiter=_PASSWORD_THREADS
+    )
     return await let_in(request, depot, who.name, "/account?said=done")
 
 
@@ -136,19 +138,19 @@ async def _account(request: Request, who: Caller, said: str = "", status: int = 
     if getattr(request.state, "session", None) is None:  # a planner's or a town's token: a program, without account
         has_password = False
     else:
-        has_password = (await to_thread.run_sync(users.account, depot_of(request).store, who.name)).has_password
+        has_password = (await to_thread.run_sync(users.account_named, depot_of(request).store, who.name)).has_password
     page = account_page(
         frame, who.name, who.role, who.bound_to, has_password=has_password, shortest=passwords.SHORTEST,
-        said=word(said, frame.lang, **values) if said else "", bad=bad,
+        message=staff_text(said, frame.lang, **values) if said else "", bad=bad,
     )  # fmt: skip
-    return html(request, page, status)
+    return html_page(request, page, status)
 
 
 def _form(request: Request, next_page: str, name: str = "", said: str = "", **values: object) -> str:
     frame = frame_of(request, None, keep=f"next={quote(next_page, safe='')}&" if next_page else "")
     oidc = depot_of(request).settings.oidc
-    told = word(said, frame.lang, **values) if said else ""
-    return login_page(frame, next_page=next_page, name=name, said=told, provider=oidc.name if oidc else None)
+    told = staff_text(said, frame.lang, **values) if said else ""
+    return login_page(frame, next_page=next_page, name=name, message=told, provider=oidc.name if oidc else None)
 
 
 def own_page(wanted: str | None) -> str:

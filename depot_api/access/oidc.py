@@ -28,11 +28,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.staff import login_page, word
+from dashboards.staff import login_page, staff_text
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users
 from depot_api.settings import BOUND, Provider
-from depot_api.state import depot_of, frame_of, html
+from depot_api.state import depot_of, frame_of, html_page
 
 router = APIRouter(tags=["people"])
 
@@ -47,14 +47,14 @@ LEEWAY_S = 60
 #: The provider's addresses and keys are asked for again after this long.
 _FRESH_S = 3600.0
 #: Signs what a browser carries to the provider's and back; a login begun before a restart begins again.
-_KEY = secrets.token_bytes(32)
+_COOKIE_KEY = secrets.token_bytes(32)
 
 
 #: Logins that wait for the provider at once: when it hangs, the depot's other threads go on.
-_ASKERS = CapacityLimiter(4)
+_PROVIDER_THREADS = CapacityLimiter(4)
 
 
-class NoLogin(Exception):
+class LoginRefused(Exception):
     """Why nobody is let in, in words for whoever tried."""
 
 
@@ -75,8 +75,8 @@ async def to_provider(request: Request) -> Response:
     wanted = own_page(request.query_params.get("next"))
     carried = {key: secrets.token_urlsafe(32) for key in ("state", "nonce", "verifier")} | {"next": wanted}
     try:
-        address = await to_thread.run_sync(_address, provider, carried, limiter=_ASKERS)
-    except NoLogin as why:
+        address = await to_thread.run_sync(_address, provider, carried, limiter=_PROVIDER_THREADS)
+    except LoginRefused as why:
         return _refused(request, provider, why)
     response = RedirectResponse(address, 303)
     secure = request.url.scheme == "https"
@@ -95,19 +95,25 @@ async def from_provider(request: Request) -> Response:
         carried = _unsigned(request.cookies.get(COOKIE, ""))
         state = request.query_params.get("state", "")
         if not hmac.compare_digest(state.encode("utf-8", "replace"), carried["state"].encode()):
-            raise NoLogin("state")
+            raise LoginRefused("state")
         code = request.query_params.get("code")
         if not code:
-            raise NoLogin(request.query_params.get("error", "no code")[:80])
-        identity = await to_thread.run_sync(_identity, provider, code, carried, limiter=_ASKERS)
+            raise LoginRefused(request.query_params.get("error", "no code")[:80])
+        identity = await to_thread.run_sync(_identity, provider, code, carried, limiter=_PROVIDER_THREADS)
         now = depot.clock.now()
         try:
             account = await to_thread.run_sync(
-                users.by_subject, depot.store, identity.subject, identity.name, identity.role, identity.bound_to, now
+                users.account_of_subject,
+                depot.store,
+                identity.subject,
+                identity.name,
+                identity.role,
+                identity.bound_to,
+                now,
             )
         except ValueError as error:
-            raise NoLogin(str(error)) from None
-    except NoLogin as why:
+            raise LoginRefused(str(error)) from None
+    except LoginRefused as why:
         return _refused(request, provider, why)
     response = await let_in(request, depot, account.name, carried["next"])
     response.delete_cookie(COOKIE, path=BACK)
@@ -115,12 +121,12 @@ async def from_provider(request: Request) -> Response:
 
 
 def identity_of(provider: Provider, claims: dict[str, Any]) -> Identity:
-    """Whom verified claims name. Raises ``NoLogin`` where the settings give no role for them."""
+    """Whom verified claims name. Raises ``LoginRefused`` where the settings give no role for them."""
     groups = claims.get(provider.role_claim)
     have = {groups} if isinstance(groups, str) else set(filter(_is_text, groups)) if isinstance(groups, list) else set()
     role = next((role for value, role in provider.roles.items() if value in have), None)
     if role is None:
-        raise NoLogin(f"{provider.role_claim}: no role")
+        raise LoginRefused(f"{provider.role_claim}: no role")
     name = next((claims[k] for k in (provider.name_claim, "email", "sub") if _is_text(claims.get(k))), "")
     bound: Any = claims.get(provider.bound_claim) if provider.bound_claim and role in BOUND else None
     trucks = (bound,) if isinstance(bound, str) else tuple(filter(_is_text, bound)) if isinstance(bound, list) else ()
@@ -138,10 +144,10 @@ def _provider(request: Request) -> Provider:
     return provider
 
 
-def _refused(request: Request, provider: Provider, why: NoLogin) -> Response:
+def _refused(request: Request, provider: Provider, why: LoginRefused) -> Response:
     frame = frame_of(request, None)
-    said = word("no_oidc", frame.lang, why=why)
-    response = html(request, login_page(frame, next_page="", said=said, provider=provider.name), 401)
+    said = staff_text("no_oidc", frame.lang, why=why)
+    response = html_page(request, login_page(frame, next_page="", message=said, provider=provider.name), 401)
     response.delete_cookie(COOKIE, path=BACK)
     return response
 
@@ -149,7 +155,7 @@ def _refused(request: Request, provider: Provider, why: NoLogin) -> Response:
 # --- what is asked of the provider -----------------------------------------------------------------------------------
 
 
-class _Known:
+class _ProviderCache:
     """The provider's addresses and keys, asked for once an hour, and when it signs with a key not seen before."""
 
     def __init__(self) -> None:
@@ -161,34 +167,34 @@ class _Known:
             asked_s, answer = self._answers.get(url, (-_FRESH_S, {}))
             if again or not answer or monotonic() - asked_s > _FRESH_S:
                 try:
-                    answer = _asked(url)
+                    answer = _json_from(url)
                 except (requests.RequestException, ValueError) as error:
-                    raise NoLogin(f"{url}: {type(error).__name__}") from None
+                    raise LoginRefused(f"{url}: {type(error).__name__}") from None
                 self._answers[url] = (monotonic(), answer)
             return answer
 
     def addresses(self, provider: Provider) -> dict[str, Any]:
         answer = self.get(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if answer.get("issuer") != provider.issuer:
-            raise NoLogin("issuer")
+            raise LoginRefused("issuer")
         return answer
 
 
-_KNOWN = _Known()
+_PROVIDER_CACHE = _ProviderCache()
 
 
-def _asked(url: str) -> dict[str, Any]:
+def _json_from(url: str) -> dict[str, Any]:
     answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
     answer.raise_for_status()
-    found = answer.json()
-    if not isinstance(found, dict):
+    document = answer.json()
+    if not isinstance(document, dict):
         raise ValueError(f"{url}: no JSON object")
-    return found
+    return document
 
 
 def _keys(addresses: dict[str, Any], *, again: bool = False) -> KeySet:
-    found: Any = _KNOWN.get(addresses["jwks_uri"], again=again)
-    return KeySet.import_key_set(found)
+    key_set: Any = _PROVIDER_CACHE.get(addresses["jwks_uri"], again=again)
+    return KeySet.import_key_set(key_set)
 
 
 def _session(provider: Provider) -> OAuth2Session:
@@ -204,7 +210,7 @@ def _session(provider: Provider) -> OAuth2Session:
 
 def _address(provider: Provider, carried: dict[str, str]) -> str:
     """Where the provider asks people who they are."""
-    endpoint = _KNOWN.addresses(provider)["authorization_endpoint"]
+    endpoint = _PROVIDER_CACHE.addresses(provider)["authorization_endpoint"]
     with _session(provider) as session:
         url, _ = session.create_authorization_url(
             endpoint, state=carried["state"], nonce=carried["nonce"], code_verifier=carried["verifier"]
@@ -213,8 +219,8 @@ def _address(provider: Provider, carried: dict[str, str]) -> str:
 
 
 def _identity(provider: Provider, code: str, carried: dict[str, str]) -> Identity:
-    """Exchange the code, verify the ID token: signature, issuer, audience, nonce, times. Raises ``NoLogin``."""
-    addresses = _KNOWN.addresses(provider)
+    """Exchange the code, verify the ID token: signature, issuer, audience, nonce, times. Raises ``LoginRefused``."""
+    addresses = _PROVIDER_CACHE.addresses(provider)
     try:
         with _session(provider) as session:
             answer = session.fetch_token(
@@ -244,7 +250,7 @@ def _identity(provider: Provider, code: str, carried: dict[str, str]) -> Identit
         )
         claims.validate(now=int(time()), leeway=LEEWAY_S)
     except (AuthlibBaseError, JoseError, requests.RequestException, KeyError, ValueError, TypeError) as error:
-        raise NoLogin(type(error).__name__) from None
+        raise LoginRefused(type(error).__name__) from None
     return identity_of(provider, dict(claims))
 
 
@@ -259,12 +265,12 @@ def _signed(carried: dict[str, str]) -> str:
 def _unsigned(cookie: str) -> dict[str, str]:
     body, _, mac = cookie.partition(".")
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), _mac(body).encode()):
-        raise NoLogin("cookie")
+        raise LoginRefused("cookie")
     carried = json.loads(base64.urlsafe_b64decode(body))
     if time() - carried.pop("at") > PATIENCE_S:
-        raise NoLogin("too late")
+        raise LoginRefused("too late")
     return dict(carried)
 
 
 def _mac(body: str) -> str:
-    return hmac.new(_KEY, quote(body).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_COOKIE_KEY, quote(body).encode(), hashlib.sha256).hexdigest()

@@ -2,6 +2,16 @@
 
 from depot_api.accounts import passwords, sessions, throttle, tokens, users
 from depot_api.accounts.passwords import new_password
-from depot_api.accounts.tokens import issued, make_token, revoke
+from depot_api.accounts.tokens import issued_tokens, make_token, revoke_token
 
-__all__ = ["issued", "make_token", "new_password", "passwords", "revoke", "sessions", "throttle", "tokens", "users"]
+__all__ = [
+    "issued_tokens",
+    "make_token",
+    "new_password",
+    "passwords",
+    "revoke_token",
+    "sessions",
+    "throttle",
+    "tokens",
+    "users",
+]

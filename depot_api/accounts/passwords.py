@@ -15,24 +15,24 @@ LONGEST = 200
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-def kept(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is stored of a password. Raises ``ValueError`` for one too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise ValueError(f"password: {len(password)} characters, must be from {SHORTEST} to {LONGEST}")
     return _HASHER.hash(password)
 
 
-def is_right(kept_password: str | None, password: str) -> bool:
+def matches(stored_hash: str | None, password: str) -> bool:
     """Whether this is the password. An account without one, or none at all, takes the same time to say no."""
     try:
-        return _HASHER.verify(kept_password or _nobodys(), password[: LONGEST + 1]) and kept_password is not None
+        return _HASHER.verify(stored_hash or _hash_of_nobody(), password[: LONGEST + 1]) and stored_hash is not None
     except (VerificationError, ValueError):  # a hash that is none, a password that is no text
         return False
 
 
-def is_outdated(kept_password: str) -> bool:
+def needs_rehash(stored_hash: str) -> bool:
     """Whether the password was kept with weaker parameters than today's."""
-    return _HASHER.check_needs_rehash(kept_password)
+    return _HASHER.check_needs_rehash(stored_hash)
 
 
 def new_password() -> str:
@@ -40,10 +40,10 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
 
 
-_NOBODY: list[str] = []
+_HASH_OF_NOBODY: list[str] = []
 
 
-def _nobodys() -> str:
-    if not _NOBODY:
-        _NOBODY.append(_HASHER.hash(secrets.token_urlsafe()))
-    return _NOBODY[0]
+def _hash_of_nobody() -> str:
+    if not _HASH_OF_NOBODY:
+        _HASH_OF_NOBODY.append(_HASHER.hash(secrets.token_urlsafe()))
+    return _HASH_OF_NOBODY[0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from depot_api.accounts.tokens import digest
+from depot_api.accounts.tokens import token_digest
 from depot_api.settings import Caller
 from depot_api.store import StoreDown, microseconds, sessions, users
 
@@ -43,12 +43,12 @@ class Session:
     caller: Caller
 
 
-def begin(depot: Depot, user: str) -> str:
+def begin_session(depot: Depot, user: str) -> str:
     """A new session of this account: the cookie's value."""
     cookie = secrets.token_urlsafe(32)
     now = depot.clock.now()
     row = {
-        "sha256": digest(cookie),
+        "sha256": token_digest(cookie),
         "user": user,
         "csrf": secrets.token_urlsafe(32),
         "created_us": microseconds(now),
@@ -59,9 +59,9 @@ def begin(depot: Depot, user: str) -> str:
     return cookie
 
 
-def find(depot: Depot, cookie: str) -> Session | None:
+def find_session(depot: Depot, cookie: str) -> Session | None:
     """The session of this cookie, if it has not ended and its account is in force; its use is noted."""
-    sha256 = digest(cookie)
+    sha256 = token_digest(cookie)
     now = depot.clock.now()
     with depot.store.read() as connection:
         row = connection.execute(
@@ -88,7 +88,7 @@ def _note_use(depot: Depot, sha256: str, now_us: int) -> None:
     Where the database cannot be written for ``IDLE``, sessions end as if they had not been used. One piece of writing
     waits at a time, for all sessions together: a locked database keeps facts waiting no longer than it must.
     """
-    uses = depot.uses
+    uses = depot.session_uses
     with _USES:
         under_way = bool(uses)
         uses[sha256] = now_us
@@ -115,18 +115,18 @@ def _note_use(depot: Depot, sha256: str, now_us: int) -> None:
         writing.result(PATIENCE_S)
 
 
-def end(store: Store, cookie: str) -> None:
+def end_session(store: Store, cookie: str) -> None:
     """Log out."""
-    gone = delete(sessions).where(sessions.c.sha256 == digest(cookie))
+    gone = delete(sessions).where(sessions.c.sha256 == token_digest(cookie))
     store.write(lambda connection: connection.execute(gone))
 
 
-def end_all_of(connection: Connection, user: str) -> None:
+def end_sessions_of(connection: Connection, user: str) -> None:
     """End every session of an account: its role, its password or itself has changed."""
     connection.execute(delete(sessions).where(sessions.c.user == user))
 
 
-def give_cookie(request: Request, response: Response, cookie: str) -> None:
+def set_session_cookie(request: Request, response: Response, cookie: str) -> None:
     """Set the cookie: no script reads it, no other site's page sends it, no plain HTTP carries it where TLS is used."""
     response.set_cookie(
         COOKIE,
@@ -139,6 +139,6 @@ def give_cookie(request: Request, response: Response, cookie: str) -> None:
     )
 
 
-def take_cookie(request: Request, response: Response) -> None:
+def clear_session_cookie(request: Request, response: Response) -> None:
     """Have the browser forget it."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https")

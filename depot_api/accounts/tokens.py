@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -18,20 +18,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from depot_api.known_time import no_earlier
-from depot_api.settings import BOUND, Caller
+from depot_api.settings import BOUND, TOKEN_KINDS, Caller
 from depot_api.store import Store, instant_of, microseconds, tokens
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-#: What a token may be for, and the role that it gives.
-ROLE_OF: Mapping[str, str] = {kind: kind for kind in ("box", "bridge", "plant", "town", "planner", "monitor")}
 #: A token revoked by another process is refused this many seconds later at most.
 CACHE_S = 2.0
 LONGEST_NAME = 40
 
 
-def digest(token: str) -> str:
+def token_digest(token: str) -> str:
     """What is kept of a token: its SHA-256 in hexadecimal."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
@@ -45,18 +43,23 @@ def make_token(
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> str:
     """A new token of a machine, a town, a planner; nobody can read it again. Raises ``ValueError``."""
-    if kind not in ROLE_OF:
-        raise ValueError(f"token: kind = {kind!r}, must be one of {', '.join(ROLE_OF)}")
+    if kind not in TOKEN_KINDS:
+        raise ValueError(f"token: kind = {kind!r}, must be one of {', '.join(TOKEN_KINDS)}")
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise ValueError(f"token: name = {name[:50]!r}, must be 1 to {LONGEST_NAME} characters")
     token = base64.urlsafe_b64encode(random_bytes(32)).decode().rstrip("=")
-    row = {"kind": kind, "name": name, "sha256": digest(token), "created_us": microseconds(now or datetime.now(UTC))}
+    row = {
+        "kind": kind,
+        "name": name,
+        "sha256": token_digest(token),
+        "created_us": microseconds(now or datetime.now(UTC)),
+    }
     store.write(lambda connection: connection.execute(insert(tokens).values(row)))
     return token
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedToken:
     """A token as lists show it: never itself."""
 
     id: int
@@ -66,26 +69,26 @@ class Issued:
     revoked: datetime | None
 
 
-def issued(store: Store) -> list[Issued]:
+def issued_tokens(store: Store) -> list[IssuedToken]:
     """All tokens ever made, oldest first."""
     with store.read() as connection:
         rows = connection.execute(select(tokens).order_by(tokens.c.id)).all()
     return [
-        Issued(
+        IssuedToken(
             r.id, r.kind, r.name, instant_of(r.created_us), None if r.revoked_us is None else instant_of(r.revoked_us)
         )
         for r in rows
     ]
 
 
-def revoke(store: Store, token_id: int, *, now: datetime | None = None) -> bool:
+def revoke_token(store: Store, token_id: int, *, now: datetime | None = None) -> bool:
     """Refuse a token from now on; whether there was one in force."""
     at = microseconds(no_earlier(store, now or datetime.now(UTC)))
     in_force = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_us.is_(None))
     return store.write(lambda connection: connection.execute(in_force.values(revoked_us=at)).rowcount) == 1
 
 
-class TokenBook:
+class TokenCache:
     """Who holds which token; asked of the store once in ``CACHE_S`` seconds, so that a busy box costs no look-up."""
 
     def __init__(self, store: Store, clock_s: Callable[[], float] = monotonic) -> None:
@@ -108,15 +111,14 @@ class TokenBook:
         if row is None:
             self._known.pop(sha256, None)
             return None
-        bound_to = (row.name,) if ROLE_OF[row.kind] in BOUND else ()
-        holder = Caller(ROLE_OF[row.kind], row.name, bound_to)
+        holder = Caller(row.kind, row.name, (row.name,) if row.kind in BOUND else ())
         self._known[sha256] = (holder, asked_s)
         return holder
 
 
-def book_of(app: FastAPI) -> TokenBook:
-    """The app's token book."""
-    book = getattr(app.state, "token_book", None)
-    if not isinstance(book, TokenBook):
-        book = app.state.token_book = TokenBook(app.state.depot.store)
-    return book
+def token_cache_of(app: FastAPI) -> TokenCache:
+    """The app's token cache."""
+    cache = getattr(app.state, "token_cache", None)
+    if not isinstance(cache, TokenCache):
+        cache = app.state.token_cache = TokenCache(app.state.depot.store)
+    return cache

@@ -38,7 +38,7 @@ class Account:
     disabled: datetime | None
 
 
-def add(
+def add_account(
     store: Store,
     name: str,
     role: str,
@@ -55,7 +55,7 @@ def add(
         "name": name,
         "role": _role(role),
         "bound_to": _bound(role, bound_to),
-        "password": None if password is None else passwords.kept(password),
+        "password": None if password is None else passwords.hash_password(password),
         "subject": subject,
         "created_us": microseconds(now),
     }
@@ -66,10 +66,10 @@ def add(
         connection.execute(insert(users).values(row))
 
     store.write(insert_new)
-    return account(store, name)
+    return account_named(store, name)
 
 
-def change(
+def change_account(
     store: Store,
     name: str,
     *,
@@ -78,29 +78,29 @@ def change(
     password: str | None = None,
 ) -> Account:
     """Another role, other trucks, a new password; its sessions end. Raises ``ValueError``."""
-    before = account(store, name)
+    before = account_named(store, name)
     new_role = _role(role if role is not None else before.role)
     bound = before.bound_to if bound_to is None else bound_to
     values: dict[str, Any] = {"role": new_role, "bound_to": _bound(new_role, bound if new_role in BOUND else ())}
     if password is not None:
-        values["password"] = passwords.kept(password)
+        values["password"] = passwords.hash_password(password)
     _set(store, name, values)
-    return account(store, name)
+    return account_named(store, name)
 
 
-def disable(store: Store, name: str, now: datetime) -> None:
+def disable_account(store: Store, name: str, now: datetime) -> None:
     """Nobody may log in to the account any more; its sessions end. Raises ``ValueError`` where there is none."""
-    account(store, name)
+    account_named(store, name)
     _set(store, name, {"disabled_us": microseconds(no_earlier(store, now))})
 
 
-def enable(store: Store, name: str) -> None:
+def enable_account(store: Store, name: str) -> None:
     """The account may be used again."""
-    account(store, name)
+    account_named(store, name)
     _set(store, name, {"disabled_us": None})
 
 
-def account(store: Store, name: str) -> Account:
+def account_named(store: Store, name: str) -> Account:
     """The account of this name. Raises ``ValueError`` where there is none."""
     with store.read() as connection:
         row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
@@ -109,7 +109,7 @@ def account(store: Store, name: str) -> Account:
     return _account(row)
 
 
-def accounts(store: Store) -> list[Account]:
+def all_accounts(store: Store) -> list[Account]:
     """All accounts, by name."""
     with store.read() as connection:
         return [_account(row) for row in connection.execute(select(users).order_by(users.c.name))]
@@ -122,15 +122,17 @@ def password_opens(store: Store, name: str, password: str) -> bool:
             select(users.c.password).where(users.c.name == name, users.c.disabled_us.is_(None))
         ).one_or_none()
     kept = None if row is None else row.password
-    if not passwords.is_right(kept, password):
+    if not passwords.matches(kept, password):
         return False
-    if kept is not None and passwords.is_outdated(kept):
-        stronger = update(users).where(users.c.name == name).values(password=passwords.kept(password))
+    if kept is not None and passwords.needs_rehash(kept):
+        stronger = update(users).where(users.c.name == name).values(password=passwords.hash_password(password))
         store.write(lambda connection: connection.execute(stronger))
     return True
 
 
-def by_subject(store: Store, subject: str, name: str, role: str, bound_to: Sequence[str], now: datetime) -> Account:
+def account_of_subject(
+    store: Store, subject: str, name: str, role: str, bound_to: Sequence[str], now: datetime
+) -> Account:
     """The account of an OIDC login, made at its first; role and trucks follow the provider. Raises ``ValueError``.
 
     ``subject``: issuer and subject, by which the provider knows the person; a local account of the same name is
@@ -139,12 +141,12 @@ def by_subject(store: Store, subject: str, name: str, role: str, bound_to: Seque
     with store.read() as connection:
         row = connection.execute(select(users).where(users.c.subject == subject)).one_or_none()
     if row is None:
-        return add(store, name, role, password=None, now=now, bound_to=bound_to, subject=subject)
+        return add_account(store, name, role, password=None, now=now, bound_to=bound_to, subject=subject)
     known = _account(row)
     if known.disabled is not None:
         raise ValueError(f"account: {known.name!r} is disabled")
     if (known.role, known.bound_to) != (role, tuple(bound_to)):
-        return change(store, known.name, role=role, bound_to=bound_to)
+        return change_account(store, known.name, role=role, bound_to=bound_to)
     return known
 
 
@@ -154,7 +156,7 @@ def _set(store: Store, name: str, values: dict[str, Any]) -> None:
     def change_and_end(connection: Connection) -> None:
         """In one commit: a depot killed between the two would leave the old sessions open."""
         connection.execute(changed)
-        sessions.end_all_of(connection, name)
+        sessions.end_sessions_of(connection, name)
 
     store.write(change_and_end)
 

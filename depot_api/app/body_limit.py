@@ -1,4 +1,4 @@
-"""The door before every route: no body without an end, no zero character in what is asked for, accounts in turns.
+"""The limits before every route: a body's length, no zero character in the address, requests at once per account.
 
 A route with a typed body has it read before anybody asks who sends it: without a limit here, whoever reaches the port
 could fill the memory. The routes in ``OWN_LIMITS`` read their bodies themselves, after the token, and stop at limits of
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 
-from depot_api.state import too_long
+from depot_api.state import body_too_long
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,10 +22,10 @@ MOST_BYTES = 256 * 1024
 OWN_LIMITS = ("/facts", "/photos/", "/plans", "/contractor/positions")
 
 
-class Door:
+class BodyLimit:
     """The middleware: 400 for a zero character in path or query, 413 for a body over ``MOST_BYTES``.
 
-    It gives back the turn that ``access`` took for whoever asks.
+    It releases the request slot that ``access`` acquired for whoever asks.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,20 +38,20 @@ class Door:
                 return
             if not scope["path"].startswith(OWN_LIMITS):
                 receive = _limited(receive)
-            if scope["path"] != "/live/stream":  # open for hours: it has a share of its own
-                await self._in_turns(scope, receive, send)
+            if scope["path"] != "/live/stream":  # open for hours: it has a quota of its own
+                await self._with_slots(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _in_turns(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turns = scope["app"].state.depot.shares.turns
+    async def _with_slots(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_slots = scope["app"].state.depot.quotas.request_slots
         state = scope.setdefault("state", {})
-        state["turns"] = turns
+        state["request_slots"] = request_slots
         try:
             await self._app(scope, receive, send)
         finally:
-            if "turn" in state:
-                turns.give(state["turn"])
+            if "request_slot" in state:
+                request_slots.release(state["request_slot"])
 
 
 def _limited(receive: Receive) -> Receive:
@@ -68,4 +68,4 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-_TOO_LONG: HTTPException = too_long(MOST_BYTES)
+_TOO_LONG: HTTPException = body_too_long(MOST_BYTES)

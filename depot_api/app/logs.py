@@ -54,13 +54,13 @@ class JsonLines(logging.Formatter):
 
 def _trace(error: BaseException) -> list[str]:
     """Where it happened, innermost last, of the error and what caused it: without the messages, which quote values."""
-    told: list[str] = []
+    steps: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
         frames = traceback.extract_tb(cause.__traceback__)[-20:]
-        told = [*(f"{f.filename}:{f.lineno} {f.name}" for f in frames), type(cause).__name__, *told]
+        steps = [*(f"{f.filename}:{f.lineno} {f.name}" for f in frames), type(cause).__name__, *steps]
         cause = cause.__cause__ or cause.__context__
-    return told
+    return steps
 
 
 def log_as_json(stream: TextIO | None = None, level: int = logging.INFO) -> None:

@@ -100,8 +100,8 @@ class _WorkerCollector(Collector):
 
 def _retention(store: Store) -> Iterator[Metric]:
     """Whether deletion is held back, and when it last took place: what a depot that keeps for ever is seen by."""
-    run = refusals.refused(store)
-    asked = [one for one in refusals.standing(store) if one.subject != refusals.RUN]
+    run = refusals.refused_run(store)
+    asked = [one for one in refusals.open_refusals(store) if one.subject != refusals.RUN]
     yield GaugeMetricFamily(
         "ripeur_retention_refused",
         "1 where the retention run is refused until a person decides.",

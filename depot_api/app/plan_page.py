@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, RedirectResponse
 
-from depot_api.state import guard
+from depot_api.state import set_security_headers
 
 #: What a plan's map may do where a depot shows it, whatever program wrote it: draw itself, as a site of its own that
 #: has neither our cookies nor a way to ask anybody anything. The map's own policy also names its scripts by their sums.
@@ -33,7 +33,7 @@ def plan_file(path: Path) -> FileResponse:
     """A plan's file, as a page on which nothing of another site runs and which reaches nothing of ours."""
     response = FileResponse(path, media_type="text/html" if path.suffix == ".html" else None)
     if path.suffix != ".pdf":  # which a browser's own viewer shows to no page under a policy
-        guard(response, PLAN_POLICY)
+        set_security_headers(response, PLAN_POLICY)
     return response
 
 

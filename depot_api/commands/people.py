@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depot_api.commands.db_option import add_db_to
+from depot_api.commands.exit_codes import FAULTY, GOOD
+from depot_api.settings import PEOPLE, TOKEN_KINDS
 
 if TYPE_CHECKING:
-    from depot_api.known_time import Doubt, Refusal
+    from depot_api.known_time import Doubt, RetentionRefusal
     from depot_api.state import Depot
-
-TOKEN_KINDS = ("box", "bridge", "plant", "town", "planner", "monitor")
-ROLES = (
-    "planner", "crew_leader", "phone_agent", "town", "sworn_agent", "contractor", "staff_representative",
-    "administrator",
-)  # fmt: skip
-GOOD, FAULTY = 0, 1
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,10 +33,10 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     shown = actions.add_parser("list", help="all tokens ever made, without the tokens themselves")
     add_db_to(shown)
     shown.set_defaults(run=_token_list)
-    revoke = actions.add_parser("revoke", help="refuse a token from now on (at once; a running depot within 2 s)")
-    revoke.add_argument("id", type=int, metavar="ID", help="as `ripeur token list` shows it")
-    add_db_to(revoke)
-    revoke.set_defaults(run=_token_revoke)
+    revoke_token = actions.add_parser("revoke", help="refuse a token from now on (at once; a running depot within 2 s)")
+    revoke_token.add_argument("id", type=int, metavar="ID", help="as `ripeur token list` shows it")
+    add_db_to(revoke_token)
+    revoke_token.set_defaults(run=_token_revoke)
     _user_parser(subparsers)
     retention = subparsers.add_parser("retention", help="delete what is past its term (the depot does it nightly)")
     add_db_to(retention)
@@ -72,7 +67,7 @@ def _user_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     change = actions.add_parser("change", help="another role, other trucks, a new password; the sessions end")
     for parser in (add, change):
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--role", choices=ROLES, required=parser is add)
+        parser.add_argument("--role", choices=PEOPLE, required=parser is add)
         parser.add_argument("--for", dest="bound_to", action="append", metavar="TRUCK|COMMUNE",
                             help="a contractor's truck, a town's commune (again for more)")  # fmt: skip
     add.add_argument("--generate", action="store_true", help="make the password and print it once, instead of asking")
@@ -104,22 +99,22 @@ def _token_new(args: argparse.Namespace) -> int:
 
 
 def _token_list(args: argparse.Namespace) -> int:
-    from depot_api.accounts import issued
+    from depot_api.accounts import issued_tokens
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        for token in issued(store):
+        for token in issued_tokens(store):
             state = f"revoked {token.revoked:%Y-%m-%d %H:%M}Z" if token.revoked else "in force"
             print(f"{token.id:5} {token.kind:8} {token.name:24} made {token.created:%Y-%m-%d} {state}")
     return GOOD
 
 
 def _token_revoke(args: argparse.Namespace) -> int:
-    from depot_api.accounts import revoke
+    from depot_api.accounts import revoke_token
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        done = revoke(store, args.id)
+        done = revoke_token(store, args.id)
     print(f"token {args.id}: {'revoked' if done else 'none in force has this number'}")
     return GOOD if done else FAULTY
 
@@ -130,8 +125,10 @@ def _user_add(args: argparse.Namespace) -> int:
 
     password = _password(ask=not args.generate)
     with Store(args.db) as store:
-        users.add(store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ())
-    _tell(args, password)
+        users.add_account(
+            store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ()
+        )
+    _print_change(args, password)
     return GOOD
 
 
@@ -141,8 +138,8 @@ def _user_change(args: argparse.Namespace) -> int:
 
     password = _password(ask=not args.generate) if args.generate or args.password else None
     with Store(args.db) as store:
-        users.change(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
-    _tell(args, password)
+        users.change_account(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
+    _print_change(args, password)
     return GOOD
 
 
@@ -152,9 +149,9 @@ def _user_switch(args: argparse.Namespace) -> int:
 
     with Store(args.db) as store:
         if args.action == "disable":
-            users.disable(store, args.name, datetime.now(UTC))
+            users.disable_account(store, args.name, datetime.now(UTC))
         else:
-            users.enable(store, args.name)
+            users.enable_account(store, args.name)
     print(f"account {args.name}: {args.action}d")
     return GOOD
 
@@ -164,7 +161,7 @@ def _user_list(args: argparse.Namespace) -> int:
     from depot_api.store import Store
 
     with Store(args.db) as store:
-        for account in users.accounts(store):
+        for account in users.all_accounts(store):
             state = f"disabled {account.disabled:%Y-%m-%d}" if account.disabled else "in force"
             bound = f" for {', '.join(account.bound_to)}" if account.bound_to else ""
             print(f"{account.name:24} {account.role:20} {state}{bound}")
@@ -174,7 +171,7 @@ def _user_list(args: argparse.Namespace) -> int:
 def _retention(args: argparse.Namespace) -> int:
     from depot_api.known_time import refusals
     from depot_api.privacy import nightly, retention
-    from depot_api.settings import PURPOSES, Settings, read_depot_file, terms_of
+    from depot_api.settings import PURPOSES, DepotSettings, read_depot_file, terms_of
     from depot_api.state import Depot
     from depot_api.store import Store
 
@@ -186,14 +183,14 @@ def _retention(args: argparse.Namespace) -> int:
             from optimizer.planning import Town
 
             town = Town.prepare(args.area)
-        depot = Depot(store=store, town=town, settings=Settings(terms=terms))
+        depot = Depot(store=store, town=town, settings=DepotSettings(terms=terms))
         word = _word(args)
         if args.dry_run:
-            gone = retention.run(store, terms, now, dry=True)
+            gone = retention.run_retention(store, terms, now, dry=True)
         else:
-            gone = nightly.night(depot, now) if word is None else _decided(*word, depot, now)
-        stands = refusals.standing(store)
-        doubts = retention.doubts_of(store, terms, now) if args.dry_run else []
+            gone = nightly.run_night(depot, now) if word is None else _decided(*word, depot, now)
+        stands = refusals.open_refusals(store)
+        doubts = retention.run_doubts(store, terms, now) if args.dry_run else []
     for purpose in PURPOSES:
         print(f"{purpose.key:14} {terms[purpose.key]:5} days  {gone.get(purpose.key, 0):9} past it")
     print("nothing was deleted (--dry-run)" if args.dry_run else f"{sum(gone.values())} deleted")
@@ -215,22 +212,22 @@ def _word(args: argparse.Namespace) -> tuple[str, str, str] | None:
 def _decided(subject: str, how: str, why: str, depot: Depot, now: datetime) -> dict[str, int]:
     """Decide what stands, as on the page; noted with the name of whoever is logged in to this machine."""
     from depot_api.known_time import refusals
-    from depot_api.privacy import decided
+    from depot_api.privacy import record_decision
     from depot_api.settings import Caller
     from fleet import instant_text
 
-    one = next((one for one in refusals.standing(depot.store) if one.subject == subject), None)
+    one = next((one for one in refusals.open_refusals(depot.store) if one.subject == subject), None)
     if one is None:
         raise ValueError(f"retention: {subject} is not refused and asks for nothing, so there is nothing to decide")
     given = {"refusal": str(one.id), "how": how, "why": why}
     if how == "yes":
         given["until"] = instant_text(one.until)
     who = Caller("administrator", f"{getpass.getuser()} (ripeur retention)")
-    todo = decided(depot, who, given, now)
+    todo = record_decision(depot, who, given, now)
     return {} if todo is None else todo()
 
 
-def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[str]:
+def refusal_lines(stands: Sequence[RetentionRefusal], doubts: Sequence[Doubt]) -> list[str]:
     """What stands, and what a run would be refused for now."""
     from dashboards.staff import plain_reason
 
@@ -240,8 +237,8 @@ def refusal_lines(stands: Sequence[Refusal], doubts: Sequence[Doubt]) -> list[st
 
     lines = []
     for one in stands:
-        said = "REFUSED" if one.subject == "run" else f"{one.subject} waits for an administrator's yes"
-        lines.append(f"{said} since {one.at:%Y-%m-%d %H:%M}Z:")
+        state = "REFUSED" if one.subject == "run" else f"{one.subject} waits for an administrator's yes"
+        lines.append(f"{state} since {one.at:%Y-%m-%d %H:%M}Z:")
         lines += map(plain, one.why)
     if doubts and not any(one.subject == "run" for one in stands):
         lines += ["a run would be REFUSED now:", *map(plain, doubts)]
@@ -262,7 +259,7 @@ def _password(*, ask: bool) -> str:
     return password
 
 
-def _tell(args: argparse.Namespace, password: str | None) -> None:
+def _print_change(args: argparse.Namespace, password: str | None) -> None:
     if args.generate:
         print(password)
         print(f"password of {args.name}, shown this once", file=sys.stderr)

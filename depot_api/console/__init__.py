@@ -1,5 +1,5 @@
 """The page of who watches the day."""
 
-from depot_api.console import console
+from depot_api.console import page
 
-__all__ = ["console"]
+__all__ = ["page"]

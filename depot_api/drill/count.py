@@ -18,7 +18,7 @@ def witness(outbox: Path) -> None:
         )
 
 
-def witnessed(outbox: Path) -> list[str]:
+def witnessed_ids(outbox: Path) -> list[str]:
     """The ids of all facts ever put into an outbox that has a witness, in hexadecimal, in order."""
     with closing(sqlite3.connect(outbox)) as db:
         return [bytes(id).hex() for (id,) in db.execute("SELECT id FROM witnessed ORDER BY rowid")]

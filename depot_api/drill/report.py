@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from dashboards.shared import clock, mass, number, span
+from dashboards.shared import format_duration, format_mass, format_number, format_time
+from depot_api.drill.texts import drill_text
 from depot_api.drill.truck import DrillTruck
-from depot_api.drill.words import word
 from fleet import Leg, Plan, Tour
-from onboard.outbox import Depot
+from onboard.outbox import DepotClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ def _part(leg: Leg, until: datetime) -> float:
     return max(0.0, (until - leg.start_at).total_seconds() / leg.duration_s) if leg.duration_s > 0 else 0.0
 
 
-def tour_line(tour: Tour, live: Mapping[str, Any], reported: Mapping[str, Any], told: Told) -> TourLine:
+def tour_line(tour: Tour, live: Mapping[str, Any], reported: Mapping[str, Any], scope: ReportScope) -> TourLine:
     """``live``: of ``GET /live/tours/{tour}``; ``reported``: this tour's part of ``GET /days/{date}/report``."""
-    until = told.until
+    until = scope.until
     due = {leg.task for leg in tour.legs if leg.task is not None and leg.end_at <= until}
     status = {street["task"]: street["status"] for street in live["streets"]}
     count = Counter(status.get(task, "pending") for task in due)
-    tipped = [leg for leg in tour.legs if leg.kind == "unload" and told.since <= leg.end_at <= until]
+    tipped = [leg for leg in tour.legs if leg.kind == "unload" and scope.since <= leg.end_at <= until]
     return TourLine(
         name=tour.shift or tour.id,
         due=len(due),
@@ -70,7 +70,7 @@ def tour_line(tour: Tour, live: Mapping[str, Any], reported: Mapping[str, Any], 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportScope:
     """What a report is about: the drill's window, the plant's kilos by stream, the streams' labels, the language."""
 
     since: datetime
@@ -80,29 +80,32 @@ class Told:
     lang: str
 
 
-def report_lines(depot: Depot, plan: Plan, trucks: Sequence[DrillTruck], told: Told) -> Iterator[str]:
+def drill_report_lines(
+    depot: DepotClient, plan: Plan, trucks: Sequence[DrillTruck], scope: ReportScope
+) -> Iterator[str]:
     """The whole report, from what the depot says and what the simulation knows. Raises ``DepotError``."""
-    since, until, lang = told.since, told.until, told.lang
+    since, until, lang = scope.since, scope.until, scope.lang
     day = depot.get(f"/days/{plan.date.isoformat()}/report").json()
     reported = {tour["tour"]: tour for tour in day["tours"]}
     tours = {tour.id: tour for tour in plan.tours}
     live = {t.drive.tour: depot.get(f"/live/tours/{quote(t.drive.tour, safe='')}").json() for t in trucks}
-    lines = [tour_line(tours[id], found, reported.get(id, {}), told) for id, found in live.items()]
+    lines = [tour_line(tours[id], found, reported.get(id, {}), scope) for id, found in live.items()]
     yield ""
-    yield word("report", lang, since=clock(since, plan.timezone), until=clock(until, plan.timezone))
+    yield drill_text("report", lang, since=format_time(since, plan.timezone), until=format_time(until, plan.timezone))
     yield ""
     yield from _table(lines, lang)
     yield ""
     due, done, ahead = (sum(getattr(line, name) for line in lines) for name in ("due", "done", "ahead"))
-    yield word("coverage", lang, done=done, due=due, share=number(100 * done / due if due else 100.0, lang, 1),
-               ahead=ahead, until=clock(until, plan.timezone))  # fmt: skip
-    yield from _fluxes(told, plan, trucks)
+    share = format_number(100 * done / due if due else 100.0, lang, 1)
+    ends = format_time(until, plan.timezone)
+    yield drill_text("coverage", lang, done=done, due=due, share=share, ahead=ahead, until=ends)
+    yield from _fluxes(scope, plan, trucks)
     yield _truth(trucks, live, until, lang)
 
 
 def _table(lines: Sequence[TourLine], lang: str) -> Iterator[str]:
     keys = ("r_tour", "r_due", "r_done", "r_partly", "r_missed", "r_ahead", "r_km", "r_late", "r_kg", "r_lifts")
-    rows = [[word(key, lang) for key in keys], *(_row(line, lang) for line in lines)]
+    rows = [[drill_text(key, lang) for key in keys], *(_row(line, lang) for line in lines)]
     rows.append(_row(_sum(lines, lang), lang))
     widths = [max(len(row[k]) for row in rows) for k in range(len(keys))]
     texts = []
@@ -120,7 +123,7 @@ def _sum(lines: Sequence[TourLine], lang: str) -> TourLine:
         return sum(getattr(line, name) for line in lines)
 
     return TourLine(
-        name=word("r_all", lang),
+        name=drill_text("r_all", lang),
         due=total("due"),
         done=total("done"),
         partly=total("partly"),
@@ -136,29 +139,30 @@ def _sum(lines: Sequence[TourLine], lang: str) -> TourLine:
 
 
 def _row(line: TourLine, lang: str) -> list[str]:
-    driven = "-" if line.driven_km is None else number(line.driven_km, lang, 1)
-    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + span(abs(line.late_s), "fr")
+    driven = "-" if line.driven_km is None else format_number(line.driven_km, lang, 1)
+    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + format_duration(abs(line.late_s), "fr")
     return [
         line.name, str(line.due), str(line.done), str(line.partly), str(line.missed), str(line.ahead),
-        f"{number(line.planned_km, lang, 1)} > {driven}", late,
-        f"{mass(line.planned_kg, lang)} > {mass(line.weighed_kg, lang)}", str(line.lifts),
+        f"{format_number(line.planned_km, lang, 1)} > {driven}", late,
+        f"{format_mass(line.planned_kg, lang)} > {format_mass(line.weighed_kg, lang)}", str(line.lifts),
     ]  # fmt: skip
 
 
-def _fluxes(told: Told, plan: Plan, trucks: Sequence[DrillTruck]) -> Iterator[str]:
+def _fluxes(scope: ReportScope, plan: Plan, trucks: Sequence[DrillTruck]) -> Iterator[str]:
     """By stream: planned of the unloadings in the window, and counted at the plant."""
     ours = {truck.drive.tour for truck in trucks}
     planned: dict[str, float] = {}
     for tour in plan.tours:
         for leg in tour.legs:
-            if tour.id in ours and leg.kind == "unload" and told.since <= leg.end_at <= told.until:
+            if tour.id in ours and leg.kind == "unload" and scope.since <= leg.end_at <= scope.until:
                 for flux, kg in leg.kg.items():
                     planned[flux] = planned.get(flux, 0.0) + kg
-    for flux in dict.fromkeys((*planned, *told.counted_kg)):
-        yield word("flux", told.lang, flux=told.labels.get(flux, flux), planned=mass(planned.get(flux, 0.0), told.lang),
-                   sorted=mass(told.counted_kg.get(flux, 0.0), told.lang))  # fmt: skip
-    if planned or told.counted_kg:
-        yield word("flux_note", told.lang)
+    for flux in dict.fromkeys((*planned, *scope.counted_kg)):
+        both_kg = {"planned": planned.get(flux, 0.0), "sorted": scope.counted_kg.get(flux, 0.0)}
+        masses = {name: format_mass(kg, scope.lang) for name, kg in both_kg.items()}
+        yield drill_text("flux", scope.lang, flux=scope.labels.get(flux, flux), **masses)
+    if planned or scope.counted_kg:
+        yield drill_text("flux_note", scope.lang)
 
 
 def _truth(trucks: Sequence[DrillTruck], live: Mapping[str, Mapping[str, Any]], until: datetime, lang: str) -> str:
@@ -170,7 +174,7 @@ def _truth(trucks: Sequence[DrillTruck], live: Mapping[str, Mapping[str, Any]], 
             (truth.state, status[task]) for task, truth in truck.drive.truth.items()
             if truth.until_at < until and status.get(task, "pending") != "pending"
         ]  # fmt: skip
-    return word(
+    return drill_text(
         "truth", lang, judged=len(pairs), right=sum(a == b for a, b in pairs),
         false_done=sum(b == "done" and a == "missed" for a, b in pairs),
         false_missed=sum(b == "missed" and a != "missed" for a, b in pairs),

@@ -22,19 +22,18 @@ from shutil import rmtree
 from types import FrameType
 from typing import Any
 
-from dashboards.shared import day as day_text
-from dashboards.shared import number
+from dashboards.shared import format_day, format_number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
-from depot_api.drill.count import stored_ids, witness, witnessed
-from depot_api.drill.report import Told, report_lines
+from depot_api.drill.count import stored_ids, witness, witnessed_ids
+from depot_api.drill.monitor import DrillMonitor, Terminal
+from depot_api.drill.report import ReportScope, drill_report_lines
 from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfake_here
-from depot_api.drill.watch import Terminal, Watch
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
-from onboard.outbox import Depot, DepotError, Outbox
-from onboard.simulation import Model, courses, drive
-from optimizer.area import Area
+from onboard.outbox import DepotClient, DepotError, Outbox
+from onboard.simulation import DrivingModel, read_courses, simulate_drive
+from optimizer.area import read_area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -47,7 +46,7 @@ MOST_SPEED = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DrillSettings:
     """``folder``: what ``ripeur plan`` wrote. ``minutes``: how long it lasts in real time.
 
     ``port``: of the depot where it is free, else any is taken.
@@ -94,7 +93,7 @@ def window_of(plan: Plan, length: timedelta) -> datetime:
     return max(starts, key=lambda start: (inside(start), -start.timestamp()))
 
 
-def run_drill(settings: Settings) -> int:
+def run_drill(settings: DrillSettings) -> int:
     """Drive, tell what happens, report. 0: it went well and every fact is where it should be."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -120,7 +119,7 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 class _Drill:
     """One drill from its preparation to its report. What is started is ended by ``held``."""
 
-    def __init__(self, settings: Settings, held: ExitStack) -> None:
+    def __init__(self, settings: DrillSettings, held: ExitStack) -> None:
         self.settings, self.lang, self._held = settings, settings.lang, held
         self.plan = Plan.read(settings.folder / "plan.json")
         self.since = window_of(self.plan, settings.window)
@@ -134,9 +133,11 @@ class _Drill:
         s = self.settings
         rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
-        self.terminal.tell("title", day=day_text(self.plan.date, self.lang), since=self.terminal.time(self.since),
-                           until=self.terminal.time(self.until), speed=number(s.speed, self.lang),
-                           minutes=number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1))  # fmt: skip
+        self.terminal.tell(
+            "title", day=format_day(self.plan.date, self.lang), since=self.terminal.time(self.since),
+            until=self.terminal.time(self.until), speed=format_number(s.speed, self.lang),
+            minutes=format_number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1),
+        )  # fmt: skip
         self._prepare()
         self._start()
         self._drive()
@@ -145,19 +146,19 @@ class _Drill:
     def _prepare(self) -> None:
         """Drive on paper; what each box remembers of the time before."""
         s = self.settings
-        running = [c for c in courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
+        running = [c for c in read_courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
         running = list({c.truck: c for c in reversed(running)}.values())[::-1]  # of a truck's two tours the first
         running = running[: s.trucks] if s.trucks else running
         self.terminal.tell("driving", tours=len(running))
-        area = Area.load(s.area)
+        area = read_area(s.area)
         kerbs = {truck.id: truck.kerb_kg for truck in area.trucks}
-        self.labels = {flux.name: flux.label for flux in area.flux}
+        self.labels = area.flux_labels
         self.trucks = []
         for k, course in enumerate(running):
             equipment = EQUIPMENTS[k % len(EQUIPMENTS)]
             course = replace(course, kerb_kg=kerbs.get(course.truck, course.kerb_kg))
-            model = Model() if equipment.contacts else Model(bins_share=0.0)
-            driven = drive(course, s.seed, model)
+            model = DrivingModel() if equipment.contacts else DrivingModel(bins_share=0.0)
+            driven = simulate_drive(course, s.seed, model)
             self.trucks.append(
                 DrillTruck(
                     drive=driven,
@@ -193,7 +194,7 @@ class _Drill:
             "depot", "serve", "--db", db, "--area", str(s.area), "--plan", str(s.folder), "--port", str(port),
             "--clock", self.clock_text,
         )  # fmt: skip
-        self.depot = Depot(self.url, tokens["planner"], 30.0)
+        self.depot = DepotClient(self.url, tokens["planner"], 30.0)
         self._wait_for_depot()
         self.terminal.tell("publishing")
         self._publish(tokens["planner"])
@@ -204,7 +205,7 @@ class _Drill:
         self.terminal.tell("console", url=f"http://localhost:{port}/", name=USER, password=self.password)
         for truck in self.trucks:
             self.terminal.tell("equipment", truck=truck.name, tour=truck.drive.tour,
-                               what=self.terminal.word(truck.equipment.name))  # fmt: skip
+                               what=self.terminal.text(truck.equipment.name))  # fmt: skip
 
     def _introduce(self, db: str) -> tuple[dict[str, str], str]:
         """Tokens of all machines, and a planner who can log in."""
@@ -217,14 +218,14 @@ class _Drill:
             tokens |= {f"plant {site}": make_token(store, "plant", site) for site in self.visits}
             tokens["planner"] = make_token(store, "planner", "drill")
             password = passwords.new_password()
-            users.add(store, USER, "planner", password=password, now=datetime.now(UTC))
+            users.add_account(store, USER, "planner", password=password, now=datetime.now(UTC))
         return tokens, password
 
     def _wait_for_depot(self) -> None:
         until_s = time.monotonic() + READY_S
         while time.monotonic() < until_s:
             if not self.serve.alive:
-                raise OSError(self.terminal.word("child_died", name="ripeur serve", why=self.serve.last_words()))
+                raise OSError(self.terminal.text("child_died", name="ripeur serve", why=self.serve.last_words()))
             with suppress(DepotError):
                 self.depot.get("/health")
                 return
@@ -239,7 +240,7 @@ class _Drill:
         while child.alive:
             time.sleep(0.1)
         if child.process.returncode != 0:
-            raise OSError(self.terminal.word("child_died", name="ripeur publish", why=child.last_words()))
+            raise OSError(self.terminal.text("child_died", name="ripeur publish", why=child.last_words()))
         self.terminal.say("  " + child.last_words())
 
     def _start_boxes(self, tokens: Mapping[str, str]) -> None:
@@ -249,9 +250,9 @@ class _Drill:
             witness(truck.data / "outbox.db")
             truck.start(self.children, self.url, tokens[f"box {truck.name}"], self.clock_text, gpsfake)
             self._held.callback(truck.close)
-        self.terminal.say("  " + self.terminal.word("trucks", boxes=len(self.trucks),
-                                  receiver=self.terminal.word("gpsd" if gpsfake else "no_gpsd"),
-                                  bridges=", ".join(sorted(self.visits)) or self.terminal.word("none")))  # fmt: skip
+        self.terminal.say("  " + self.terminal.text("trucks", boxes=len(self.trucks),
+                                  receiver=self.terminal.text("gpsd" if gpsfake else "no_gpsd"),
+                                  bridges=", ".join(sorted(self.visits)) or self.terminal.text("none")))  # fmt: skip
 
     def _start_bridges(self, tokens: Mapping[str, str]) -> None:
         self.bridges = []
@@ -268,7 +269,7 @@ class _Drill:
             bridge.start(self.children, self.url, tokens[f"bridge {site}"], self.clock_text, self.settings.area)
             self._held.callback(bridge.close)
             self.bridges.append(bridge)
-        self.plants = {site: Depot(self.url, tokens[f"plant {site}"]) for site in self.visits}
+        self.plants = {site: DepotClient(self.url, tokens[f"plant {site}"]) for site in self.visits}
 
     # --- while it runs --------------------------------------------------------------------------------------------
 
@@ -277,7 +278,7 @@ class _Drill:
         wait_s = (self.since - self.clock.now()).total_seconds() / self.settings.speed
         if wait_s > 1:
             self.terminal.tell("begins", seconds=round(wait_s))
-        self.watch = Watch(
+        self.watch = DrillMonitor(
             terminal=self.terminal,
             children=self.children,
             depot=self.depot,
@@ -297,12 +298,12 @@ class _Drill:
                 act()
             self.clock.sleep((self.until - self.clock.now()).total_seconds())
 
-    def _looks(self, watch: Watch, looker: ThreadPoolExecutor) -> Iterator[Event]:
+    def _looks(self, watch: DrillMonitor, looker: ThreadPoolExecutor) -> Iterator[Event]:
         """The looks at the depot, so often in real time; in a thread of their own, so that no fix comes late."""
         every_s = SUMMARY_EVERY_S if sys.stdout.isatty() else SUMMARY_ELSEWHERE_S
         at, step = self.since, timedelta(seconds=every_s * self.settings.speed)
         while at < self.until:
-            yield at, lambda: discard(looker.submit(watch.look))
+            yield at, lambda: discard(looker.submit(watch.show))
             at += step
 
     # --- after ----------------------------------------------------------------------------------------------------
@@ -322,8 +323,8 @@ class _Drill:
         time.sleep(2.0)  # the depot's last look at the tours
         self.children.end(*(c for c in self.children.started if c.name != "depot"))
         self._send_rest()
-        told = Told(self.since, self.until, counted_kg, self.labels, self.lang)
-        for line in report_lines(self.depot, self.plan, self.trucks, told):
+        scope = ReportScope(self.since, self.until, counted_kg, self.labels, self.lang)
+        for line in drill_report_lines(self.depot, self.plan, self.trucks, scope):
             self.terminal.say(line)
         self.children.end(self.serve)
         whole = self._count(counted_ids)
@@ -334,7 +335,7 @@ class _Drill:
     def _send_rest(self) -> None:
         """What was recorded in the moment a box ended goes now, as it would when the box starts again."""
         for end in self._ends:
-            depot = Depot(self.url, self.tokens[end.login])
+            depot = DepotClient(self.url, self.tokens[end.login])
             with closing(Outbox(end.data / "outbox.db")) as outbox, suppress(DepotError):
                 for _ in range(100):
                     facts = outbox.peek(500)
@@ -371,11 +372,11 @@ class _Drill:
             with closing(Outbox(path / "outbox.db")) as outbox:
                 counts = outbox.counts()
             pending, refused = pending + counts.pending, refused + counts.refused
-            put += witnessed(path / "outbox.db")
+            put += witnessed_ids(path / "outbox.db")
         stored = stored_ids(self.folder / "depot.sqlite") - {id.replace("-", "") for id in counted_ids}
         whole = len(put) == len(set(put)) and set(put) == stored and not pending and not refused
-        at_both = {"put": number(len(put), self.lang), "stored": number(len(stored), self.lang)}
-        verdict = self.terminal.word("whole" if whole else "not_whole")
+        at_both = {"put": format_number(len(put), self.lang), "stored": format_number(len(stored), self.lang)}
+        verdict = self.terminal.text("whole" if whole else "not_whole")
         self.terminal.tell("facts", **at_both, pending=pending, refused=refused, verdict=verdict)
         lost = sum(end.lost for end in self._ends)
         if lost:

@@ -1,7 +1,7 @@
 """The roster: what the store knows of a truck's service, for whoever reads positions out of it or takes them in.
 
-Words of duty and the tours of every version of the plans are looked up by index, for one truck and a few days at a
-time; ``on_duty.py`` decides. The live state keeps the same in memory and asks the same function.
+Changes of duty and the tours of every version of the plans are looked up by index, for one truck and a few days at a
+time; ``spans.py`` decides. The live state keeps the same in memory and asks the same function.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
-from depot_api.duty.driven_plan import DayPlan, Turn
-from depot_api.duty.on_duty import (
+from depot_api.duty.day_plan import DayPlan, TourWindow
+from depot_api.duty.spans import (
+    EARLIEST_CLOCK,
     EVER,
-    FIRST,
-    FUTURE_US,
-    MOST_WORDS,
+    MOST_AHEAD_US,
+    MOST_DUTY_REPORTS,
     NEVER,
     PLACED,
     REACH,
     SENSED,
-    OnDuty,
-    Planned,
-    Said,
-    on_duty,
-    said_at,
+    DutyReport,
+    DutySpans,
+    PlannedService,
+    duty_spans,
+    report_time,
 )
 from depot_api.store import Store, StoredFact, facts, instant_of, microseconds, plans, tours
-from fleet import instant_text, utc
+from fleet import instant_text, utc_instant
 
 #: What a roster reads at once: for the fixes of now a day, for files of months a fortnight.
 DAY, FORTNIGHT = timedelta(days=1), timedelta(days=14)
@@ -40,16 +40,16 @@ DAY, FORTNIGHT = timedelta(days=1), timedelta(days=14)
 _PLACE = ("lat_deg", "lon_deg", "eph_m")
 
 
-def planned_of(versions: Iterable[DayPlan]) -> dict[str, list[Planned]]:
+def planned_services(versions: Iterable[DayPlan]) -> dict[str, list[PlannedService]]:
     """Each truck's tours in all versions of one day's plan, oldest first: each bounds while it is in force."""
-    found: dict[str, list[Planned]] = {}
+    by_truck: dict[str, list[PlannedService]] = {}
     own = list(versions)
     for version, (since, until) in zip(own, _in_force([v.published_at for v in own]), strict=True):
         for tour in version.plan.tours:
             breaks = tuple((leg.start_at, leg.end_at) for leg in tour.legs if leg.kind == "break")
-            planned = Planned(version.plan.date, tour.start_at, tour.end_at, breaks, since, until)
-            found.setdefault(tour.truck, []).append(planned)
-    return found
+            planned = PlannedService(version.plan.date, tour.start_at, tour.end_at, breaks, since, until)
+            by_truck.setdefault(tour.truck, []).append(planned)
+    return by_truck
 
 
 def _in_force(published: list[datetime]) -> list[tuple[datetime, datetime]]:
@@ -59,57 +59,58 @@ def _in_force(published: list[datetime]) -> list[tuple[datetime, datetime]]:
 
 @dataclass(frozen=True, slots=True)
 class KnownDuty:
-    """What is known of a truck's service around some time. ``days``: local ones with a plan in force, or a word."""
+    """What is known of a truck's service around some time. ``days``: local ones with a plan in force, or a change."""
 
-    on_duty: OnDuty
-    tours: OnDuty
+    spans: DutySpans
+    tours: DutySpans
     days: frozenset[date]
     zone: tzinfo
 
-    def speaks_of(self, at: datetime) -> bool:
-        """Whether there is a plan of the instant's local day, a tour at it or a word on that day."""
+    def covers(self, at: datetime) -> bool:
+        """Whether there is a plan of the instant's local day, a tour at it or a change of duty on that day."""
         return at.astimezone(self.zone).date() in self.days or at in self.tours
 
 
-def known_of(store: Store, truck: str, since: datetime, until: datetime, zone: tzinfo = UTC) -> KnownDuty:
+def known_duty(store: Store, truck: str, since: datetime, until: datetime, zone: tzinfo = UTC) -> KnownDuty:
     """What the store knows of a truck between two instants, with what bears upon them. ``zone``: of its days."""
     low, high = since - REACH, until + REACH
     with store.read() as connection:
-        said = words_of(connection, truck, low, high)
+        reports = duty_reports(connection, truck, low, high)
         planned_days, planned = _planned(connection, truck, low.date(), high.date())
-    days = planned_days | {word.at.astimezone(zone).date() for word in said}
-    tours = OnDuty((tour.start_at, tour.end_at) for tour in planned)
-    return KnownDuty(on_duty(said, planned), tours, days, zone)
+    days = planned_days | {report.at.astimezone(zone).date() for report in reports}
+    tours = DutySpans((tour.start_at, tour.end_at) for tour in planned)
+    return KnownDuty(duty_spans(reports, planned), tours, days, zone)
 
 
-def words_of(connection: Connection, truck: str, since: datetime, until: datetime) -> set[Said]:
-    """Words said between two instants; those of a clock that cannot have been true count from when they came.
+def duty_reports(connection: Connection, truck: str, since: datetime, until: datetime) -> set[DutyReport]:
+    """Changes reported between two instants; those of a clock that cannot have been true count from their arrival.
 
-    Of a truck with more than ``MOST_WORDS``, as many as show that it is one.
+    Of a truck with more than ``MOST_DUTY_REPORTS``, as many as show that it is one.
     """
     low, high = microseconds(since), microseconds(until)
     at, came = facts.c.at_us, facts.c.received_us
-    is_true = and_(at >= microseconds(FIRST), at <= came + FUTURE_US)  # as ``said_at`` judges, where the rows are
-    words = (
+    # as ``report_time`` judges, where the rows are
+    is_true = and_(at >= microseconds(EARLIEST_CLOCK), at <= came + MOST_AHEAD_US)
+    of_truck = (
         select(case((is_true, at), else_=came), _state(connection))
         .where(facts.c.who == truck, facts.c.kind == "duty")
         .distinct()
-        .limit(MOST_WORDS + 1)  # said a thousand times it is one word
+        .limit(MOST_DUTY_REPORTS + 1)  # reported a thousand times it is one change
     )
-    found: set[Said] = set()
+    reports: set[DutyReport] = set()
     for query in (
-        words.where(at >= low, at < high),
-        words.where(at > came, came >= low, came < high),
-        words.where(at < microseconds(FIRST), came >= low, came < high),
+        of_truck.where(at >= low, at < high),
+        of_truck.where(at > came, came >= low, came < high),
+        of_truck.where(at < microseconds(EARLIEST_CLOCK), came >= low, came < high),
     ):
-        found |= {Said(instant_of(said_us), state) for said_us, state in connection.execute(query)}
-        if len(found) > MOST_WORDS:
+        reports |= {DutyReport(instant_of(said_us), state) for said_us, state in connection.execute(query)}
+        if len(reports) > MOST_DUTY_REPORTS:
             break
-    return found
+    return reports
 
 
 def _state(connection: Connection) -> ColumnElement[str]:
-    """The word itself, read by the database."""
+    """The state itself, read by the database."""
     state: ColumnElement[str] = (
         cast(facts.c.body, JSON)["state"].astext
         if connection.dialect.name == "postgresql"
@@ -118,12 +119,14 @@ def _state(connection: Connection) -> ColumnElement[str]:
     return state
 
 
-def word_of(at_us: int, received_us: int, body: str) -> Said:
-    """A duty fact as a word and when it was said."""
-    return Said(said_at(instant_of(at_us), instant_of(received_us)), orjson.loads(body)["state"])
+def duty_report_of(at_us: int, received_us: int, body: str) -> DutyReport:
+    """A duty fact as a change of state, and when it was."""
+    return DutyReport(report_time(instant_of(at_us), instant_of(received_us)), orjson.loads(body)["state"])
 
 
-def _planned(connection: Connection, truck: str, first: date, last: date) -> tuple[frozenset[date], list[Planned]]:
+def _planned(
+    connection: Connection, truck: str, first: date, last: date
+) -> tuple[frozenset[date], list[PlannedService]]:
     """The days with a plan, and the truck's tours in every version."""
     between = (plans.c.date >= first.isoformat(), plans.c.date <= last.isoformat())
     rows = connection.execute(
@@ -144,14 +147,16 @@ def _planned(connection: Connection, truck: str, first: date, last: date) -> tup
     own_tours = select(tours.c.date, tours.c.version, tours.c.start_us, tours.c.end_us, tours.c.body).where(
         tours.c.date >= first.isoformat(), tours.c.date <= last.isoformat(), tours.c.truck == truck
     )
-    found = []
+    services = []
     for tour in connection.execute(own_tours):
         legs = orjson.loads(tour.body)["legs"]
-        breaks = tuple((utc(leg["start_at"]), utc(leg["end_at"])) for leg in legs if leg["kind"] == "break")
+        breaks = tuple(
+            (utc_instant(leg["start_at"]), utc_instant(leg["end_at"])) for leg in legs if leg["kind"] == "break"
+        )
         since, until = in_force.get((tour.date, tour.version), (EVER, NEVER))
         day, start_at, end_at = date.fromisoformat(tour.date), instant_of(tour.start_us), instant_of(tour.end_us)
-        found.append(Planned(day, start_at, end_at, breaks, since, until))
-    return frozenset(map(date.fromisoformat, published)), found
+        services.append(PlannedService(day, start_at, end_at, breaks, since, until))
+    return frozenset(map(date.fromisoformat, published)), services
 
 
 class Roster:
@@ -166,41 +171,41 @@ class Roster:
         """How many trucks' stretches have been looked up."""
         return len(self._known)
 
-    def known(self, truck: str, at: datetime) -> KnownDuty:
+    def duty_at(self, truck: str, at: datetime) -> KnownDuty:
         """What is known of a truck around an instant."""
         number = (at - EVER) // self._stretch
         known = self._known.get((truck, number))
         if known is None:
             begin = EVER + number * self._stretch
-            known = known_of(self._store, truck, begin, begin + self._stretch, self._zone)
+            known = known_duty(self._store, truck, begin, begin + self._stretch, self._zone)
             self._known[truck, number] = known
         return known
 
     def why_not_stored(self, truck: str, at: datetime) -> str | None:
         """Why a position that no box cut is not stored; None where it is. What nothing is known of is stored."""
-        known = self.known(truck, at)
-        if at in known.on_duty or not known.speaks_of(at):
+        known = self.duty_at(truck, at)
+        if at in known.spans or not known.covers(at):
             return None
         return f"position: at = {instant_text(at)}, must be on duty (service or tour, outside breaks): not stored"
 
-    def given_out(self, row: StoredFact) -> str | None:
+    def releasable_body(self, row: StoredFact) -> str | None:
         """A fact's body as it may be given out: off duty nothing that sensors saw, and no place of what a crew said."""
         if row.kind not in SENSED | PLACED:
             return row.body
-        if row.at_us <= row.received_us + FUTURE_US and row.at in self.known(row.who, row.at).on_duty:
+        if row.at_us <= row.received_us + MOST_AHEAD_US and row.at in self.duty_at(row.who, row.at).spans:
             return row.body
         if row.kind in SENSED:
             return None
         return orjson.dumps({name: value for name, value in row.json().items() if name not in _PLACE}).decode()
 
 
-def is_usable(row: StoredFact, duty: OnDuty) -> bool:
+def is_usable(row: StoredFact, duty: DutySpans) -> bool:
     """Whether a fact may be used: by a clock that can be true, and on duty where sensors saw it."""
-    return row.at_us <= row.received_us + FUTURE_US and (row.kind not in SENSED or row.at in duty)
+    return row.at_us <= row.received_us + MOST_AHEAD_US and (row.kind not in SENSED or row.at in duty)
 
 
-def rows_of_turn(store: Store, kind: str, turn: Turn) -> Iterator[StoredFact]:
+def facts_in_window(store: Store, kind: str, window: TourWindow) -> Iterator[StoredFact]:
     """What a tour's truck reported of a kind; what sensors saw off duty is left out, as everywhere."""
-    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
-    rows = store.facts(kind, turn.tour.truck, turn.since, turn.until)
+    duty = known_duty(store, window.tour.truck, window.since, window.until).spans
+    rows = store.facts(kind, window.tour.truck, window.since, window.until)
     return (row for row in rows if is_usable(row, duty))

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from depot_api.access import admit, caller
 from depot_api.facts.intake import post_facts
 from depot_api.settings import REPORTS
-from depot_api.state import store_down
+from depot_api.state import store_down_response
 from depot_api.store import StoreDown
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ROLES = frozenset(REPORTS)
 _ROUTE = SimpleNamespace(path="/facts")  # what logs and metrics name
 
 
-class FactsLane:
+class FactsFastPath:
     """The middleware, innermost: answers ``POST /facts``, hands everything else on."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,4 +49,4 @@ async def _answer(request: Request) -> Response:
     except HTTPException as error:
         return await http_exception_handler(request, error)
     except (StoreDown, DBAPIError) as error:
-        return store_down(error)
+        return store_down_response(error)

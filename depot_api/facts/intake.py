@@ -15,17 +15,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from depot_api.access import allow
-from depot_api.facts.fact_array import Unreadable, read_array
-from depot_api.facts.fact_schema import facts_body
+from depot_api.facts.json_array import Unreadable, read_array
+from depot_api.facts.schema import facts_body
 from depot_api.settings import REPORTS, Caller
-from depot_api.state import Depot, depot_of, read_body, values_of
+from depot_api.state import Depot, count_values, depot_of, read_body
 from depot_api.store import NewFact, StoreDown, microseconds
 from fleet import Fact, Message, fact_from_json, fields_of
 
 router = APIRouter(tags=["facts"])
 
-#: Facts judged before other requests get their turn (some 5 ms).
-TURN = 300
+#: Facts validated before other requests are let in between (some 5 ms).
+YIELD_EVERY = 300
 #: How long a request waits for the disk before it is told to come again.
 PATIENCE_S = 30.0
 #: A body is read between two other requests where it is so small, beside them where it is not.
@@ -39,7 +39,7 @@ _KNOWN: dict[type[Fact], frozenset[str]] = {}
 
 
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": facts_body()}}}}
-_TOLD = {
+_ANSWER_200 = {
     "description": "every id, exactly as it was sent",
     "content": {
         "application/json": {
@@ -58,7 +58,7 @@ _TOLD = {
     },
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: _TOLD,
+    200: _ANSWER_200,
     400: {"description": "the body is no JSON array, or no gzip"},
     413: {"description": "the body is too long: send less at once"},
     415: {"description": "the body is packed otherwise than by gzip"},
@@ -71,24 +71,24 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def post_facts(request: Request, who: Annotated[Caller, Depends(allow(*REPORTS))]) -> Response:
     """Store a JSON array of facts. 200 names every id; 413: send fewer at once; 503, 507: send them again later."""
     depot = depot_of(request)
-    with depot.shares.bodies.growing(who) as more:
+    with depot.quotas.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_facts_bytes, more)
-        more(max(0, min(VALUE_BYTES * values_of(body), depot.settings.most_facts_bytes) - len(body)))
+        more(max(0, min(VALUE_BYTES * count_values(body), depot.settings.most_facts_bytes) - len(body)))
         given = read_array(body) if len(body) < SMALL_BYTES else await run_in_threadpool(read_array, body)
-        return await _taken_in(depot, given, who)
+        return await _store_valid(depot, given, who)
 
 
-async def _taken_in(depot: Depot, given: list[Any], who: Caller) -> Response:
+async def _store_valid(depot: Depot, given: list[Any], who: Caller) -> Response:
     rows: list[NewFact] = []
     stored: list[str] = []
     refused: list[dict[str, Any]] = []
     received_us = microseconds(depot.clock.now())
-    for start in range(0, len(given), TURN):
+    for start in range(0, len(given), YIELD_EVERY):
         if start:
             await asyncio.sleep(0)
-        for j in given[start : start + TURN]:
+        for j in given[start : start + YIELD_EVERY]:
             try:
-                rows.append(judged(j, who, received_us))
+                rows.append(validated_fact(j, who, received_us))
                 stored.append(j["id"])
             except ValueError as error:
                 refused.append({"id": _id_of(j), "why": str(error)})
@@ -107,7 +107,7 @@ def _answer(stored: list[str], refused: list[dict[str, Any]]) -> bytes:
         return json.dumps({"stored": stored, "refused": refused}).encode()
 
 
-def judged(j: Any, who: Caller, received_us: int) -> NewFact:
+def validated_fact(j: Any, who: Caller, received_us: int) -> NewFact:
     """A fact as it was sent, ready to be stored. Raises ``ValueError`` with the reason why it is refused."""
     if isinstance(j, Unreadable):
         raise ValueError(j.why)

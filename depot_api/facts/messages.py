@@ -68,7 +68,7 @@ def get_messages(
     past = sorted({day for fact in own if (day := day_of(depot, fact.at)) < today})
     if past:
         days = "..".join(dict.fromkeys(day.isoformat() for day in (past[0], past[-1])))
-        audit_log.note_past(depot.store, who, f"messages {days} {truck or ''}".rstrip(), depot.clock.now())
+        audit_log.record_past_access(depot.store, who, f"messages {days} {truck or ''}".rstrip(), depot.clock.now())
     return [fact.json() for fact in own]
 
 

@@ -56,7 +56,7 @@ def position_id(truck: str, at: datetime) -> str:
     return str(uuid5(_IDS, f"{truck} {at.astimezone(UTC).isoformat()}"))
 
 
-def number(value: object) -> float | None:
+def finite_number(value: object) -> float | None:
     """A number, or text that is one; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
@@ -69,14 +69,14 @@ def number(value: object) -> float | None:
 
 def _scaled(value: object, field: str, scale: float = 1.0) -> float | None:
     """A measure as the field takes it, else None: the apps send -1 for unknown, and no fix is lost for its heading."""
-    read = number(value)
+    read = finite_number(value)
     measure = None if read is None else round(read * scale, 4)
     return measure if measure is not None and RULES[field].low <= measure <= RULES[field].high else None
 
 
 def fix_time(value: object) -> datetime | None:
     """Unix seconds or milliseconds, or an ISO instant (UTC where it names no zone); None where it is neither."""
-    read = number(value)
+    read = finite_number(value)
     try:
         if read is not None:
             return datetime.fromtimestamp(read if abs(read) < 1 << 31 else read / 1000, UTC)
@@ -88,7 +88,7 @@ def fix_time(value: object) -> datetime | None:
     return None
 
 
-def position(
+def phone_position(
     truck: str,
     now: datetime,
     at: datetime | None,
@@ -109,7 +109,7 @@ def position(
     doubtful = at is None or not BEFORE <= at <= now + AHEAD
     when = now if at is None or doubtful else at
     box_at = box_at if box_at is not None and BEFORE <= box_at <= now + AHEAD else None
-    lat, lon = number(lat_deg), number(lon_deg)
+    lat, lon = finite_number(lat_deg), finite_number(lon_deg)
     if (lat is None) != (lon is None) or (lat is None and lat_deg not in (None, "")):
         raise ValueError(f"position: lat = {str(lat_deg)[:20]!r}, lon = {str(lon_deg)[:20]!r}, must be two numbers")
     fixed = valid and lat is not None and (lat, lon) != (0.0, 0.0)
@@ -136,7 +136,7 @@ def traccar_position(truck: str, given: Given, now: datetime) -> Position:
     lat, lon = given.get("lat"), given.get("lon")
     if "location" in given:
         lat, _, lon = str(given["location"]).partition(",")
-    return position(
+    return phone_position(
         truck, now, fix_time(given.get("timestamp")), lat, lon,
         speed_mps=_scaled(given.get("speed"), "speed_mps", MPS_PER_KNOT),
         heading_deg=_scaled(given.get("bearing", given.get("heading")), "heading_deg"),
@@ -150,7 +150,7 @@ def traccar_json_position(truck: str, location: object, now: datetime) -> Positi
     if not isinstance(location, dict) or not isinstance(location.get("coords"), dict):
         raise ValueError("position: location.coords is missing, must be given")
     coords = location["coords"]
-    return position(
+    return phone_position(
         truck, now, fix_time(location.get("timestamp")), coords.get("latitude"), coords.get("longitude"),
         speed_mps=_scaled(coords.get("speed"), "speed_mps"),
         heading_deg=_scaled(coords.get("heading"), "heading_deg"),
@@ -163,7 +163,7 @@ def traccar_json_position(truck: str, location: object, now: datetime) -> Positi
 
 def owntracks_position(truck: str, given: Given, now: datetime) -> Position:
     """A ``_type: location``: ``vel`` in km/h, ``acc`` in metres, ``tst`` the fix, ``created_at`` the phone's clock."""
-    return position(
+    return phone_position(
         truck, now, fix_time(given.get("tst")), given.get("lat"), given.get("lon"),
         speed_mps=_scaled(given.get("vel"), "speed_mps", MPS_PER_KMH),
         heading_deg=_scaled(given.get("cog"), "heading_deg"),

@@ -42,17 +42,19 @@ async def put_photo(
 ) -> Response:
     """Store a JPEG, PNG or WebP. 201, or 200 where it is known; 413 too large, 415 no picture, 422 another sum."""
     depot = depot_of(request)
-    with depot.shares.bodies.growing(who) as more:
+    with depot.quotas.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_photo_bytes, more)
-        known = await run_in_threadpool(_kept, depot, sha256, who.name, body)  # a second's work where it is meant badly
+        known = await run_in_threadpool(
+            _verified, depot, sha256, who.name, body
+        )  # a second's work where it is meant badly
     return Response(status_code=200 if known else 201)
 
 
-def _kept(depot: Depot, sha256: str, name: str, body: bytes) -> bool:
+def _verified(depot: Depot, sha256: str, name: str, body: bytes) -> bool:
     """Verify and store; whether it was known already. Raises 415, 422."""
-    found = hashlib.sha256(body).hexdigest()
-    if found != sha256:
-        raise HTTPException(422, f"the SHA-256 of what came is {found}, must be {sha256}")
+    sum_of_body = hashlib.sha256(body).hexdigest()
+    if sum_of_body != sha256:
+        raise HTTPException(422, f"the SHA-256 of what came is {sum_of_body}, must be {sha256}")
     media_type = media_type_of(body)
     if media_type is None:
         raise HTTPException(415, "the file is no picture, must be JPEG, PNG or WebP")
@@ -60,10 +62,10 @@ def _kept(depot: Depot, sha256: str, name: str, body: bytes) -> bool:
         picture = without_metadata(body)
     except ValueError as error:
         raise HTTPException(415, f"the picture is damaged: {error}") from None
-    return _stored(depot, sha256, media_type, name, picture)
+    return _store_picture(depot, sha256, media_type, name, picture)
 
 
-def _stored(depot: Depot, sha256: str, media_type: str, name: str, picture: bytes) -> bool:
+def _store_picture(depot: Depot, sha256: str, media_type: str, name: str, picture: bytes) -> bool:
     """Whether it was known already; on disk when this returns."""
     received_us = microseconds(no_earlier(depot.store, depot.clock.now()))
 
@@ -100,11 +102,11 @@ def get_photo(
         raise HTTPException(404, f"an earlier version kept this picture; it is not given out: {error}") from None
     day = day_of(depot, instant_of(row.received_us))
     if day < today_of(depot):
-        audit_log.note_past(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
+        audit_log.record_past_access(depot.store, who, f"photo {day} {sha256[:12]}", depot.clock.now())
     media_type = str(media_type_of(picture))
     headers = {
         # no longer than a look counts: what a browser kept would be seen again unnoted
-        "Cache-Control": f"private, max-age={int(audit_log.AGAIN.total_seconds())}",
+        "Cache-Control": f"private, max-age={int(audit_log.REPEAT_AFTER.total_seconds())}",
         "Content-Disposition": f'inline; filename="{sha256[:16]}.{media_type.removeprefix("image/")}"',
         "X-Content-Type-Options": "nosniff",
     }

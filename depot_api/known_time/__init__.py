@@ -1,40 +1,47 @@
 """By which clock the depot keeps and deletes, and what it refuses when that is in doubt."""
 
 from depot_api.known_time import refusals
-from depot_api.known_time.known_time import (
+from depot_api.known_time.clock import (
     FAR,
     NEAR,
+    ClockMonitor,
     Doubt,
-    Watch,
     clock_doubts,
-    judged_without_watch,
-    keep_known,
-    kept,
+    judge_clock_once,
     no_earlier,
-    note_doubt,
+    read_known_time,
+    record_doubt,
+    restamp_received,
+    save_known_time,
     senders_ahead,
-    settle,
 )
-from depot_api.known_time.refusals import RUN, Refusal, end, refuse, refused, tell
+from depot_api.known_time.refusals import (
+    RUN,
+    RetentionRefusal,
+    end_refusal,
+    notify_administrators,
+    record_refusal,
+    refused_run,
+)
 
 __all__ = [
     "FAR",
     "NEAR",
     "RUN",
+    "ClockMonitor",
     "Doubt",
-    "Refusal",
-    "Watch",
+    "RetentionRefusal",
     "clock_doubts",
-    "end",
-    "judged_without_watch",
-    "keep_known",
-    "kept",
+    "end_refusal",
+    "judge_clock_once",
     "no_earlier",
-    "note_doubt",
+    "notify_administrators",
+    "read_known_time",
+    "record_doubt",
+    "record_refusal",
     "refusals",
-    "refuse",
-    "refused",
+    "refused_run",
+    "restamp_received",
+    "save_known_time",
     "senders_ahead",
-    "settle",
-    "tell",
 ]

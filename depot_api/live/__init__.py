@@ -1,23 +1,23 @@
 """Where every tour stands: a fold over the store's newest rows."""
 
 from depot_api.live import api
-from depot_api.live.api import WATCHERS, live_of, sight_of
-from depot_api.live.board import Sees
-from depot_api.live.live import STOP_S, Live, network_of
-from depot_api.live.live_day import carried_from, facts_of_turn
-from depot_api.live.live_tour import Carried, LiveTour
+from depot_api.live.api import WATCHERS, live_of, truck_filter_of
+from depot_api.live.board import TruckFilter
+from depot_api.live.day import carried_from, tour_facts
+from depot_api.live.state import STOP_S, LiveState, network_of
+from depot_api.live.tour import Carried, LiveTour
 
 __all__ = [
     "STOP_S",
     "WATCHERS",
     "Carried",
-    "Live",
+    "LiveState",
     "LiveTour",
-    "Sees",
+    "TruckFilter",
     "api",
     "carried_from",
-    "facts_of_turn",
     "live_of",
     "network_of",
-    "sight_of",
+    "tour_facts",
+    "truck_filter_of",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 #: What a reader may see: judged by the truck an item is of (None: of no truck in particular).
-Sees = Callable[[str | None], bool]
+TruckFilter = Callable[[str | None], bool]
 
 
 class Item(NamedTuple):
@@ -68,27 +68,27 @@ class Board:
             item = self._tables[table].get(key)
             return None if item is None else item.value
 
-    def values(self, table: str, sees: Sees | None = None) -> list[Any]:
+    def values(self, table: str, may_see: TruckFilter | None = None) -> list[Any]:
         """What hangs in a table now, oldest change first."""
         with self._lock:
-            found = list(self._tables[table].values())
-        return [item.value for item in found if item.value is not None and (sees is None or sees(item.truck))]
+            items = list(self._tables[table].values())
+        return [item.value for item in items if item.value is not None and (may_see is None or may_see(item.truck))]
 
-    def since(self, change: int, sees: Sees | None = None) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+    def since(self, change: int, may_see: TruckFilter | None = None) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
         """The number of the last change, and per table what changed behind ``change``: key -> value or None.
 
         From 0 on: everything that hangs there.
         """
         with self._lock:
-            found: dict[str, dict[str, Any]] = {}
+            changed: dict[str, dict[str, Any]] = {}
             for name, items in self._tables.items():
                 news: dict[str, Any] = {}
                 for key in reversed(items):
                     item = items[key]
                     if item.change <= change:
                         break
-                    if (change or item.value is not None) and (sees is None or sees(item.truck)):
+                    if (change or item.value is not None) and (may_see is None or may_see(item.truck)):
                         news[key] = item.value
                 if news:
-                    found[name] = dict(reversed(news.items()))
-            return self.change, found
+                    changed[name] = dict(reversed(news.items()))
+            return self.change, changed

@@ -17,9 +17,9 @@ import orjson
 from fastapi import HTTPException, Response
 from fastapi.responses import JSONResponse
 
-from depot_api.live.board import Board, Sees
+from depot_api.live.board import Board, TruckFilter
 from depot_api.settings import Caller
-from depot_api.state import Share
+from depot_api.state import Quota
 
 LOG = logging.getLogger("ripeur.live")
 #: Real seconds: between two events, between two looks for news, between signs of life, until a slow reader is dropped.
@@ -31,9 +31,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def event(change: int, epoch: str, told: Mapping[str, Any]) -> bytes:
+def event(change: int, epoch: str, data: Mapping[str, Any]) -> bytes:
     """One server-sent event with its id (WHATWG HTML, 9.2)."""
-    return b"event: live\nid: %s-%d\ndata: %s\n\n" % (epoch.encode(), change, orjson.dumps(told))
+    return b"event: live\nid: %s-%d\ndata: %s\n\n" % (epoch.encode(), change, orjson.dumps(data))
 
 
 def seen_change(last_event_id: str | None, board: Board) -> int:
@@ -45,45 +45,48 @@ def seen_change(last_event_id: str | None, board: Board) -> int:
 
 
 async def events(
-    board: Callable[[], Board], told: Callable[[], Mapping[str, Any]], last_event_id: str | None, sees: Sees | None
+    board: Callable[[], Board],
+    header: Callable[[], Mapping[str, Any]],
+    last_event_id: str | None,
+    may_see: TruckFilter | None,
 ) -> AsyncIterator[bytes]:
-    """The news of the board. ``board``: the one that hangs now; ``told``: what stands in every event (the time)."""
-    hangs = board()
-    seen = seen_change(last_event_id, hangs)
+    """The news of the board. ``board``: the one that hangs now; ``header``: what stands in every event (the time)."""
+    shown = board()
+    seen = seen_change(last_event_id, shown)
     yield b"retry: 2000\n\n"
     first, sent_s = True, 0.0
     while True:
-        if hangs is not board():
-            hangs, seen, first = board(), 0, True
+        if shown is not board():
+            shown, seen, first = board(), 0, True
         gone_s = time.monotonic() - sent_s
-        if first or (hangs.change != seen and gone_s >= EVERY_S) or gone_s >= HEARTBEAT_S:
+        if first or (shown.change != seen and gone_s >= EVERY_S) or gone_s >= HEARTBEAT_S:
             full = first and seen == 0
-            before, (seen, news) = seen, hangs.since(seen, sees)
+            before, (seen, news) = seen, shown.since(seen, may_see)
             first, sent_s = False, time.monotonic()
             if news or full or gone_s >= HEARTBEAT_S or before == seen:
-                yield event(seen, hangs.epoch, {**told(), "full": full, **news})
+                yield event(seen, shown.epoch, {**header(), "full": full, **news})
         await asyncio.sleep(LOOK_S)
 
 
 class EventStream(Response):
     """Sends what ``chunks`` gives for as long as the reader reads and ``may_read`` says so.
 
-    ``share``: of the streams that are open at once (each costs some memory and a look for news ten times a second),
+    ``quota``: of the streams that are open at once (each costs some memory and a look for news ten times a second),
     ``who`` holds one while this is open; is turned away where that is too much.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]], share: Share, who: Caller
+        self, chunks: AsyncIterator[bytes], may_read: Callable[[], Awaitable[bool]], quota: Quota, who: Caller
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self.chunks, self.may_read, self.share, self.who = chunks, may_read, share, who
+        self.chunks, self.may_read, self.quota, self.who = chunks, may_read, quota, who
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
-            with self.share.held(self.who):
+            with self.quota.held(self.who):
                 await self._send_all(receive, send)
         except HTTPException as over:
             await JSONResponse({"detail": over.detail}, over.status_code, over.headers)(scope, receive, send)

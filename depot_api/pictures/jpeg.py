@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from depot_api.pictures.bounds import MOST_PARTS, judge_size, too_many_parts
-from depot_api.pictures.notes import only_colours, only_orientation, orientation
+from depot_api.pictures.exif_icc import only_colours, only_orientation, orientation
 
 _SOF = (0xC0, 0xC1, 0xC2)  # what browsers draw: baseline, extended, progressive; Huffman-coded
 _PROGRESSIVE = 0xC2
@@ -58,7 +58,7 @@ class _Frame:
 
 
 @dataclass(slots=True)
-class _Notes:
+class _Metadata:
     """What the segments before the picture say of it."""
 
     jfif: bool = False
@@ -89,7 +89,7 @@ class _Notes:
 
 def only_jpeg(body: bytes) -> bytes:
     """The picture alone. Raises ``ValueError`` where it is damaged, has no end, or is of a kind no browser draws."""
-    notes, frame, scans = _Notes(), None, _Scans()
+    notes, frame, scans = _Metadata(), None, _Scans()
     for marker, content, behind in _segments(body):
         if marker in _SOF and frame is None:
             frame = _frame(marker, content)
@@ -130,10 +130,10 @@ def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 def _next(body: bytes, start: int) -> tuple[int, int]:
     """The next segment's marker, and where it stands."""
-    found = _MARKER.search(body, start)
-    if found is None:
+    match = _MARKER.search(body, start)
+    if match is None:
         raise ValueError("the JPEG has no end")
-    return body[found.end() - 1], found.start()
+    return body[match.end() - 1], match.start()
 
 
 def _segment(marker: int, content: bytes) -> bytes:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from depot_api.pictures.bounds import MOST_PARTS, judge_size, too_many_parts
-from depot_api.pictures.notes import only_colours, only_orientation, orientation
+from depot_api.pictures.exif_icc import only_colours, only_orientation, orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Which colours are meant, in a number or four: taken over where they are just as long as they must be.
@@ -81,14 +81,14 @@ def _unpacked_bytes(head: bytes) -> int:
     across_px, down_px = int.from_bytes(head[:4]), int.from_bytes(head[4:8])
     judge_size(across_px, down_px)
     bits = head[8] * _SAMPLES[head[9]][0]
-    found = 0
+    total = 0
     for left, top, across, down in _PASSES if head[12] == 1 else ((0, 0, 1, 1),):
         columns, lines = -(-(across_px - left) // across), -(-(down_px - top) // down)
         if columns > 0 and lines > 0:
-            found += lines * (1 + -(-columns * bits // 8))
-    if head[12] > 1 or found > _MOST_UNPACKED_BYTES:
-        raise ValueError(f"a PNG of {found} bytes unpacked, must be at most {_MOST_UNPACKED_BYTES}, in 1 or 7 passes")
-    return found
+            total += lines * (1 + -(-columns * bits // 8))
+    if head[12] > 1 or total > _MOST_UNPACKED_BYTES:
+        raise ValueError(f"a PNG of {total} bytes unpacked, must be at most {_MOST_UNPACKED_BYTES}, in 1 or 7 passes")
+    return total
 
 
 def _palette(bits: int, colour_type: int, palette: bytes, transparency: bytes) -> Iterator[bytes]:
@@ -120,19 +120,19 @@ def _pixels(packed: bytes, unpacked_bytes: int) -> bytes:
     Raises ``ValueError`` where they are more, fewer, or damaged.
     """
     unpacking = zlib.decompressobj()
-    found = 0
+    total = 0
     try:
         for at in range(0, len(packed), _STEP):
             waiting = packed[at : at + _STEP]
-            while waiting and found <= unpacked_bytes:
-                found += len(unpacking.decompress(waiting, _STEP))
+            while waiting and total <= unpacked_bytes:
+                total += len(unpacking.decompress(waiting, _STEP))
                 waiting = unpacking.unconsumed_tail
-            if unpacking.eof or found > unpacked_bytes:
+            if unpacking.eof or total > unpacked_bytes:
                 break
         else:
-            found += len(unpacking.flush())
+            total += len(unpacking.flush())
     except zlib.error as error:
         raise ValueError(f"the PNG's lines are damaged: {error}") from None
-    if not unpacking.eof or found != unpacked_bytes:
+    if not unpacking.eof or total != unpacked_bytes:
         raise ValueError(f"the PNG's lines unpack to other than {unpacked_bytes} bytes, as its header has it")
     return packed[: min(at + _STEP, len(packed)) - len(unpacking.unused_data)]

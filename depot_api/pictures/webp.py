@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from depot_api.pictures.bounds import MOST_PARTS, judge_size, too_many_parts
-from depot_api.pictures.notes import only_colours, only_orientation, orientation
+from depot_api.pictures.exif_icc import only_colours, only_orientation, orientation
 
 _COLOURS, _ALPHA, _EXIF = 0x20, 0x10, 0x08
 _LOSSY, _LOSSLESS = b"VP8 ", b"VP8L"

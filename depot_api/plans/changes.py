@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet import Plan, Task, Tour, written
+from fleet import Plan, Task, Tour, utc_text
 
 
-def changed(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str, Any]]:
+def tour_changes(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str, Any]]:
     """Each change as ``{"what", …}``, empty where nothing changed or there was no version before.
 
     ``what``: ``tour_added``; ``truck``, ``start_at``, ``end_at``, ``sites`` (``from``, ``to``); ``task_added``,
@@ -19,41 +19,41 @@ def changed(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str, Any]
     old = next((one for one in before.tours if one.id == tour.id), None)
     if old is None:
         return [{"what": "tour_added"}]
-    found: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
     for what, was, now in (
         ("truck", old.truck, tour.truck),
-        ("start_at", written(old.start_at), written(tour.start_at)),
-        ("end_at", written(old.end_at), written(tour.end_at)),
+        ("start_at", utc_text(old.start_at), utc_text(tour.start_at)),
+        ("end_at", utc_text(old.end_at), utc_text(tour.end_at)),
         ("sites", _sites(old), _sites(tour)),
     ):
         if was != now:
-            found.append({"what": what, "from": was, "to": now})
-    found += _tasks_changed(before, after, old, tour)
-    if not found and [leg.osm_nodes for leg in old.legs] != [leg.osm_nodes for leg in tour.legs]:
-        found.append({"what": "route"})
-    return found
+            changes.append({"what": what, "from": was, "to": now})
+    changes += _tasks_changed(before, after, old, tour)
+    if not changes and [leg.osm_nodes for leg in old.legs] != [leg.osm_nodes for leg in tour.legs]:
+        changes.append({"what": "route"})
+    return changes
 
 
 def _tasks_changed(before: Plan, after: Plan, old: Tour, tour: Tour) -> list[dict[str, Any]]:
     was, now = _tasks(old), _tasks(tour)
     unserved_before = {u.task: u.reason for u in before.unserved}
     unserved_now = {u.task: u.reason for u in after.unserved}
-    found = []
+    changes = []
     for id in [id for id in now if id not in was]:
         if id in unserved_before:
             origin = {"why": f"unserved before: {unserved_before[id]}"}
         else:
             origin = _whose(before, id) or {"why": "new in the plan"}
-        found.append(_named("task_added", after.tasks_by_id.get(id), id) | origin)
+        changes.append(_named("task_added", after.tasks_by_id.get(id), id) | origin)
     for id in [id for id in was if id not in now]:
         if id in unserved_now:
             fate = {"why": f"unserved: {unserved_now[id]}"}
         else:
             fate = _whose(after, id) or {"why": "no longer in the plan"}
-        found.append(_named("task_removed", before.tasks_by_id.get(id), id) | fate)
+        changes.append(_named("task_removed", before.tasks_by_id.get(id), id) | fate)
     if [id for id in was if id in now] != [id for id in now if id in was]:
-        found.append({"what": "order"})
-    return found
+        changes.append({"what": "order"})
+    return changes
 
 
 def _named(what: str, task: Task | None, id: str) -> dict[str, Any]:

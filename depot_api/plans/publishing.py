@@ -20,11 +20,11 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, func, insert, select
 
 from depot_api.access import allow, audit_log
-from depot_api.duty import astray, read_plan
-from depot_api.plans.changes import changed
+from depot_api.duty import misdated_legs, read_plan
+from depot_api.plans.changes import tour_changes
 from depot_api.plans.nameless import without_names
 from depot_api.settings import Caller
-from depot_api.state import Depot, depot_of, read_body, today_of, values_of
+from depot_api.state import Depot, count_values, depot_of, read_body, today_of
 from depot_api.store import Store, instant_of, microseconds, plans, tours
 from fleet import Plan, Tour, instant_text
 
@@ -115,7 +115,7 @@ def publish(store: Store, plan: Plan, nodes: Nodes, why: str, by: str, now_us: i
             {
                 "date": date, "version": version, "tour": tour.id, "truck": tour.truck,
                 "start_us": microseconds(tour.start_at), "end_us": microseconds(tour.end_at),
-                "body": orjson.dumps(_tour_json(head, plan, tour, nodes, changed(earlier, plan, tour))).decode(),
+                "body": orjson.dumps(_tour_json(head, plan, tour, nodes, tour_changes(earlier, plan, tour))).decode(),
             }
             for tour in plan.tours
         ]  # fmt: skip
@@ -148,9 +148,9 @@ def _tour_json(
 
 def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]], str]:
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
-    from optimizer.check import malformed  # with the map's libraries: only who publishes pays for them
+    from optimizer.check import document_faults  # with the map's libraries: only who publishes pays for them
 
-    values = values_of(body)
+    values = count_values(body)
     if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):
         raise HTTPException(413, f"the body holds {values} values in {len(body)} bytes, which is no plan")
     try:
@@ -163,9 +163,8 @@ def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]],
     if not isinstance(why, str) or len(why) > LONGEST_WHY or "\0" in why:
         raise _wrong([("$.why", f"must be text of up to {LONGEST_WHY} characters")])
     faults: list[tuple[str, str]] = []
-    for fault in malformed(document["plan"]):
-        path, _, reason = fault.text["en"].removeprefix("malformed plan, ").partition(": ")
-        faults.append((f"$.plan{path.removeprefix('$')}", reason))
+    for fault in document_faults(document["plan"]):
+        faults.append((f"$.plan{(fault.place or '').removeprefix('$')}", fault.reason("en")))
         if len(faults) == MOST_FAULTS:
             break
     if faults:
@@ -193,7 +192,7 @@ def _references(plan: Plan) -> list[tuple[str, str]]:
         for name, value in (("id", tour.id), ("truck", tour.truck)):
             if not 0 < len(value) <= 80 or "\0" in value:
                 faults.append((f"$.plan.tours[{k}].{name}", "must be text of 1 to 80 characters"))
-        faults += [(f"$.plan.tours[{k}].legs[{n}]", why) for n, why in astray(plan.date, tour)]
+        faults += [(f"$.plan.tours[{k}].legs[{n}]", why) for n, why in misdated_legs(plan.date, tour)]
         for n, leg in enumerate(tour.legs):
             if leg.task is not None and leg.task not in tasks:
                 faults.append((f"$.plan.tours[{k}].legs[{n}].task", f"{leg.task[:60]!r} is no task of the plan"))
@@ -250,18 +249,18 @@ def get_tour(
     with depot.store.read() as connection:
         version = _newest(connection, day)
         mine = (tours.c.date == day) & (tours.c.version == version) & (tours.c.truck == truck)
-        found = connection.execute(
+        rows = connection.execute(
             select(tours.c.tour, tours.c.end_us).where(mine).order_by(tours.c.start_us, tours.c.tour)
         ).all()
         if tour is not None:
-            found = [row for row in found if row.tour == tour]
-        if not found:
+            rows = [row for row in rows if row.tour == tour]
+        if not rows:
             in_force = f"version {version} of its plan is in force" if version else "no plan was published for it"
             raise HTTPException(404, f"no tour {f'{tour[:40]} ' if tour else ''}for {truck[:40]} on {day}: {in_force}")
         now_us = microseconds(depot.clock.now())
-        chosen = next((row.tour for row in found if row.end_us > now_us), found[-1].tour)
+        chosen = next((row.tour for row in rows if row.end_us > now_us), rows[-1].tour)
         if asked < today_of(depot):
-            audit_log.note_past(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
+            audit_log.record_past_access(depot.store, who, f"tour {day} {truck} {chosen}", depot.clock.now())
         # (nameless: what boxes fetched before drivers' names were left out is fetched again)
         # the version alone would not do: after a restore the same number is given to another plan
         of_version = select(plans.c.published_us).where(plans.c.date == day, plans.c.version == version)

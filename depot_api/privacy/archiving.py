@@ -17,17 +17,17 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
-from depot_api.duty import plan_versions, turns_of
-from depot_api.live import LiveTour, carried_from, facts_of_turn, network_of
+from depot_api.duty import plan_versions, tour_windows
+from depot_api.live import LiveTour, carried_from, network_of, tour_facts
 from depot_api.privacy.retention import last_run
 from depot_api.state import Depot, zone_of
-from depot_api.store import Store, distilled, microseconds, paces, plans, services
+from depot_api.store import Store, archived_days, microseconds, paces, plans, services
 from fleet import Position
-from optimizer.matching import Fix, Matcher, Step
+from optimizer.matching import LocatedFix, MatchedStep, Matcher
 
 log = logging.getLogger("ripeur.retention")
 
-DISTIL_AFTER_DAYS = 14
+ARCHIVE_AFTER_DAYS = 14
 #: Steps between fixes further apart say where the truck went, not how long it took.
 LONGEST_GAP_S = 20.0
 
@@ -42,7 +42,7 @@ class PaceKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class Pace:
+class StreetPace:
     """Seconds and metres added up. Driving leaves standing out (lights, breaks); serving is mostly standing."""
 
     seconds: float = 0.0
@@ -50,39 +50,39 @@ class Pace:
     times: int = 0
 
 
-def distil_due(depot: Depot, now: datetime) -> list[date]:
+def archive_due_days(depot: Depot, now: datetime) -> list[date]:
     """Distil the days that are due, oldest first. Needs the depot's town."""
     assert depot.town is not None
-    after = min(DISTIL_AFTER_DAYS, depot.settings.terms["positions"] - 1)
+    after = min(ARCHIVE_AFTER_DAYS, depot.settings.terms["positions"] - 1)
     last = last_run(depot.store)  # positions that a refused run left are there until the next
     swept = now if last is None else min(now, last[0])
     still_there = swept.date() - timedelta(days=depot.settings.terms["positions"])
-    due = [day for day in days_to_distil(depot.store, now.date() - timedelta(days=after)) if day >= still_there]
+    due = [day for day in days_to_archive(depot.store, now.date() - timedelta(days=after)) if day >= still_there]
     if due:
         matcher = Matcher(network_of(depot.town))
         classes = [segment.way.highway for segment in depot.town.streets.segments]
         for day in due:
-            rows, sums = day_distilled(depot.store, matcher, classes, zone_of(depot), day)
-            keep(depot.store, day, rows, sums, now)
+            rows, sums = day_archive(depot.store, matcher, classes, zone_of(depot), day)
+            save_archive(depot.store, day, rows, sums, now)
             log.info("distilled", extra={"day": day.isoformat(), "tasks": len(rows)})
     return due
 
 
-def days_to_distil(store: Store, before: date) -> list[date]:
+def days_to_archive(store: Store, before: date) -> list[date]:
     """Days with a plan in force, before ``before``, that nobody has distilled, oldest first."""
     query = (
         select(plans.c.date)
         .distinct()
-        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(distilled.c.date)))
+        .where(plans.c.date < before.isoformat(), plans.c.date.not_in(select(archived_days.c.date)))
         .order_by(plans.c.date)
     )
     with store.read() as connection:
         return [date.fromisoformat(day) for (day,) in connection.execute(query)]
 
 
-def day_distilled(
+def day_archive(
     store: Store, matcher: Matcher, classes: Sequence[str], zone: tzinfo, day: date
-) -> tuple[list[dict[str, Any]], dict[PaceKey, Pace]]:
+) -> tuple[list[dict[str, Any]], dict[PaceKey, StreetPace]]:
     """The rows of ``services`` of a day, and what its driving adds to ``paces``.
 
     ``classes``: of each street, by the number of its segment in the matcher's network.
@@ -90,35 +90,35 @@ def day_distilled(
     versions = plan_versions(store, day)
     carried = carried_from(store, versions, matcher)
     rows: list[dict[str, Any]] = []
-    sums: dict[PaceKey, Pace] = defaultdict(Pace)
-    for turn in (turn for own in turns_of(versions[-1:]).values() for turn in own):
-        tour = LiveTour(turn, matcher, carried)
+    sums: dict[PaceKey, StreetPace] = defaultdict(StreetPace)
+    for window in (window for own in tour_windows(versions[-1:]).values() for window in own):
+        tour = LiveTour(window, matcher, carried)
         positions: list[Position] = []
-        for part in facts_of_turn(store, turn):
+        for part in tour_facts(store, window):
             tour.add_all(part)
             positions += [fact for fact in part if isinstance(fact, Position)]
-        tour.judge(turn.until, None)
+        tour.judge(window.until, None)
         for task in tour.states:
-            told = tour.street(task)
+            street = tour.street(task)
             rows.append({
-                "date": day.isoformat(), "tour": turn.tour.id, "task": task, "truck": turn.tour.truck,
-                "state": told["status"], "body": orjson.dumps(told).decode(),
+                "date": day.isoformat(), "tour": window.tour.id, "task": task, "truck": window.tour.truck,
+                "state": street["status"], "body": orjson.dumps(street).decode(),
             })  # fmt: skip
         done = (state for state in tour.states.values() if state.status == "done")
         served = [(state.from_at, state.until_at) for state in done if state.from_at and state.until_at]
-        add_paces(sums, steps_of(matcher, positions), classes, served, zone)
+        add_paces(sums, matched_steps(matcher, positions), classes, served, zone)
     return rows, sums
 
 
-def steps_of(matcher: Matcher, positions: Iterable[Position]) -> list[Step]:
+def matched_steps(matcher: Matcher, positions: Iterable[Position]) -> list[MatchedStep]:
     """The way of one truck over the streets, from its positions in the order of time."""
     track = matcher.track()
-    return [*track.add(filter(None, map(Fix.of, positions))).steps, *track.flush().steps]
+    return [*track.add(filter(None, map(LocatedFix.of, positions))).steps, *track.flush().steps]
 
 
 def add_paces(
-    sums: dict[PaceKey, Pace],
-    steps: Iterable[Step],
+    sums: dict[PaceKey, StreetPace],
+    steps: Iterable[MatchedStep],
     classes: Sequence[str],
     served: Sequence[tuple[datetime, datetime]],
     zone: tzinfo,
@@ -136,13 +136,17 @@ def add_paces(
         pace.times += 1
 
 
-def keep(store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey, Pace], now: datetime) -> None:
+def save_archive(
+    store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey, StreetPace], now: datetime
+) -> None:
     """Write a day's distillate down, once: the mark, the proof and the sums in one commit."""
 
     def write(connection: Connection) -> None:
-        if connection.execute(select(distilled.c.date).where(distilled.c.date == day.isoformat())).one_or_none():
+        if connection.execute(
+            select(archived_days.c.date).where(archived_days.c.date == day.isoformat())
+        ).one_or_none():
             return
-        connection.execute(insert(distilled).values(date=day.isoformat(), at_us=microseconds(now)))
+        connection.execute(insert(archived_days).values(date=day.isoformat(), at_us=microseconds(now)))
         if rows:
             connection.execute(insert(services), rows)
         for key, pace in sums.items():
@@ -151,7 +155,7 @@ def keep(store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey
     store.write(write)
 
 
-def _add(connection: Connection, key: PaceKey, pace: Pace) -> None:
+def _add(connection: Connection, key: PaceKey, pace: StreetPace) -> None:
     of = [paces.c[name] == value for name, value in key._asdict().items()]
     seconds, metres = round(pace.seconds), round(pace.metres)
     added = update(paces).where(*of).values(

@@ -8,11 +8,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from dashboards.staff import looks_page, privacy_page, refusals_part, word
-from depot_api.access import PAGE, allow, audit_log, caller
-from depot_api.privacy import retention, standing
-from depot_api.settings import Caller, purposes
-from depot_api.state import OVERSEERS, Depot, depot_of, frame_of, html, language, noticed, zone_of
+from dashboards.staff import audit_log_page, privacy_page, refusals_part, staff_text
+from depot_api.access import ENTRIES_PER_PAGE, allow, audit_log, caller
+from depot_api.privacy import refusal_notices, retention
+from depot_api.settings import Caller, purposes_with_terms
+from depot_api.state import OVERSEERS, Depot, depot_of, frame_of, frame_with_notice, html_page, language, zone_of
 from fleet import instant_text
 
 router = APIRouter(tags=["people"])
@@ -23,8 +23,8 @@ async def looks_json(
     request: Request, before: Annotated[int | None, Query(ge=0, le=2**53)] = None
 ) -> dict[str, list[dict[str, str | int]]]:
     """Who looked at what and why, newest first, 200 at a time; ``before``: the last id seen."""
-    found = await to_thread.run_sync(audit_log.noted, depot_of(request).store, before)
-    return {"looks": [{**look, "at": instant_text(look["at"])} for look in found]}
+    entries = await to_thread.run_sync(audit_log.recorded_entries, depot_of(request).store, before)
+    return {"looks": [{**look, "at": instant_text(look["at"])} for look in entries]}
 
 
 @router.get("/looks", include_in_schema=False)
@@ -33,11 +33,11 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
     depot = depot_of(request)
     before = request.query_params.get("before", "")
     from_id = int(before) if before.isdecimal() and len(before) < 16 else None
-    found = await to_thread.run_sync(audit_log.noted, depot.store, from_id)
+    entries = await to_thread.run_sync(audit_log.recorded_entries, depot.store, from_id)
     zone = zone_of(depot)
-    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in found]
-    older = f"/looks?before={found[-1]['id']}" if len(found) == PAGE else None
-    return html(request, looks_page(await noticed(request, who), rows, older))
+    rows = [{**look, "at": f"{look['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for look in entries]
+    older = f"/looks?before={entries[-1]['id']}" if len(entries) == ENTRIES_PER_PAGE else None
+    return html_page(request, audit_log_page(await frame_with_notice(request, who), rows, older))
 
 
 @router.get("/privacy.json")
@@ -54,28 +54,28 @@ async def privacy_html(request: Request) -> Response:
     lang = language(request)
     who = await caller(request)
     rows = [_told(row, lang) for row in _rows(depot)]
-    last_run = refused = ""
+    last_run = refused_run = ""
     if who is not None and who.role in OVERSEERS:
-        held = await to_thread.run_sync(retention.held, depot.store)
+        held = await to_thread.run_sync(retention.oldest_records, depot.store)
         zone = zone_of(depot)
         for row in rows:
             oldest = held.get(str(row["key"]))
             row["oldest"] = f"{oldest.astimezone(zone):%Y-%m-%d}" if oldest else ""
         last = await to_thread.run_sync(retention.last_run, depot.store)
         last_run = (
-            word("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
+            staff_text("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
             if last
-            else word("no_run", lang)
+            else staff_text("no_run", lang)
         )
         frame = frame_of(request, who)
-        stands = await to_thread.run_sync(standing.standing_of, depot)
+        stands = await to_thread.run_sync(refusal_notices.refusals_on_page, depot)
         names = {str(row["key"]): str(row["purpose"]) for row in rows}
-        refused = refusals_part(frame, stands, names, who.role == "administrator")
-    return html(request, privacy_page(frame_of(request, who), rows, last_run, refused))
+        refused_run = refusals_part(frame, stands, names, who.role == "administrator")
+    return html_page(request, privacy_page(frame_of(request, who), rows, last_run, refused_run))
 
 
 def _rows(depot: Depot) -> list[Any]:
-    return purposes(depot.settings.terms)
+    return purposes_with_terms(depot.settings.terms)
 
 
 def _told(row: Any, lang: str) -> dict[str, str | int]:

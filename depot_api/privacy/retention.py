@@ -4,8 +4,8 @@ A term counts from when a fact was observed. A fact cannot be observed after it 
 the clock of a box said so, the term counts from the arrival. The depot refuses no fact for its age: one that comes past
 its term is stored, and goes with the next run.
 
-The depot's own clock may be wrong as well: a run is refused then (``known_time.py`` judges, ``refusals.py`` tells), and
-one that would take an unusual share of what is kept.
+The depot's own clock may be wrong as well: a run is refused then (``known_time/clock.py`` judges, ``refusals.py``
+tells), and one that would take an unusual share of what is kept.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from time import sleep
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, true
 
-from depot_api.duty import FIRST
+from depot_api.duty import EARLIEST_CLOCK
 from depot_api.known_time import (
     FAR,
     RUN,
     Doubt,
     clock_doubts,
-    end,
-    judged_without_watch,
-    keep_known,
-    kept,
-    note_doubt,
-    refuse,
-    refused,
-    settle,
+    end_refusal,
+    judge_clock_once,
+    read_known_time,
+    record_doubt,
+    record_refusal,
+    refused_run,
+    restamp_received,
+    save_known_time,
 )
 from depot_api.settings import PURPOSES, Purpose
 from depot_api.store import (
     Store,
     attempts,
+    audit_entries,
     deletions,
     facts,
     instant_of,
-    looks,
     microseconds,
     objections,
     paces,
@@ -82,7 +82,7 @@ _TABLES: Mapping[str, Past] = {
     ],
     "paces": lambda kept_from: [(paces, paces.c.year < kept_from.year)],
     "looks": lambda kept_from: [
-        (looks, looks.c.at_us < microseconds(kept_from)),
+        (audit_entries, audit_entries.c.at_us < microseconds(kept_from)),
         (deletions, deletions.c.at_us < microseconds(kept_from)),
         (refusals, refusals.c.ended_us < microseconds(kept_from)),
     ],
@@ -102,7 +102,7 @@ def kept_from(purpose: Purpose, terms: Mapping[str, int], now: datetime) -> date
     return now - timedelta(days=terms.get(purpose.key, purpose.days))
 
 
-def run(
+def run_retention(
     store: Store,
     terms: Mapping[str, int],
     now: datetime,
@@ -114,26 +114,27 @@ def run(
 ) -> dict[str, int]:
     """Delete what is past its term (``dry``: only count it): records by purpose, those with none left out.
 
-    Nothing goes, and the refusal is written down (``refusals.refused``), where the clock is in doubt or an unusual
-    share would go. ``known``: the time that a ``Watch`` is sure of, which terms are counted back from; ``sure``: a
-    person says that the clock is right. What asks for a person's yes is counted but never deleted here (``agreed``).
+    Nothing goes, and the refusal is written down (``refusals.refused_run``), where the clock is in doubt or an unusual
+    share would go. ``known``: the time that a ``ClockMonitor`` is sure of, which terms are counted back from; ``sure``:
+    a person says that the clock is right. What asks for a person's yes is counted but never deleted here
+    (``delete_agreed``).
     """
     if dry:
-        return counted(store, terms, now)
-    proven, doubts = clock_judged(store, now, known)
+        return count_expired(store, terms, now)
+    proven, doubts = judge_clock(store, now, known)
     if doubts and not sure:
-        note_doubt(store, now, doubts)
-        standing = refused(store)
-        refuse(store, doubts if standing is None else doubts + standing.shares, now)
+        record_doubt(store, now, doubts)
+        refusal = refused_run(store)
+        record_refusal(store, doubts if refusal is None else doubts + refusal.shares, now)
         return {}
-    row = kept(store)
+    row = read_known_time(store)
     seq = store.last_seq()
-    settle(store, now, row, row.seq, pause)
+    restamp_received(store, now, row, row.seq, pause)
     back_from = now if known is None or sure else min(now, known)
     shares = [] if sure else unusual_shares(store, terms, back_from)
-    keep_known(store, now if sure else proven, seq, said=now if sure else None)
+    save_known_time(store, now if sure else proven, seq, confirmed=now if sure else None)
     if shares:
-        refuse(store, shares, now)
+        record_refusal(store, shares, now)
         return {}
     gone: dict[str, int] = {}
     for purpose in PURPOSES:
@@ -145,14 +146,14 @@ def run(
     rows = [{"at_us": at_us, "purpose": key, "records": count} for key, count in gone.items()]
     rows.append({"at_us": at_us, "purpose": "all", "records": sum(gone.values())})
     store.write(lambda connection: connection.execute(insert(deletions), rows))
-    end(store, RUN, "lifted", now)
+    end_refusal(store, RUN, "lifted", now)
     return gone
 
 
-def clock_judged(store: Store, now: datetime, known: datetime | None) -> tuple[datetime | None, list[Doubt]]:
+def judge_clock(store: Store, now: datetime, known: datetime | None) -> tuple[datetime | None, list[Doubt]]:
     """The last known time and the doubts of the clock: a watch's where there is one, else by the newest facts."""
     last = last_run_at(store)
-    return (known, clock_doubts(store, now, known, last)) if known else judged_without_watch(store, now, last)
+    return (known, clock_doubts(store, now, known, last)) if known else judge_clock_once(store, now, last)
 
 
 def last_run_at(store: Store) -> datetime | None:
@@ -161,12 +162,12 @@ def last_run_at(store: Store) -> datetime | None:
     return None if last is None else last[0]
 
 
-def doubts_of(store: Store, terms: Mapping[str, int], now: datetime) -> list[Doubt]:
+def run_doubts(store: Store, terms: Mapping[str, int], now: datetime) -> list[Doubt]:
     """What a run would be refused for now."""
-    return clock_judged(store, now, None)[1] or unusual_shares(store, terms, now)
+    return judge_clock(store, now, None)[1] or unusual_shares(store, terms, now)
 
 
-def counted(
+def count_expired(
     store: Store, terms: Mapping[str, int], now: datetime, of: Iterable[Purpose] = PURPOSES, most: int | None = None
 ) -> dict[str, int]:
     """What is past its term, by purpose; counted no further than ``most``."""
@@ -174,9 +175,9 @@ def counted(
     return {key: count for key, count in counts.items() if count}
 
 
-def would_go(store: Store, terms: Mapping[str, int], now: datetime, most: int) -> dict[str, int]:
+def count_to_delete(store: Store, terms: Mapping[str, int], now: datetime, most: int) -> dict[str, int]:
     """What a run would delete now: without what asks for a yes."""
-    return counted(store, terms, now, (purpose for purpose in PURPOSES if not purpose.asks), most)
+    return count_expired(store, terms, now, (purpose for purpose in PURPOSES if not purpose.asks), most)
 
 
 def _count_parts(store: Store, parts: Sequence[tuple[Table, ColumnElement[bool]]], most: int | None = None) -> int:
@@ -205,12 +206,14 @@ def _ask(store: Store, purpose: Purpose, terms: Mapping[str, int], back_from: da
     """Write down what waits for an administrator's yes; or that nothing waits any more."""
     count = _count_parts(store, _parts(store, purpose, terms, back_from))
     if count:
-        refuse(store, [Doubt("asks", kept_from(purpose, terms, back_from), purpose.key, count)], now, purpose.key)
+        record_refusal(
+            store, [Doubt("asks", kept_from(purpose, terms, back_from), purpose.key, count)], now, purpose.key
+        )
     else:
-        end(store, purpose.key, "lifted", now)
+        end_refusal(store, purpose.key, "lifted", now)
 
 
-def waiting(store: Store, asked: Doubt) -> tuple[int, datetime, datetime] | None:
+def waiting_for_yes(store: Store, asked: Doubt) -> tuple[int, datetime, datetime] | None:
     """What waits for a yes: how many records, observed from when until when."""
     assert asked.when is not None
     purpose = next(p for p in PURPOSES if p.key == asked.purpose)
@@ -224,7 +227,7 @@ def waiting(store: Store, asked: Doubt) -> tuple[int, datetime, datetime] | None
     return (count, instant_of(min(oldest)), instant_of(max(newest))) if count else None
 
 
-def agreed(
+def delete_agreed(
     store: Store, asked: Doubt, who: str, now: datetime, pause: Callable[[float], None] = sleep
 ) -> dict[str, int]:
     """Delete what an administrator has seen and said yes to, nothing newer; how many records of the purpose went."""
@@ -233,7 +236,7 @@ def agreed(
     count = sum(_delete(store, *part, pause) for part in _fact_parts(store, purpose, asked.when))
     row = {"at_us": microseconds(now), "purpose": purpose.key, "records": count}
     store.write(lambda connection: connection.execute(insert(deletions).values(row)))
-    end(store, purpose.key, "yes", now, who)
+    end_refusal(store, purpose.key, "yes", now, who)
     return {purpose.key: count}
 
 
@@ -245,8 +248,8 @@ def unusual_shares(store: Store, terms: Mapping[str, int], now: datetime) -> lis
     what should have gone with an earlier run. Few records, and terms of some days, are no share of anything. What was
     refused before is so until a person decides or less would go: time alone, and what comes in, make it no more usual.
     """
-    last, standing = last_run_at(store), refused(store)
-    asked = {} if standing is None else {doubt.purpose: doubt.records for doubt in standing.shares}
+    last, refusal = last_run_at(store), refused_run(store)
+    asked = {} if refusal is None else {doubt.purpose: doubt.records for doubt in refusal.shares}
     since_last = None if last is None or last > now else now - last
     doubts, gone, held_all = [], 0, 0
     for purpose in PURPOSES:
@@ -272,7 +275,7 @@ def _held_up_to(store: Store, purpose: Purpose, enough: int) -> int:
     """How many records of a purpose there are; counted no further than ``enough``."""
     everything = _fact_parts(store, purpose, None)
     if purpose.table is not None:
-        everything += [(table, true()) for table, _ in _TABLES[purpose.table](FIRST)]
+        everything += [(table, true()) for table, _ in _TABLES[purpose.table](EARLIEST_CLOCK)]
     return _count_parts(store, everything, enough)
 
 
@@ -284,12 +287,14 @@ def _fact_parts(store: Store, purpose: Purpose, since: datetime | None) -> list[
     if not purpose.kinds:
         return []
     with store.read() as connection:
-        found = connection.execute(select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(purpose.kinds))).all()
+        senders = connection.execute(
+            select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(purpose.kinds))
+        ).all()
     if since is None:
-        return [(facts, and_(facts.c.who == who, facts.c.kind == kind)) for who, kind in found]
-    at, received, past, first = facts.c.at_us, facts.c.received_us, microseconds(since), microseconds(FIRST)
+        return [(facts, and_(facts.c.who == who, facts.c.kind == kind)) for who, kind in senders]
+    at, received, past, first = facts.c.at_us, facts.c.received_us, microseconds(since), microseconds(EARLIEST_CLOCK)
     parts: list[tuple[Table, ColumnElement[bool]]] = []
-    for who, kind in found:
+    for who, kind in senders:
         of = and_(facts.c.who == who, facts.c.kind == kind)
         parts.append((facts, and_(of, at >= first, at < past, at <= received)))
         parts.append((facts, and_(of, at < first, received < past)))
@@ -315,12 +320,12 @@ def _delete(store: Store, table: Table, past: ColumnElement[bool], pause: Callab
         pause(PAUSE_S)
 
 
-def held(store: Store) -> dict[str, datetime]:
+def oldest_records(store: Store) -> dict[str, datetime]:
     """The oldest record of each purpose: what shows that the terms are kept."""
     oldest: dict[str, datetime] = {}
     with store.read() as connection:
         for purpose in PURPOSES:
-            found = [
+            oldest_us = [
                 connection.execute(
                     select(func.min(facts.c.at_us)).where(facts.c.who == who, facts.c.kind == kind)
                 ).scalar()
@@ -328,7 +333,7 @@ def held(store: Store) -> dict[str, datetime]:
                     select(sources.c.who, sources.c.kind).where(sources.c.kind.in_(purpose.kinds))
                 ).all()
             ]
-            instants = [instant_of(us) for us in found if us is not None]
+            instants = [instant_of(us) for us in oldest_us if us is not None]
             instants += _oldest_in_table(connection, purpose.table)
             if instants:
                 oldest[purpose.key] = min(instants)
@@ -337,7 +342,7 @@ def held(store: Store) -> dict[str, datetime]:
 
 def _oldest_in_table(connection: Connection, table: str | None) -> list[datetime]:
     columns = {
-        "photos": photos.c.received_us, "looks": looks.c.at_us, "sessions": sessions.c.created_us,
+        "photos": photos.c.received_us, "looks": audit_entries.c.at_us, "sessions": sessions.c.created_us,
         "users": users.c.disabled_us,
     }  # fmt: skip
     dates = {"services": services.c.date, "plans": plans.c.date}

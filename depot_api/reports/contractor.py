@@ -26,7 +26,7 @@ from dashboards.contractor import (
     SCRIPT,
     SHEET_POLICY,
     UNDONE,
-    Note,
+    LineNote,
     Sheet,
     UndoneLine,
     sheet_csv,
@@ -36,9 +36,9 @@ from depot_api.access import allow, audit_log
 from depot_api.accounts import users
 from depot_api.duty import Roster
 from depot_api.facts import AHEAD, MPS_PER_KMH, position_id
-from depot_api.privacy import days_to_distil
+from depot_api.privacy import days_to_archive
 from depot_api.settings import Caller
-from depot_api.state import Depot, depot_of, frame_of, guard, html, language, read_body, zone_of
+from depot_api.state import Depot, depot_of, frame_of, html_page, language, read_body, set_security_headers, zone_of
 from depot_api.store import NewFact, Store, instant_of, microseconds, new_fact, objections, services
 from fleet import Position, instant
 
@@ -62,7 +62,7 @@ BATCH, MOST_REFUSED = 5_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRow:
     """A row that was not stored; ``row`` counts from 2, the first under the head."""
 
     row: int
@@ -73,9 +73,9 @@ class Refused:
 WhyNot = Callable[[str, datetime], str | None]
 
 
-def rows_of(
+def read_positions(
     text: str, who: Caller, now: datetime, why_not: WhyNot = lambda truck, at: None
-) -> Iterator[NewFact | Refused]:
+) -> Iterator[NewFact | RefusedRow]:
     """Each row of a CSV judged alone. Raises ``ValueError`` where the head cannot be meant, 413 for too much at once.
 
     Comma or semicolon; with semicolons the decimal sign may be a comma. ``truck`` may be left out by whoever is bound
@@ -108,7 +108,7 @@ def rows_of(
             if why is not None:
                 raise ValueError(why)
         except (ValueError, csv.Error) as error:
-            yield Refused(reader.line_num, str(error))
+            yield RefusedRow(reader.line_num, str(error))
             continue
         yield new_fact(fact, now)
 
@@ -157,7 +157,7 @@ async def post_positions(
     them, ``refused`` names the first 1,000 of the ``refused_rows``, those from off duty among them. 413: too long; 422:
     the head cannot be meant."""
     depot = depot_of(request)
-    with depot.shares.bodies.growing(who) as more:
+    with depot.quotas.bodies.growing(who) as more:
         body = await read_body(request, depot.settings.most_facts_bytes, more)
         try:
             return await to_thread.run_sync(_keep, depot, body, who)
@@ -178,8 +178,8 @@ def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
             raise HTTPException(413, f"more than {MOST_STRETCHES} trucks' fortnights, send fewer at once")
         return roster.why_not_stored(truck, at)
 
-    for row in rows_of(text, who, depot.clock.now(), why_not):
-        if isinstance(row, Refused):
+    for row in read_positions(text, who, depot.clock.now(), why_not):
+        if isinstance(row, RefusedRow):
             refused.append(row)
             continue
         batch.append(row)
@@ -195,22 +195,22 @@ def _keep(depot: Depot, body: bytes, who: Caller) -> dict[str, Any]:
 # --- the monthly sheet ---------------------------------------------------------------------------------------------
 
 
-def undone(store: Store, month: str, trucks: tuple[str, ...]) -> list[UndoneLine]:
+def undone_lines(store: Store, month: str, trucks: tuple[str, ...]) -> list[UndoneLine]:
     """The lines of a month, in the order of the days and the tours, each with its notes, oldest first."""
-    of = [services.c.date >= f"{month}-01", services.c.date <= f"{month}-31"]
+    in_month = [services.c.date >= f"{month}-01", services.c.date <= f"{month}-31"]
     with store.read() as connection:
         rows = connection.execute(
-            select(services).where(*of, services.c.truck.in_(trucks), services.c.state.in_(UNDONE))
+            select(services).where(*in_month, services.c.truck.in_(trucks), services.c.state.in_(UNDONE))
         ).all()
-        said = connection.execute(
+        rows_of_notes = connection.execute(
             select(objections)
             .where(objections.c.date >= f"{month}-01", objections.c.date <= f"{month}-31")
             .order_by(objections.c.id)
         ).all()
-    notes: dict[tuple[str, str, str], list[Note]] = {}
-    for note in said:
-        told = Note(instant_of(note.at_us), note.user, note.role, note.text)
-        notes.setdefault((note.date, note.tour, note.task), []).append(told)
+    notes: dict[tuple[str, str, str], list[LineNote]] = {}
+    for note in rows_of_notes:
+        entry = LineNote(instant_of(note.at_us), note.user, note.role, note.text)
+        notes.setdefault((note.date, note.tour, note.task), []).append(entry)
     lines = [
         UndoneLine(
             row.date, row.tour, row.truck, row.task, orjson.loads(row.body),
@@ -218,26 +218,26 @@ def undone(store: Store, month: str, trucks: tuple[str, ...]) -> list[UndoneLine
         )
         for row in rows
     ]  # fmt: skip
-    return sorted(lines, key=lambda line: (line.date, line.tour, line.told.get("planned_at") or "", line.task))
+    return sorted(lines, key=lambda line: (line.date, line.tour, line.record.get("planned_at") or "", line.task))
 
 
-def object_to(
+def add_note(
     store: Store, who: Caller, day: str, tour: str, task: str, trucks: tuple[str, ...], text: str, now: datetime
 ) -> None:
     """Add a note to a line. Raises ``ValueError`` for a line that is none of these trucks', an empty or long note."""
-    said = " ".join(text.split())
-    if not 0 < len(said) <= LONGEST_NOTE:
-        raise ValueError(f"note: {len(said)} characters, must be from 1 to {LONGEST_NOTE}")
-    if "\0" in day + tour + task + said:  # which PostgreSQL keeps in no text
+    note = " ".join(text.split())
+    if not 0 < len(note) <= LONGEST_NOTE:
+        raise ValueError(f"note: {len(note)} characters, must be from 1 to {LONGEST_NOTE}")
+    if "\0" in day + tour + task + note:  # which PostgreSQL keeps in no text
         raise ValueError("note: holds a zero character, must be text")
     line = (services.c.date == day, services.c.tour == tour, services.c.task == task, services.c.truck.in_(trucks))
     with store.read() as connection:
-        found = connection.execute(select(services.c.state).where(*line)).scalar()
-    if found not in UNDONE:
+        state = connection.execute(select(services.c.state).where(*line)).scalar()
+    if state not in UNDONE:
         raise ValueError(f"note: no line {day[:10]} {tour[:80]} {task[:80]} on this sheet")
     row = {
         "at_us": microseconds(now), "date": day, "tour": tour, "task": task, "user": who.name, "role": who.role,
-        "text": said,
+        "text": note,
     }  # fmt: skip
     store.write(lambda connection: connection.execute(insert(objections).values(row)))
 
@@ -248,11 +248,11 @@ def _sheet(depot: Depot, who: Caller, month: str | None, whose: str | None) -> S
     name, trucks = _trucks(depot.store, who, whose)
     if name is None:
         return Sheet(month, None, (), (), ())
-    audit_log.note_past(depot.store, who, f"undone {month} {name}", depot.clock.now())
+    audit_log.record_past_access(depot.store, who, f"undone {month} {name}", depot.clock.now())
     first = date.fromisoformat(f"{month}-01")
     after = (first + timedelta(days=32)).replace(day=1)
-    still_open = [day for day in days_to_distil(depot.store, after) if day >= first]
-    return Sheet(month, name, trucks, undone(depot.store, month, trucks), still_open)
+    still_open = [day for day in days_to_archive(depot.store, after) if day >= first]
+    return Sheet(month, name, trucks, undone_lines(depot.store, month, trucks), still_open)
 
 
 def _trucks(store: Store, who: Caller, whose: str | None) -> tuple[str | None, tuple[str, ...]]:
@@ -262,7 +262,7 @@ def _trucks(store: Store, who: Caller, whose: str | None) -> tuple[str | None, t
         return who.name, who.bound_to
     if not whose:
         return None, ()
-    account = next((a for a in users.accounts(store) if a.name == whose and a.role == "contractor"), None)
+    account = next((a for a in users.all_accounts(store) if a.name == whose and a.role == "contractor"), None)
     if account is None:
         raise HTTPException(404, f"contractor: no account {whose[:80]!r}")
     return account.name, account.bound_to
@@ -293,7 +293,7 @@ def get_undone_csv(request: Request, who: Side, month: Month = None, contractor:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{named}.csv"'},
     )
-    guard(response)
+    set_security_headers(response)
     return response
 
 
@@ -315,7 +315,7 @@ async def post_note(request: Request, who: Side) -> Response:
     def add() -> Response:
         name, trucks = _trucks(depot.store, who, given["contractor"])
         try:
-            object_to(
+            add_note(
                 depot.store, who, given["date"], given["tour"], given["task"], trucks, given["text"], depot.clock.now()
             )
         except ValueError as error:
@@ -335,14 +335,14 @@ def get_script() -> Response:
 def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Response:
     depot = depot_of(request)
     names = (
-        [a.name for a in users.accounts(depot.store) if a.role == "contractor" and a.disabled is None]
+        [a.name for a in users.all_accounts(depot.store) if a.role == "contractor" and a.disabled is None]
         if who.role == "planner"
         else []
     )
     keep = f"month={sheet.month}&" + (f"contractor={sheet.contractor}&" if sheet.contractor else "")
     page = sheet_page(
-        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", told=told
+        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", message=told
     )
-    response = html(request, page, 400 if told else 200)
-    guard(response, SHEET_POLICY)
+    response = html_page(request, page, 400 if told else 200)
+    set_security_headers(response, SHEET_POLICY)
     return response

@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, Request
 
 from dashboards.console import DayReport, TourReport
 from depot_api.access import allow, audit_log
-from depot_api.duty import Turn, known_of, plan_in_force, plan_versions, rows_of_turn, turns_of
-from depot_api.live import Carried, Live, LiveTour, carried_from, facts_of_turn, network_of
+from depot_api.duty import TourWindow, facts_in_window, known_duty, plan_in_force, plan_versions, tour_windows
+from depot_api.live import Carried, LiveState, LiveTour, carried_from, network_of, tour_facts
 from depot_api.settings import Caller
 from depot_api.state import depot_of, today_of
 from depot_api.store import Store
-from onboard.position.geo import Spot, metres
+from onboard.geo import LatLon, distance_m
 from optimizer.matching import Matcher
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def get_report(
     """
     depot = depot_of(request)
     if date < today_of(depot):
-        audit_log.note_past(depot.store, who, f"report {date}", depot.clock.now())
-    live = depot.live if isinstance(depot.live, Live) else None
-    with depot.shares.heavy.held(who):
+        audit_log.record_past_access(depot.store, who, f"report {date}", depot.clock.now())
+    live = depot.live if isinstance(depot.live, LiveState) else None
+    with depot.quotas.heavy.held(who):
         report = day_report(depot.store, depot.town, date, depot.clock.now(), live=live, of=who.is_for)
-    told = report.json()
+    body = report.json()
     if who.role == "contractor":
-        del told["kg"], told["incidents"]
-    return told
+        del body["kg"], body["incidents"]
+    return body
 
 
 def day_report(
@@ -52,7 +52,7 @@ def day_report(
     date: date,
     now: datetime | None = None,
     matcher: Matcher | None = None,
-    live: Live | None = None,
+    live: LiveState | None = None,
     of: Callable[[str], bool] = lambda truck: True,
 ) -> DayReport:
     """What was planned for a day and what was driven. ``matcher``: the town's, where one is ready; ``live``: likewise;
@@ -64,44 +64,50 @@ def day_report(
     flux = {f.name: f.label for f in town.area.flux} if town is not None else {}
     if day is None:
         return DayReport(date, "UTC", 0, (), {}, flux)
-    turns = {turn.tour.id: turn for own in turns_of([day]).values() for turn in own if of(turn.tour.truck)}
-    held = {id: tour for id, turn in turns.items() if live is not None and (tour := live.matched(turn)) is not None}
+    windows = {
+        window.tour.id: window for own in tour_windows([day]).values() for window in own if of(window.tour.truck)
+    }
+    held = {
+        id: tour for id, window in windows.items() if live is not None and (tour := live.matched(window)) is not None
+    }
     carried: dict[str, Carried] = {}
-    if len(held) < len(turns):
+    if len(held) < len(windows):
         matcher = matcher or (live.matcher if live is not None else None)
         if matcher is None and town is not None:
             matcher = Matcher(network_of(town))
-        tasks = {task for turn in turns.values() for task in day.tasks_of(turn.tour)}
+        tasks = {task for window in windows.values() for task in day.tasks_of(window.tour)}
         carried = carried_from(store, plan_versions(store, date), matcher, tasks)
 
-    def followed(turn: Turn) -> LiveTour:
-        return held.get(turn.tour.id) or read_tour(store, turn, matcher, min(until, turn.until), carried)
+    def followed(window: TourWindow) -> LiveTour:
+        return held.get(window.tour.id) or read_tour(store, window, matcher, min(until, window.until), carried)
 
     span = (
-        min((t.since for t in turns.values()), default=until),
-        max((t.until for t in turns.values()), default=until),
+        min((t.since for t in windows.values()), default=until),
+        max((t.until for t in windows.values()), default=until),
     )
-    tickets = Tickets(store, *span)
-    tours = tuple(_reported(store, followed(turns[tour.id]), tickets) for tour in day.plan.tours if tour.id in turns)
+    tickets = DayTickets(store, *span)
+    tours = tuple(
+        _reported(store, followed(windows[tour.id]), tickets) for tour in day.plan.tours if tour.id in windows
+    )
     incidents = Counter(row.json()["category"] for row in store.facts("incident", None, *span))
     return DayReport(date, day.plan.timezone, day.version, tours, dict(sorted(incidents.items())), flux)
 
 
 def read_tour(
-    store: Store, turn: Turn, matcher: Matcher | None, now: datetime, carried: dict[str, Carried] | None = None
+    store: Store, window: TourWindow, matcher: Matcher | None, now: datetime, carried: dict[str, Carried] | None = None
 ) -> LiveTour:
     """A tour as the store knows it, judged at ``now``."""
-    tour = LiveTour(turn, matcher, carried or {})
-    for part in facts_of_turn(store, turn):
+    tour = LiveTour(window, matcher, carried or {})
+    for part in tour_facts(store, window):
         tour.add_all(part)
     tour.judge(now, None)
     return tour
 
 
-def _reported(store: Store, live: LiveTour, all_tickets: Tickets) -> TourReport:
-    turn, tour = live.turn, live.tour
+def _reported(store: Store, live: LiveTour, all_tickets: DayTickets) -> TourReport:
+    window, tour = live.window, live.tour
     count = Counter(state.status for state in live.states.values())
-    tickets = all_tickets.of(turn)
+    tickets = all_tickets.of(window)
     weighed: dict[str, float] = {}
     for j in tickets:
         weighed[j.get("flux") or ""] = weighed.get(j.get("flux") or "", 0.0) + j["net_kg"]
@@ -128,11 +134,11 @@ def _reported(store: Store, live: LiveTour, all_tickets: Tickets) -> TourReport:
         weighed_kg={name: round(kg, 1) for name, kg in weighed.items()},
         planned_unloadings=sum(leg.kind == "unload" for leg in tour.legs),
         tickets=len(tickets),
-        lifts=sum(1 for _ in rows_of_turn(store, "lift", turn)),
+        lifts=sum(1 for _ in facts_in_window(store, "lift", window)),
     )
 
 
-class Tickets:
+class DayTickets:
     """The tickets of some time, read once for all of its tours: a bridge may send fifty thousand in a day."""
 
     def __init__(self, store: Store, since: datetime, until: datetime) -> None:
@@ -145,11 +151,11 @@ class Tickets:
             if j.get("truck"):
                 self._of.setdefault(j["truck"], []).append((row.at, j))
 
-    def of(self, turn: Turn) -> list[dict[str, Any]]:
+    def of(self, window: TourWindow) -> list[dict[str, Any]]:
         """Those of a tour's loads that no other ticket of the same site corrects."""
-        since, until = turn.since, turn.until
+        since, until = window.since, window.until
         return [
-            j for at, j in self._of.get(turn.tour.truck, ())
+            j for at, j in self._of.get(window.tour.truck, ())
             if since <= at < until
             and not any(since <= other < until for other in self._corrected.get((j["site"], j["id"].lower()), ()))
         ]  # fmt: skip
@@ -159,20 +165,20 @@ def _driven_m(store: Store, live: LiveTour) -> float:
     """Along the matched way; without streets, from place to place."""
     if live.followed is not None:
         return sum(step.length_m for step in live.followed.steps() if step.length_m > 0)
-    turn = live.turn
-    duty = known_of(store, turn.tour.truck, turn.since, turn.until).on_duty
+    window = live.window
+    duty = known_duty(store, window.tour.truck, window.since, window.until).spans
     driven_m = 0.0
-    for _, rows in groupby(rows_of_turn(store, "position", turn), lambda row: duty.piece(row.at)):
-        told = (row.json() for row in rows)  # of one span on duty: what lies between two is nobody's business
-        places = (Spot(j["lat_deg"], j["lon_deg"]) for j in told if j.get("lat_deg") is not None)
-        driven_m += sum(metres(a, b) for a, b in pairwise(thin(places)))
+    for _, rows in groupby(facts_in_window(store, "position", window), lambda row: duty.span_number(row.at)):
+        fixes = (row.json() for row in rows)  # of one span on duty: what lies between two is nobody's business
+        minute_places = (LatLon(j["lat_deg"], j["lon_deg"]) for j in fixes if j.get("lat_deg") is not None)
+        driven_m += sum(distance_m(a, b) for a, b in pairwise(thin_track(minute_places)))
     return driven_m
 
 
-def thin(places: Iterable[Spot], step_m: float = 20.0) -> list[Spot]:
+def thin_track(minute_places: Iterable[LatLon], step_m: float = 20.0) -> list[LatLon]:
     """A track without the trembling of a receiver that stands still: points at least so far apart."""
-    kept: list[Spot] = []
-    for at in places:
-        if not kept or metres(kept[-1], at) >= step_m:
+    kept: list[LatLon] = []
+    for at in minute_places:
+        if not kept or distance_m(kept[-1], at) >= step_m:
             kept.append(at)
     return kept

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from depot_api.access import allow, audit_log
-from depot_api.duty import DayPlan, Turn, plan_in_force, plan_versions, rows_of_turn, turns_of
-from depot_api.live import Live, network_of
+from depot_api.duty import DayPlan, TourWindow, facts_in_window, plan_in_force, plan_versions, tour_windows
+from depot_api.live import LiveState, network_of
 from depot_api.reports.day_report import read_tour
 from depot_api.settings import Caller
 from depot_api.state import depot_of
@@ -38,8 +38,8 @@ class Replay:
 @router.get("/replay/tours", dependencies=[Depends(allow("planner"))])
 def replay_tours(request: Request, date: date) -> dict[str, Any]:
     """The tours of a day that could be replayed: names out of the plan, nothing of what was driven, so no look yet."""
-    found = plan_in_force(depot_of(request).store, date)
-    tours = () if found is None else found.plan.tours
+    day_plan = plan_in_force(depot_of(request).store, date)
+    tours = () if day_plan is None else day_plan.plan.tours
     return {
         "date": date.isoformat(),
         "tours": [{"tour": t.id, "name": t.shift or t.id, "truck": t.truck} for t in tours],
@@ -55,40 +55,40 @@ def post_replay(request: Request, asked: Replay, who: Annotated[Caller, Depends(
     if datetime.combine(asked.date, datetime.min.time(), now.tzinfo) < now - timedelta(days=days):
         raise HTTPException(410, f"positions are kept for {days} days")
     versions = plan_versions(depot.store, asked.date)
-    turn = turn_of(versions[-1], asked.tour) if versions else None
-    if turn is None:
+    window = window_of_tour(versions[-1], asked.tour) if versions else None
+    if window is None:
         raise HTTPException(404, "no such tour in the plan of that day")
     try:
-        audit_log.note(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
+        audit_log.record_access(depot.store, who, f"replay {asked.date} {asked.tour}", asked.reason, now)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
-    matcher = depot.live.matcher if isinstance(depot.live, Live) else None
+    matcher = depot.live.matcher if isinstance(depot.live, LiveState) else None
     if matcher is None and depot.town is not None:
         matcher = Matcher(network_of(depot.town))
-    with depot.shares.heavy.held(who):
-        tour = read_tour(depot.store, turn, matcher, min(now, turn.until))
+    with depot.quotas.heavy.held(who):
+        tour = read_tour(depot.store, window, matcher, min(now, window.until))
     return {
-        "date": asked.date.isoformat(), "tour": asked.tour, "name": turn.tour.shift or asked.tour,
-        "truck": turn.tour.truck,
-        "timezone": turn.day.plan.timezone, "streets": tour.streets(),
+        "date": asked.date.isoformat(), "tour": asked.tour, "name": window.tour.shift or asked.tour,
+        "truck": window.tour.truck,
+        "timezone": window.day.plan.timezone, "streets": tour.streets(),
         "way": tour.followed.way() if tour.followed is not None else [],
-        "places": places(depot.store, turn),
+        "places": minute_places(depot.store, window),
     }  # fmt: skip
 
 
-def turn_of(day: DayPlan, tour: str) -> Turn | None:
+def window_of_tour(day: DayPlan, tour: str) -> TourWindow | None:
     """A tour of a day's plan in its truck's time."""
-    return next((turn for own in turns_of([day]).values() for turn in own if turn.tour.id == tour), None)
+    return next((window for own in tour_windows([day]).values() for window in own if window.tour.id == tour), None)
 
 
-def places(store: Store, turn: Turn) -> list[dict[str, Any]]:
+def minute_places(store: Store, window: TourWindow) -> list[dict[str, Any]]:
     """Where the truck was on duty, the first fix of each minute, the time to the minute."""
-    found: dict[datetime, dict[str, Any]] = {}
-    for row in rows_of_turn(store, "position", turn):
+    by_minute: dict[datetime, dict[str, Any]] = {}
+    for row in facts_in_window(store, "position", window):
         minute = row.at.replace(second=0, microsecond=0)
-        j = row.json() if minute not in found else {}
+        j = row.json() if minute not in by_minute else {}
         if j.get("lat_deg") is not None:
-            found[minute] = {
+            by_minute[minute] = {
                 "at": instant_text(minute), "lat_deg": round(j["lat_deg"], 5), "lon_deg": round(j["lon_deg"], 5),
             }  # fmt: skip
-    return list(found.values())
+    return list(by_minute.values())

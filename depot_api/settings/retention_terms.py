@@ -195,6 +195,6 @@ def terms_of(days: Mapping[str, object]) -> dict[str, int]:
     return terms
 
 
-def purposes(days: Mapping[str, int]) -> list[Purpose]:
+def purposes_with_terms(days: Mapping[str, int]) -> list[Purpose]:
     """The table with an authority's own terms."""
     return [replace(purpose, days=days.get(purpose.key, purpose.days)) for purpose in PURPOSES]

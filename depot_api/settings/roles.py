@@ -24,6 +24,8 @@ PEOPLE = (
 #: token, a town's a town's.
 MACHINES = ("box", "bridge", "plant", "monitor")
 ROLES = (*PEOPLE, *MACHINES)
+#: What a token may be for: its kind is the role that it gives.
+TOKEN_KINDS = ("box", "bridge", "plant", "town", "planner", "monitor")
 
 #: The kinds of fact that a role may report. A phone that stands in for a box is a box.
 REPORTS: Mapping[str, frozenset[str]] = {
@@ -36,7 +38,7 @@ REPORTS: Mapping[str, frozenset[str]] = {
 #: Roles that see and speak for nobody but those they are bound to.
 BOUND = frozenset({"box", "bridge", "plant", "town", "contractor"})
 #: Of whom a refusal names as many.
-MOST_TOLD = 3
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,6 @@ class Caller:
         if kind not in REPORTS.get(self.role, frozenset()):
             return f"{kind}: not reported by a {self.role}"
         if who is None or not self.is_for(who):
-            more = ", …" if len(self.bound_to) > MOST_TOLD else ""  # of 200 trucks, 50,000 times
-            return f"{kind}: {who} is not what this token is bound to ({', '.join(self.bound_to[:MOST_TOLD])}{more})"
+            more = ", …" if len(self.bound_to) > MOST_NAMED else ""  # of 200 trucks, 50,000 times
+            return f"{kind}: {who} is not what this token is bound to ({', '.join(self.bound_to[:MOST_NAMED])}{more})"
         return None

@@ -1,31 +1,31 @@
 """What every route shares: the depot, its pages, bodies, fair shares."""
 
-from depot_api.state.bodies import read_body, store_down, too_long, values_of
+from depot_api.state.bodies import body_too_long, count_values, read_body, store_down_response
 from depot_api.state.depot import Depot, day_of, depot_of, minute_of, today_of, zone_of
-from depot_api.state.fair_share import Share
-from depot_api.state.notices import OVERSEERS, STAFF, line_of, noticed, retention_health
-from depot_api.state.pages import frame_of, guard, home_of, html, language
+from depot_api.state.notices import OVERSEERS, STAFF, frame_with_notice, refusal_line, retention_health
+from depot_api.state.pages import frame_of, home_of, html_page, language, set_security_headers
+from depot_api.state.quotas import Quota
 
 __all__ = [
     "OVERSEERS",
     "STAFF",
     "Depot",
-    "Share",
+    "Quota",
+    "body_too_long",
+    "count_values",
     "day_of",
     "depot_of",
     "frame_of",
-    "guard",
+    "frame_with_notice",
     "home_of",
-    "html",
+    "html_page",
     "language",
-    "line_of",
     "minute_of",
-    "noticed",
     "read_body",
+    "refusal_line",
     "retention_health",
-    "store_down",
+    "set_security_headers",
+    "store_down_response",
     "today_of",
-    "too_long",
-    "values_of",
     "zone_of",
 ]

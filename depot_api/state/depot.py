@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
-from depot_api.settings import Settings
-from depot_api.state.fair_share import FairShares
+from depot_api.settings import DepotSettings
+from depot_api.state.quotas import Quotas
 from onboard.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 class Depot:
     """One depot. ``town``: None where no area is at hand; ``live``: the live state, None where nobody follows it.
 
-    ``shares``: what each account may take of it at once; ``uses``: of sessions, by their sum, when they were last
-    used, where that is not written down yet.
+    ``quotas``: what each account may take of it at once; ``session_uses``: of sessions, by their sum, when they were
+    last used, where that is not written down yet.
     """
 
     store: Store
     town: Town | None = None
     clock: Clock = field(default_factory=SystemClock)
     live: Any = None
-    settings: Settings = field(default_factory=Settings)
-    shares: FairShares = field(default_factory=FairShares)
-    uses: dict[str, int] = field(default_factory=dict, compare=False)
+    settings: DepotSettings = field(default_factory=DepotSettings)
+    quotas: Quotas = field(default_factory=Quotas)
+    session_uses: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 def depot_of(request: Request) -> Depot:

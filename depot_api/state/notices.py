@@ -9,7 +9,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import Request
 
-from dashboards.staff import Frame, notice_line, short_line
+from dashboards.staff import PageFrame, notice_line, short_line
 from depot_api.known_time import refusals
 from depot_api.settings import PEOPLE, Caller
 from depot_api.state.depot import Depot, depot_of, minute_of, zone_of
@@ -25,7 +25,7 @@ STAFF = frozenset(PEOPLE) - {"contractor", "town"} | {"monitor"}
 
 def retention_health(store: Store, now: datetime) -> dict[str, Any]:
     """What ``/health`` tells the staff: that a run is refused, since when, why, and by when a person must decide."""
-    refusal = refusals.refused(store)
+    refusal = refusals.refused_run(store)
     if refusal is None:
         return {"state": "ok"}
     return {
@@ -34,18 +34,18 @@ def retention_health(store: Store, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def line_of(depot: Depot, lang: str, *, short: bool = False) -> str:
+def refusal_line(depot: Depot, lang: str, *, short: bool = False) -> str:
     """One line for whoever watches, escaped; empty where nothing is refused."""
-    refusal = refusals.refused(depot.store)
+    refusal = refusals.refused_run(depot.store)
     if refusal is None:
         return ""
     overdue = refusal.is_overdue(depot.clock.now())
     return short_line(lang, overdue) if short else notice_line(lang, minute_of(refusal.at, zone_of(depot)), overdue)
 
 
-async def noticed(request: Request, who: Caller | None) -> Frame:
+async def frame_with_notice(request: Request, who: Caller | None) -> PageFrame:
     """The frame of a page, with that line where this person is to know."""
     frame, depot = frame_of(request, who), depot_of(request)
     if who is None or who.role not in OVERSEERS:
         return frame
-    return replace(frame, notice=await to_thread.run_sync(line_of, depot, frame.lang))
+    return replace(frame, notice=await to_thread.run_sync(refusal_line, depot, frame.lang))

@@ -1,15 +1,15 @@
 """The database: durable before the answer, SQLite or PostgreSQL."""
 
 from depot_api.store.backup import back_up, restore
-from depot_api.store.databases import is_down, said
+from depot_api.store.databases import is_down, store_down_of
 from depot_api.store.store import NewFact, Store, StoredFact, StoreDown, StoreFull, instant_of, microseconds, new_fact
 from depot_api.store.tables import (
+    archived_days,
     attempts,
+    audit_entries,
     deletions,
-    distilled,
     facts,
     known_time,
-    looks,
     objections,
     paces,
     photos,
@@ -29,15 +29,15 @@ __all__ = [
     "StoreDown",
     "StoreFull",
     "StoredFact",
+    "archived_days",
     "attempts",
+    "audit_entries",
     "back_up",
     "deletions",
-    "distilled",
     "facts",
     "instant_of",
     "is_down",
     "known_time",
-    "looks",
     "microseconds",
     "new_fact",
     "objections",
@@ -46,10 +46,10 @@ __all__ = [
     "plans",
     "refusals",
     "restore",
-    "said",
     "services",
     "sessions",
     "sources",
+    "store_down_of",
     "tokens",
     "tours",
     "users",

@@ -60,7 +60,7 @@ class StoreFull(StoreDown):
     """There is no room left on the database's disk."""
 
 
-def said(error: SQLAlchemyError) -> StoreDown:
+def store_down_of(error: SQLAlchemyError) -> StoreDown:
     """A database's error as a reason that an operator can use, without its statement and parameters."""
     cause = getattr(error, "orig", None) or error
     reason = " ".join(str(cause).split()) or type(cause).__name__
@@ -113,7 +113,7 @@ class Databases:
     def reading(self) -> AbstractContextManager[Connection]:
         return self.reader.connect()
 
-    def written(self) -> datetime | None:
+    def last_written_at(self) -> datetime | None:
         """When SQLite's files were last written, by the file system; None where there are none (a server has them)."""
         place = Path(str(self.reader.url.database))
         times: list[float] = []
@@ -170,25 +170,25 @@ def opened(text: str, make: bool = True) -> Databases:
     try:
         if not url.drivername.startswith("postgresql"):
             depot_files.ready(Path(str(url.database)), make, lambda new: _made(url.set(database=str(new))))
-        found = _postgres(url) if url.drivername.startswith("postgresql") else _sqlite(url)
+        databases = _postgres(url) if url.drivername.startswith("postgresql") else _sqlite(url)
         try:
-            _brought_up_to_date(found)
+            _brought_up_to_date(databases)
         except BaseException:
-            found.close()
+            databases.close()
             raise
     except DBAPIError as error:
-        down = said(error)
+        down = store_down_of(error)
         instead = f": {depot_files.INSTEAD}" if "file is not a database" in str(down) else ""
         raise type(down)(f"{url.render_as_string(hide_password=True)}: {down}{instead}") from None
-    return found
+    return databases
 
 
 def _made(url: URL) -> None:
-    found = _sqlite(url)
+    databases = _sqlite(url)
     try:
-        _brought_up_to_date(found, new=True)
+        _brought_up_to_date(databases, new=True)
     finally:
-        found.close()
+        databases.close()
 
 
 def _sqlite(url: URL) -> Databases:

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from depot_api.store.databases import Databases, StoreDown, StoreFull, is_down, opened, said
+from depot_api.store.databases import Databases, StoreDown, StoreFull, is_down, opened, store_down_of
 from depot_api.store.tables import facts, sources
 from fleet import Fact, fact_from_json
 from onboard.worker import Worker
@@ -138,7 +138,7 @@ class _Group:
         if self._sources:
             self._store.databases.insert_sources(connection, sorted(self._sources))
 
-    def landed(self) -> None:
+    def committed(self) -> None:
         """Remembered and counted only once they are on disk."""
         self._store.known_sources |= self._sources
         self._store.new_facts += self._new
@@ -282,7 +282,7 @@ class Store:
             with self.databases.writing() as connection:
                 result = task(connection)
         except Exception as error:  # noqa: BLE001 - goes to whoever waits; the writer lives on
-            down = said(error) if isinstance(error, DBAPIError) and is_down(error) else None
+            down = store_down_of(error) if isinstance(error, DBAPIError) and is_down(error) else None
             if down is None and len(jobs) > 1:
                 for job in jobs:
                     self._settle([job])
@@ -296,7 +296,7 @@ class Store:
             if self._trouble is not None and (group is not None or self._trouble.may_end(time.monotonic())):
                 self._trouble = None
             if group is not None:
-                group.landed()
+                group.committed()
             for job in jobs:
                 job.done.set_result(result)
 
@@ -309,13 +309,13 @@ class Store:
             with self.databases.reading() as connection:
                 yield connection
         except (DBAPIError, NoneFree) as error:  # none free: every connection is taken by another reader
-            raise said(error) from None
+            raise store_down_of(error) from None
 
     def after(self, seq: int, limit: int = 10_000) -> list[StoredFact]:
         """The next facts behind ``seq`` in the order in which they were stored, ``limit`` at most: the tail."""
         with self.read() as connection:
-            found = connection.exec_driver_sql(self.databases.tail_sql, (seq, limit))
-            return [StoredFact(*row) for row in found]
+            rows = connection.exec_driver_sql(self.databases.tail_sql, (seq, limit))
+            return [StoredFact(*row) for row in rows]
 
     def last_seq(self) -> int:
         """The ``seq`` of the newest fact; 0 in an empty store."""
@@ -325,12 +325,12 @@ class Store:
     def known(self, ids: Iterable[bytes]) -> set[bytes]:
         """Those of the ids that the store has."""
         wanted = list(ids)
-        found: set[bytes] = set()
+        known_ids: set[bytes] = set()
         with self.read() as connection:
             for i in range(0, len(wanted), 500):
                 rows = connection.execute(select(facts.c.id).where(facts.c.id.in_(wanted[i : i + 500])))
-                found.update(bytes(row[0]) for row in rows)
-        return found
+                known_ids.update(bytes(row[0]) for row in rows)
+        return known_ids
 
     def facts(
         self,
@@ -359,8 +359,8 @@ class Store:
                 pairs = connection.execute(senders).all()
                 query = query.where(facts.c.who.in_({who for who, _ in pairs}))
                 query = query.where(facts.c.kind.in_({kind for _, kind in pairs}))
-            found = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
-            for row in found:
+            rows = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
+            for row in rows:
                 yield StoredFact._make(row)
 
     def newest(
@@ -375,8 +375,8 @@ class Store:
         if received_since is not None:
             query = query.where(facts.c.received_us >= microseconds(received_since))
         with self.read() as connection:
-            found = [StoredFact._make(row) for row in connection.execute(query.limit(limit))]
-        return found[::-1]
+            rows = [StoredFact._make(row) for row in connection.execute(query.limit(limit))]
+        return rows[::-1]
 
     def count(self) -> int:
         """How many facts there are (reads an index whole: for tests and reports)."""
@@ -395,7 +395,7 @@ class Store:
             with self.databases.reading() as connection:
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            return str(said(error))
+            return str(store_down_of(error))
         return None if self._trouble is None else self._trouble.why
 
     @property

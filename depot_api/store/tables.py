@@ -118,7 +118,7 @@ sessions = Table(
 )
 
 #: Who looked at what of the past, and why: staff representatives see it.
-looks = Table(
+audit_entries = Table(
     "looks",
     metadata,
     Column("id", _Seq, primary_key=True, autoincrement=True),
@@ -169,7 +169,7 @@ paces = Table(
 )
 
 #: Days distilled into ``services`` and ``paces``: never twice, or what they add up would be doubled.
-distilled = Table(
+archived_days = Table(
     "distilled",
     metadata,
     Column("date", Text, primary_key=True),

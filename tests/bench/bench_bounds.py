@@ -24,7 +24,7 @@ from pathlib import Path
 import orjson
 
 from depot_api.accounts.tokens import make_token
-from depot_api.facts.fact_array import MOST_FACTS, MOST_VALUES
+from depot_api.facts.json_array import MOST_FACTS, MOST_VALUES
 from depot_api.reports.contractor import MOST_ROWS
 from depot_api.store.store import Store
 from tests.bench.bench_intake import databases, positions

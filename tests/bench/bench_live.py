@@ -36,9 +36,9 @@ from fleet import Duty, Fact, Plan, Tour, instant_text, new_id
 from onboard.clock import DrillClock
 from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.night.night import plan_day
-from optimizer.planning.plan import nodes_of
+from optimizer.planning.plan import plan_nodes
 from optimizer.planning.town import Town
 from tests.chromium import Chromium
 
@@ -150,9 +150,9 @@ def main() -> None:
     town = Town.prepare(args.area)
     once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="ripeur", version="bench")
     plan = copied(once, args.trucks)
-    nodes = {n: town.extract.lonlat[n] for n in nodes_of(plan)}
+    nodes = {n: town.extract.lonlat[n] for n in plan_nodes(plan)}
     originals = plan.tours[: len(once.tours)]
-    drives = [drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
+    drives = [simulate_drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
     begin = min(d.start_at for d in drives) + timedelta(minutes=90)
     with tempfile.TemporaryDirectory() as folder:
         db = str(Path(folder) / "depot.db")
@@ -160,7 +160,7 @@ def main() -> None:
             publish(store, plan, {str(n): at for n, at in nodes.items()}, "", "bench", microseconds(begin) - 10**10)
             tokens = [make_token(store, "box", f"B{k:03}") for k in range(args.trucks)]
             planner = make_token(store, "planner", "bench")
-            users.add(store, "bench", "planner", password="correct horse battery", now=begin)
+            users.add_account(store, "bench", "planner", password="correct horse battery", now=begin)
             for k, tour in enumerate(plan.tours):  # each has driven since its start, a fix every 10 s
                 store.add([
                     new_fact(_own(fact, tour), fact.at)
@@ -241,7 +241,7 @@ def _page(port: int, db: str, begin: datetime, zero_s: float) -> Chromium:
     """The console, opened by a planner."""
     url = f"http://127.0.0.1:{port}"
     with Store(db) as store:
-        cookie = sessions.begin(Depot(store, clock=DrillClock(begin)), "bench")
+        cookie = sessions.begin_session(Depot(store, clock=DrillClock(begin)), "bench")
     page = Chromium(Path(db).parent / "profile")
     page.cookie(url, "ripeur_session", cookie)
     hook = HOOK.replace("OFFSET", str((begin.timestamp() - zero_s) * 1000))

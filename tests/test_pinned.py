@@ -1,4 +1,4 @@
-"""Replans: what is driven already stays, and what was told is changed only where that pays."""
+"""Replans: what is driven already stays, and what was published is changed only where that pays."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from optimizer.problem.problem import UNREACHABLE, Problem, Visit
 from optimizer.problem.schedule import schedule
 from optimizer.search import repair
 from optimizer.search.engines import solve
-from optimizer.search.ruin_recreate.engine import Searcher, _lay
-from optimizer.search.ruin_recreate.ground import ground_of
+from optimizer.search.ruin_recreate.kernel_arrays import kernel_arrays
+from optimizer.search.ruin_recreate.searcher import Searcher
+from optimizer.search.ruin_recreate.start import load_start
 from tests.street_problem import street_problem
 
 
@@ -47,7 +48,7 @@ def test_a_pinned_street_that_is_closed_today_costs_only_its_own_shift() -> None
     assert not any(schedule(today, i, visits).broken for i, visits in enumerate(again.routes) if i != k and visits)
 
 
-def test_what_is_pinned_stays_and_what_was_told_is_changed_only_where_it_pays() -> None:
+def test_what_is_pinned_stays_and_what_was_published_is_changed_only_where_it_pays() -> None:
     problem = street_problem(120, 4, seed=3, windows_share=0.0)
     short = tuple(replace(s, length_s=8_000.0, overtime_s=0.0) for s in problem.shifts)  # it takes several
     problem = replace(problem, shifts=short)
@@ -61,7 +62,12 @@ def test_what_is_pinned_stays_and_what_was_told_is_changed_only_where_it_pays() 
 
     def moved(eur: float) -> int:
         told = tuple(
-            replace(task, told=of_task.get(t), moved_eur=eur, load=tuple(q * (2 if t == ill else 1) for q in task.load))
+            replace(
+                task,
+                published_shift=of_task.get(t),
+                reassignment_eur=eur,
+                load=tuple(q * (2 if t == ill else 1) for q in task.load),
+            )
             for t, task in enumerate(problem.tasks)
         )
         again = solve(replace(problem, tasks=told, shifts=pinned), None, 60.0, 2, iterations=4_000)
@@ -85,11 +91,11 @@ def test_an_unloading_that_is_pinned_is_not_taken_over_from_the_start_once_more(
     routes = [()] * len(shifts)
     routes[k] = (*begun, *tasks[2:5], unload)
     problem = replace(problem, shifts=tuple(shifts))
-    searcher = Searcher.of(ground_of(problem)[0], 1)
-    _lay(searcher, problem, repair.solution_of(problem, tuple(routes)))
-    order = searcher.routes.seq[k, : searcher.routes.size[k]]
+    searcher = Searcher.of(kernel_arrays(problem)[0], 1)
+    load_start(searcher, problem, repair.solution_of(problem, tuple(routes)))
+    order = searcher.routes.tasks[k, : searcher.routes.size[k]]
     assert order.tolist() == [v.index for v in tasks[:5]]
-    assert searcher.routes.via[order].tolist() == [0, 1, 0, 0, 0]
+    assert searcher.routes.unload_before[order].tolist() == [0, 1, 0, 0, 0]
     otherwise = (replace(tasks[0], mode=9), *begun[1:], *routes[k][3:])  # begun the other way round than it was told
     assert repair.beyond(begun, otherwise) == repair.beyond(begun, routes[k]) == routes[k][3:]
     assert repair.beyond((), routes[k]) == routes[k]

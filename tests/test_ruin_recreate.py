@@ -22,68 +22,94 @@ from optimizer.search.construct import construct
 from optimizer.search.engines import solve
 from optimizer.search.repair import emptied, tidy
 from optimizer.search.ruin_recreate import engine
-from optimizer.search.ruin_recreate.engine import Searcher, _lay, _link_eur, solution_of
-from optimizer.search.ruin_recreate.ground import (
+from optimizer.search.ruin_recreate.engine import visits_of
+from optimizer.search.ruin_recreate.geography import spatial_order_of
+from optimizer.search.ruin_recreate.kernel_arrays import (
     EUR,
-    MOST_WORK,
+    MAX_WORK_S,
     PROFILE,
     SEC,
-    Ground,
-    _walk,
-    ground_of,
+    KernelArrays,
+    kernel_arrays,
     shifts_to_spare,
 )
-from optimizer.search.ruin_recreate.kernels import SHORT, count, insert, refresh, stretch
-from optimizer.search.ruin_recreate.packing import DEAR_LINKS, LEFT_OUT_TRIPS, packed
+from optimizer.search.ruin_recreate.kernels import (
+    SHORT_ROUTE,
+    add_to_totals,
+    extend_partials,
+    insert_task,
+    refresh_route,
+)
+from optimizer.search.ruin_recreate.penalties import OMISSION_TRIPS, PENALTY_LINKS, penalised
 from optimizer.search.ruin_recreate.recombine import recombined
-from optimizer.search.ruin_recreate.routes import AT, BACK, ROUTE
-from optimizer.search.ruin_recreate.steps import LARGE, Best, Met, best_spot, set_plan
+from optimizer.search.ruin_recreate.routes import BACKWARD, INDEX, ROUTE
+from optimizer.search.ruin_recreate.searcher import Searcher
+from optimizer.search.ruin_recreate.start import load_start
+from optimizer.search.ruin_recreate.steps import LARGE, PlanRows, RoutePool, best_insertion, load_plan
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
 
 
 @njit
-def offer(g: Any, s: Any, w: Any, x: int, out: Any) -> None:
-    out[0], out[1], out[2], out[3] = best_spot(g, s, w, np.uint32(x), 0.0, np.int64(20))
+def offer(data: Any, routes: Any, scratch: Any, task: int, out: Any) -> None:
+    out[0], out[1], out[2], out[3] = best_insertion(data, routes, scratch, np.uint32(task), 0.0, np.int64(20))
 
 
 @njit
-def put(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
-    insert(g, s, np.uint32(x), np.uint32(r), np.int64(p), np.int64(code))
+def put(data: Any, routes: Any, task: int, route: int, position: int, code: int) -> None:
+    insert_task(data, routes, np.uint32(task), np.uint32(route), np.int64(position), np.int64(code))
 
 
 @njit
-def take(g: Any, s: Any, x: int) -> None:
-    r = np.uint32(s.spot[x, ROUTE])
-    at = s.spot[x, AT]
-    for p in range(at, s.size[r] - 1):
-        s.seq[r, p] = s.seq[r, p + 1]
-    s.size[r] -= 1
-    if at < s.size[r]:
-        s.via[s.seq[r, at]] |= s.via[x]
-    s.reach[r, BACK] -= 1
-    s.spot[x, ROUTE] = -1
-    count(g, s, np.uint32(x), r, -1)
-    refresh(g, s, r, np.int64(at), np.int64(at - 1))
+def take(data: Any, routes: Any, task: int) -> None:
+    route = np.uint32(routes.assigned[task, ROUTE])
+    at = routes.assigned[task, INDEX]
+    for position in range(at, routes.size[route] - 1):
+        routes.tasks[route, position] = routes.tasks[route, position + 1]
+    routes.size[route] -= 1
+    if at < routes.size[route]:
+        routes.unload_before[routes.tasks[route, at]] |= routes.unload_before[task]
+    routes.valid[route, BACKWARD] -= 1
+    routes.assigned[task, ROUTE] = -1
+    add_to_totals(data, routes, np.uint32(task), route, -1)
+    refresh_route(data, routes, route, np.int64(at), np.int64(at - 1))
 
 
 @njit
-def complete(g: Any, s: Any) -> None:
-    for r in range(len(s.size)):
-        c, n = g.kind[r], s.size[r]
-        stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], np.uint32(r), np.int64(0))
-        stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], np.uint32(r), np.int64(n))
+def complete(data: Any, routes: Any) -> None:
+    for route in range(len(routes.size)):
+        cost_class, n = data.cost_class[route], routes.size[route]
+        extend_partials(
+            data,
+            routes,
+            cost_class,
+            data.depot[cost_class, PROFILE],
+            data.eur_per_ds[cost_class],
+            np.uint32(route),
+            np.int64(0),
+        )
+        extend_partials(
+            data,
+            routes,
+            cost_class,
+            data.depot[cost_class, PROFILE],
+            data.eur_per_ds[cost_class],
+            np.uint32(route),
+            np.int64(n),
+        )
 
 
-def searched(problem: Problem, seed: int, steps: int = 200) -> tuple[Ground, Searcher, list[list[tuple[int, ...]]]]:
-    ground, ways = ground_of(problem)
-    searcher = Searcher.of(ground, seed, 20_000)
-    _lay(searcher, problem, None)
-    searcher.begin()
+def searched(
+    problem: Problem, seed: int, steps: int = 200
+) -> tuple[KernelArrays, Searcher, list[list[tuple[int, ...]]]]:
+    data, sequences = kernel_arrays(problem)
+    searcher = Searcher.of(data, seed, 20_000)
+    load_start(searcher, problem, None)
+    searcher.fill()
     searcher.run(steps, 5.0, 50.0)
-    searcher.crown()
-    return ground, searcher, ways
+    searcher.update_incumbent()
+    return data, searcher, sequences
 
 
 def _with_limits(shift: ProblemShift, random: np.random.Generator) -> ProblemShift:
@@ -99,9 +125,9 @@ def _with_limits(shift: ProblemShift, random: np.random.Generator) -> ProblemShi
 
 
 def everything_on(seed: int) -> Problem:
-    """An odd problem: half of the tasks were told to a shift, one has a window at least, some shifts have a lunch
-    or serve and load so much a day at most, sites are for some shifts only, and some first visits are pinned: every
-    feature, so that kernels are compiled but once per number of modes."""
+    """An odd problem: half of the tasks were published with a shift, one has a window at least, some shifts have a
+    lunch or serve and load so much a day at most, sites are for some shifts only, and some first visits are pinned:
+    every feature, so that kernels are compiled but once per number of modes."""
     problem, random = small_problem(seed), np.random.default_rng(seed)
     k = len(problem.shifts)
     shifts = [_with_limits(shift, random) for shift in problem.shifts]
@@ -112,19 +138,19 @@ def everything_on(seed: int) -> Problem:
         for site in problem.sites
     )
     problem = replace(problem, shifts=tuple(shifts), sites=sites)
-    told = [
+    published = [
         replace(
             t,
-            told=int(random.integers(k)),
-            moved_eur=float(random.uniform(0, 80)),
+            published_shift=int(random.integers(k)),
+            reassignment_eur=float(random.uniform(0, 80)),
             modes=tuple(replace(m, standing_s=float(random.uniform(0, 90))) for m in t.modes),
         )
         if random.random() < 0.5 or not i
         else t
         for i, t in enumerate(problem.tasks)
     ]
-    told[0] = replace(told[0], windows=told[0].windows or ((0.0, 30 * 3600.0),))
-    problem = replace(problem, tasks=tuple(told))
+    published[0] = replace(published[0], windows=published[0].windows or ((0.0, 30 * 3600.0),))
+    problem = replace(problem, tasks=tuple(published))
     if random.random() < 0.5:
         return problem
     plan = solve(problem, None, 60.0, seed, iterations=100)
@@ -139,31 +165,31 @@ def everything_on(seed: int) -> Problem:
 @given(seed=SEEDS)
 @settings(max_examples=100, deadline=None)
 def test_the_price_of_an_insertion_is_the_price_of_the_route_with_it(seed: int) -> None:
-    ground, searcher, _ = searched(everything_on(seed), seed)
-    s, out = searcher.routes, np.zeros(4)
-    for x in range(len(ground.load)):
-        r = int(s.spot[x, ROUTE])
-        if r < 0 or s.spot[x, AT] < ground.pins[r]:
+    data, searcher, _ = searched(everything_on(seed), seed)
+    routes, out = searcher.routes, np.zeros(4)
+    for task in range(len(data.load)):
+        route = int(routes.assigned[task, ROUTE])
+        if route < 0 or routes.assigned[task, INDEX] < data.pinned[route]:
             continue
-        take(ground, s, x)
-        before = s.cost[:, EUR].copy()
-        offer(ground, s, searcher.work, x, out)
-        r = int(out[1])
-        if r < 0:
-            assert out[0] == ground.unserved_eur[x]
+        take(data, routes, task)
+        before = routes.cost[:, EUR].copy()
+        offer(data, routes, searcher.scratch, task, out)
+        route = int(out[1])
+        if route < 0:
+            assert out[0] == data.unserved_eur[task]
             continue
-        put(ground, s, x, r, int(out[2]), int(out[3]))
-        assert s.cost[r, EUR] - before[r] == pytest.approx(out[0], abs=1e-6)
-        complete(ground, s)
-        anew = Best(s.seq.copy(), s.via.copy(), s.size.copy(), np.zeros(1))
-        kept = [array.copy() for array in (s.cells, s.loads, s.cost, s.whole)]
-        set_plan(ground, s, searcher.work, anew)
-        complete(ground, s)
-        served = s.spot[:, ROUTE] >= 0
-        for array, was in zip((s.cells, s.loads), kept[:2], strict=True):
+        put(data, routes, task, route, int(out[2]), int(out[3]))
+        assert routes.cost[route, EUR] - before[route] == pytest.approx(out[0], abs=1e-6)
+        complete(data, routes)
+        anew = PlanRows(routes.tasks.copy(), routes.unload_before.copy(), routes.size.copy(), np.zeros(1))
+        kept = [array.copy() for array in (routes.partials, routes.loads, routes.cost, routes.totals)]
+        load_plan(data, routes, searcher.scratch, anew)
+        complete(data, routes)
+        served = routes.assigned[:, ROUTE] >= 0
+        for array, was in zip((routes.partials, routes.loads), kept[:2], strict=True):
             assert array[served] == pytest.approx(was[served], abs=1e-6)
-        assert s.cost == pytest.approx(kept[2], abs=1e-6)
-        assert s.whole == pytest.approx(kept[3], abs=1e-6)
+        assert routes.cost == pytest.approx(kept[2], abs=1e-6)
+        assert routes.totals == pytest.approx(kept[3], abs=1e-6)
 
 
 @given(seed=SEEDS)
@@ -171,8 +197,8 @@ def test_the_price_of_an_insertion_is_the_price_of_the_route_with_it(seed: int) 
 @settings(max_examples=60, deadline=None)
 def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None:
     problem = everything_on(seed)
-    _, searcher, ways = searched(problem, seed)
-    plan = solution_of(searcher, problem, ways)
+    _, searcher, sequences = searched(problem, seed)
+    plan = visits_of(searcher, problem, sequences)
     for k, visits in enumerate(plan.routes):
         if not searcher.routes.size[k]:
             pinned = problem.shifts[k].pinned
@@ -180,7 +206,7 @@ def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None
             assert visits == emptied(problem, k, pinned), "and comes home empty, where a site takes it"
             continue
         judged = schedule(problem, k, visits)
-        told = float(searcher.routes.cost[k, EUR])
+        kernel_eur = float(searcher.routes.cost[k, EUR])
         if any(v.kind == "unload" for v in problem.shifts[k].pinned):
             continue  # priced at the cheapest site, not at the pinned one
         if judged.broken:  # rests after driving: what the last look is for
@@ -190,11 +216,11 @@ def test_a_plan_costs_by_the_exact_clock_what_the_kernels_say(seed: int) -> None
         rest_s = sum(event.end_s - event.start_s for event in judged.events if event.kind == "break")
         rows = [tuple(v.index for v in row) for kind, row in groupby(visits, lambda v: v.kind) if kind == "unload"]
         if rest_s:  # the exact clock knows rests after driving too, and takes each where it costs least
-            assert exact <= told + rest_s * problem.shifts[k].overtime_eur_per_s + 1e-3
-        elif any(row not in ways[int(searcher.ground.kind[k])] for row in rows):
-            assert exact <= told + 1e-3, "a site that takes nothing of what is aboard was left out"
+            assert exact <= kernel_eur + rest_s * problem.shifts[k].overtime_eur_per_s + 1e-3
+        elif any(row not in sequences[int(searcher.data.cost_class[k])] for row in rows):
+            assert exact <= kernel_eur + 1e-3, "a site that takes nothing of what is aboard was left out"
         else:
-            assert exact == pytest.approx(told, abs=1e-3)
+            assert exact == pytest.approx(kernel_eur, abs=1e-3)
 
 
 @pytest.mark.parametrize(("tasks", "steps"), [(80, 6_000), (20, 240_000)])  # a part of a cycle; three cycles
@@ -207,22 +233,22 @@ def test_the_same_seed_and_iterations_give_the_same_plan_twice_to_the_bit(tasks:
         assert solve(problem, None, 60.0, 8, iterations=steps) != plans[0]
 
 
-def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_are() -> None:
+def test_pooled_routes_are_recombined_into_a_plan_that_is_worth_what_its_routes_are() -> None:
     problem = street_problem(60, 4, seed=4, windows_share=0.0)
     short = tuple(replace(s, length_s=6_000.0, overtime_s=0.0) for s in problem.shifts)  # it takes several
-    ground, searcher, _ = searched(replace(problem, shifts=short), 1, 5_000)
-    worst = 2 * float(searcher.best.eur[0])
-    answer = recombined(ground, [searcher.met], [], worst, 60.0, deterministic=True)
+    data, searcher, _ = searched(replace(problem, shifts=short), 1, 5_000)
+    worst = 2 * float(searcher.cycle_best.eur[0])
+    answer = recombined(data, [searcher.pool], [], worst, 60.0, deterministic=True)
     assert answer is not None
     routes, columns, reduced = answer
-    assert len(columns.eur) == len(reduced) == len(set(searcher.met.keys[: int(searcher.met.counts[0])].tolist()))
-    tasks = [int(x) for route in routes for x in route.tasks]
+    assert len(columns.eur) == len(reduced) == len(set(searcher.pool.keys[: int(searcher.pool.counts[0])].tolist()))
+    tasks = [int(task) for route in routes for task in route.tasks]
     assert len(tasks) == len(set(tasks))
-    left = float(ground.unserved_eur.sum() - ground.unserved_eur[tasks].sum())
-    assert sum(route.eur for route in routes) + left <= float(searcher.best.eur[0]) + 1e-6
-    was = float(searcher.best.eur[0])
-    searcher.take(routes)
-    assert float(searcher.top.eur[0]) <= was + 1e-6
+    left = float(data.unserved_eur.sum() - data.unserved_eur[tasks].sum())
+    assert sum(route.eur for route in routes) + left <= float(searcher.cycle_best.eur[0]) + 1e-6
+    was = float(searcher.cycle_best.eur[0])
+    searcher.adopt(routes)
+    assert float(searcher.incumbent.eur[0]) <= was + 1e-6
 
 
 def test_two_cores_exchange_and_never_return_a_worse_plan_than_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,9 +256,9 @@ def test_two_cores_exchange_and_never_return_a_worse_plan_than_the_start(monkeyp
     start = solve(problem, None, 60.0, 1, iterations=1_000)
     pools: list[list[int]] = []
 
-    def seen(ground: Ground, mets: list[Met], *rest: Any) -> Any:
-        pools.append([int(met.counts[0]) for met in mets])
-        return recombined(ground, mets, *rest)
+    def seen(data: KernelArrays, all_pools: list[RoutePool], *rest: Any) -> Any:
+        pools.append([int(met.counts[0]) for met in all_pools])
+        return recombined(data, all_pools, *rest)
 
     monkeypatch.setattr(engine, "recombined", seen)
     better = solve(problem, start, 5.0, 1, cores=2)
@@ -247,10 +273,10 @@ def test_what_is_pinned_is_driven_in_every_recombination() -> None:
     plan = solve(replace(problem, shifts=tuple(short)), None, 60.0, 1, iterations=1_000)
     k = next(k for k, visits in enumerate(plan.routes) if len(visits) > 4)
     short[k] = replace(short[k], pinned=plan.routes[k][:2], fixed_eur=50_000.0)  # to leave all of it were cheaper
-    ground, searcher, _ = searched(replace(problem, shifts=tuple(short)), 1, 5_000)
-    answer = recombined(ground, [searcher.met], [], 2 * float(searcher.best.eur[0]), 60.0, deterministic=True)
+    data, searcher, _ = searched(replace(problem, shifts=tuple(short)), 1, 5_000)
+    answer = recombined(data, [searcher.pool], [], 2 * float(searcher.cycle_best.eur[0]), 60.0, deterministic=True)
     assert answer is not None
-    assert any(route.alike == ground.alike[k] for route in answer[0])
+    assert any(route.shift_type == data.shift_type[k] for route in answer[0])
 
 
 def test_a_start_that_today_s_loads_and_hours_do_not_allow_is_taken_over_as_far_as_they_do() -> None:
@@ -262,10 +288,10 @@ def test_a_start_that_today_s_loads_and_hours_do_not_allow_is_taken_over_as_far_
         heavy, shifts=tuple(replace(s, length_s=0.5 * s.length_s, overtime_s=600.0) for s in problem.shifts)
     )
     for day in (heavy, short):
-        ground, ways = ground_of(day)
-        searcher = Searcher.of(ground, 1, 20_000)
-        _lay(searcher, day, start)
-        laid = solution_of_routes(searcher, day, ways)
+        data, sequences = kernel_arrays(day)
+        searcher = Searcher.of(data, 1, 20_000)
+        load_start(searcher, day, start)
+        laid = solution_of_routes(searcher, day, sequences)
         assert np.isfinite(searcher.routes.cost[:, EUR]).all()
         assert not any("OVER_LOAD" in schedule(day, k, visits).broken for k, visits in enumerate(laid))
         taken = sum(v.kind == "task" for visits in laid for v in visits)
@@ -275,10 +301,14 @@ def test_a_start_that_today_s_loads_and_hours_do_not_allow_is_taken_over_as_far_
         assert len(found.unserved) <= len(day.tasks) - taken
 
 
-def solution_of_routes(searcher: Searcher, problem: Problem, ways: list[list[tuple[int, ...]]]) -> list[Any]:
-    now = searcher.now()
-    searcher.top.seq[:], searcher.top.via[:], searcher.top.size[:] = now.seq, now.via, now.size
-    return list(solution_of(searcher, problem, ways).routes)
+def solution_of_routes(searcher: Searcher, problem: Problem, sequences: list[list[tuple[int, ...]]]) -> list[Any]:
+    now = searcher.current()
+    searcher.incumbent.tasks[:], searcher.incumbent.unload_before[:], searcher.incumbent.size[:] = (
+        now.tasks,
+        now.unload_before,
+        now.size,
+    )
+    return list(visits_of(searcher, problem, sequences).routes)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -294,19 +324,19 @@ def test_in_a_route_that_waits_for_its_site_streets_change_places_as_in_any_othe
     assert cost_eur(late, found[0]) <= cost_eur(late, found[1]) + 0.05
 
 
-def test_shifts_that_may_unload_at_different_sites_are_not_alike() -> None:
+def test_shifts_that_may_unload_at_different_sites_are_not_of_one_type() -> None:
     problem = street_problem(10, 4, seed=3)
     twins = tuple(replace(problem.shifts[1], id=f"V{k}") for k in range(4))
     problem = replace(problem, shifts=twins, tasks=tuple(replace(t, shifts=frozenset(range(4))) for t in problem.tasks))
-    assert ground_of(problem)[0].alike.tolist() == [0, 0, 0, 0]
+    assert kernel_arrays(problem)[0].shift_type.tolist() == [0, 0, 0, 0]
     plant, yard = problem.sites
     some = replace(problem, sites=(plant, replace(yard, shifts=frozenset({1, 2}))))
-    assert ground_of(some)[0].alike.tolist() == [0, 1, 1, 0]
+    assert kernel_arrays(some)[0].shift_type.tolist() == [0, 1, 1, 0]
 
 
 def test_a_shift_that_no_row_of_sites_empties_loads_nothing() -> None:
     problem = street_problem(20, 2, seed=3, windows_share=0.0)
-    fluxes = 4  # each goes to a site of its own, and a way has three at most
+    fluxes = 4  # each goes to a site of its own, and an unload sequence has three at most
     one = [tuple(float(d == i % fluxes) for d in range(fluxes)) for i in range(len(problem.tasks))]
     tasks = [replace(t, load=load) for t, load in zip(problem.tasks, one, strict=True)]
     light = [replace(t, load=(0.0,) * fluxes) for t in tasks[:5]]
@@ -337,7 +367,7 @@ def test_what_a_watcher_fails_with_ends_all_searches() -> None:
         solve(street_problem(60, 3, seed=2), None, 3_600.0, 1, fail, cores=2)
 
 
-def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_dear(
+def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_penalised(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     problem = street_problem(120, 8, seed=5, windows_share=0.0)
@@ -352,7 +382,7 @@ def test_a_watcher_is_told_what_he_gets_who_stops_now_also_while_trucks_are_dear
     assert cost_eur(problem, plan) == pytest.approx(told[-1])
     assert told[-1] < cost_eur(problem, engine.improve(problem, None, 0.0, 1, iterations=0))
     first = searched(problem, 1)[1]
-    assert packed(first.ground, _link_eur(first), 1, trips=False, leaving=False) is not None
+    assert penalised(first.data, first.mean_link_eur(), 1, trips=False, omissions=False) is not None
 
 
 def test_a_truck_goes_to_no_site_that_takes_nothing_of_what_is_aboard() -> None:
@@ -391,7 +421,7 @@ def test_a_truck_s_whole_day_bounds_loads_and_tasks_and_its_lunch_is_at_noon() -
 
 def test_a_route_is_one_trip_only_where_a_trip_more_has_a_shift_of_its_own() -> None:
     def with_unloads(day: Problem) -> bool:
-        return bool(ground_of(day)[0].shape.unloads)
+        return bool(kernel_arrays(day)[0].features.unloads)
 
     day = grid()
     assert not with_unloads(day), "a trip more is a route more"
@@ -415,7 +445,7 @@ def test_streets_that_fill_more_than_half_a_truck_have_as_many_trips_as_streets(
     day = grid()
     halves = replace(day, tasks=tuple(replace(t, load=(10.2,)) for t in day.tasks[:10]))
     few = with_shifts(replace(halves, shifts=(replace(day.shifts[0], capacity=(20.0,)),)), 9)  # 5.1 trips, and some
-    assert ground_of(few)[0].shape.unloads
+    assert kernel_arrays(few)[0].features.unloads
     assert not solve(few, None, 60.0, 1, iterations=500).unserved
     loads = np.array([[10.2]] * 10)
     assert shifts_to_spare(loads, np.array([20.0])) == 10
@@ -427,9 +457,9 @@ def test_a_shift_that_only_its_work_limits_is_not_planned_longer() -> None:
     problem = street_problem(80, 3, seed=3, windows_share=0.0)
     shifts = [replace(s, length_s=1e9, breaks=(), max_work_s=9_000.0, max_driving_s=None) for s in problem.shifts]
     day = replace(problem, shifts=tuple(shifts), balance_eur_per_s=0.0)
-    ground, searcher, ways = searched(day, 1, 2_000)
-    assert ground.shape.timed
-    plan = solution_of(searcher, day, ways)
+    data, searcher, sequences = searched(day, 1, 2_000)
+    assert data.features.durations
+    plan = visits_of(searcher, day, sequences)
     assert not any(schedule(day, k, visits).broken for k, visits in enumerate(plan.routes) if visits)
 
 
@@ -446,96 +476,98 @@ def with_price_of_a_truck(problem: Problem, eur: float) -> Problem:
 
 @given(seed=st.integers(0, 50))
 @settings(max_examples=10, deadline=None)
-def test_at_packed_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_nothing_else(seed: int) -> None:
+def test_at_penalised_prices_a_plan_costs_so_much_more_for_each_of_its_trips_and_nothing_else(seed: int) -> None:
     problem = with_price_of_a_truck(tight_town(seed), 0.0)
-    ground, searcher, ways = searched(problem, seed)
-    assert not ground.shape.clock
-    plan = solution_of(searcher, problem, ways)
+    data, searcher, sequences = searched(problem, seed)
+    assert not data.features.hours
+    plan = visits_of(searcher, problem, sequences)
     trips = sum(v.kind == "unload" for visits in plan.routes for v in visits)
-    dear = packed(ground, 2.0, 4, trips=True, leaving=False)
-    assert dear is not None
-    fits = (ground.capacity.max(0) / ground.load.mean(0)).min()
-    true_eur = set_plan(ground, searcher.routes, searcher.work, searcher.top)
-    packed_eur = set_plan(dear, searcher.routes, searcher.work, searcher.top)
-    assert packed_eur - true_eur == pytest.approx(trips * 2.0 * DEAR_LINKS * fits)
+    prices = penalised(data, 2.0, 4, trips=True, omissions=False)
+    assert prices is not None
+    fits = (data.capacity.max(0) / data.load.mean(0)).min()
+    true_eur = load_plan(data, searcher.routes, searcher.scratch, searcher.incumbent)
+    penalised_eur = load_plan(prices, searcher.routes, searcher.scratch, searcher.incumbent)
+    assert penalised_eur - true_eur == pytest.approx(trips * 2.0 * PENALTY_LINKS * fits)
 
 
-def test_at_packed_prices_a_task_left_out_costs_its_share_of_some_trips_and_never_more_than_in_truth() -> None:
-    ground, _ = ground_of(with_price_of_a_truck(tight_town(3), 0.0))
-    dear = packed(ground, 2.0, 4, trips=True, leaving=True)
-    assert dear is not None
-    share = (ground.load / ground.capacity.max(0)).max(1)
-    trip_eur = 2.0 * DEAR_LINKS * (ground.capacity.max(0) / ground.load.mean(0)).min()
-    expected = np.minimum(ground.unserved_eur, ground.least_eur + LEFT_OUT_TRIPS * trip_eur * share)
-    assert dear.unserved_eur == pytest.approx(expected)
-    assert (dear.unserved_eur >= ground.least_eur).all()
+def test_at_penalised_prices_a_task_left_out_costs_its_share_of_some_trips_and_never_more_than_in_truth() -> None:
+    data, _ = kernel_arrays(with_price_of_a_truck(tight_town(3), 0.0))
+    prices = penalised(data, 2.0, 4, trips=True, omissions=True)
+    assert prices is not None
+    share = (data.load / data.capacity.max(0)).max(1)
+    trip_eur = 2.0 * PENALTY_LINKS * (data.capacity.max(0) / data.load.mean(0)).min()
+    expected = np.minimum(data.unserved_eur, data.least_service_eur + OMISSION_TRIPS * trip_eur * share)
+    assert prices.unserved_eur == pytest.approx(expected)
+    assert (prices.unserved_eur >= data.least_service_eur).all()
 
 
-def test_at_packed_prices_what_a_full_truck_carries_costs_more_to_leave_than_its_trips_and_the_truck() -> None:
-    ground, searcher, _ = searched(with_price_of_a_truck(tight_town(3), 5_000.0), 3)
-    dear = packed(ground, 2.0, int((searcher.top.size > 0).sum()), trips=True, leaving=True)
-    assert dear is not None
-    set_plan(dear, searcher.routes, searcher.work, searcher.top)
-    full = np.flatnonzero(searcher.routes.cost[:, SEC] > 0.5 * ground.by_shift[:, MOST_WORK])
+def test_at_penalised_prices_what_a_full_truck_carries_costs_more_to_leave_than_its_trips_and_the_truck() -> None:
+    data, searcher, _ = searched(with_price_of_a_truck(tight_town(3), 5_000.0), 3)
+    prices = penalised(data, 2.0, int((searcher.incumbent.size > 0).sum()), trips=True, omissions=True)
+    assert prices is not None
+    load_plan(prices, searcher.routes, searcher.scratch, searcher.incumbent)
+    full = np.flatnonzero(searcher.routes.cost[:, SEC] > 0.5 * data.by_shift[:, MAX_WORK_S])
     assert len(full) > 0
-    for r in full:
-        tasks = searcher.routes.seq[r, : searcher.routes.size[r]]
-        assert dear.unserved_eur[tasks].sum() > searcher.routes.cost[r, EUR]
+    for route in full:
+        tasks = searcher.routes.tasks[route, : searcher.routes.size[route]]
+        assert prices.unserved_eur[tasks].sum() > searcher.routes.cost[route, EUR]
 
 
 @given(seed=st.integers(0, 50))
 @settings(max_examples=10, deadline=None)
-def test_on_the_clock_too_a_dear_trip_costs_so_much_more_and_the_price_without_the_clock_stays_below(seed: int) -> None:
+def test_on_the_clock_too_a_penalised_trip_costs_so_much_more_and_the_price_without_the_clock_stays_below(
+    seed: int,
+) -> None:
     problem = street_problem(40, 4, seed=seed, windows_share=0.5, mean_kg=400.0)
-    ground, searcher, ways = searched(with_price_of_a_truck(problem, 0.0), seed)
-    assert ground.shape.clock
-    dear = packed(ground, 2.0, 4, trips=True, leaving=False)
-    assert dear is not None
-    trips = sum(v.kind == "unload" for visits in solution_of(searcher, problem, ways).routes for v in visits)
-    set_plan(ground, searcher.routes, searcher.work, searcher.top)
+    data, searcher, sequences = searched(with_price_of_a_truck(problem, 0.0), seed)
+    assert data.features.hours
+    prices = penalised(data, 2.0, 4, trips=True, omissions=False)
+    assert prices is not None
+    trips = sum(v.kind == "unload" for visits in visits_of(searcher, problem, sequences).routes for v in visits)
+    load_plan(data, searcher.routes, searcher.scratch, searcher.incumbent)
     true_eur = searcher.routes.cost[:, EUR].copy()
-    set_plan(dear, searcher.routes, searcher.work, searcher.top)
+    load_plan(prices, searcher.routes, searcher.scratch, searcher.incumbent)
     more = searcher.routes.cost[:, EUR] - true_eur
     assert (more >= -1e-6).all()
-    assert more.sum() == pytest.approx(trips * dear.trip_eur)
-    without = dear._replace(shape=dear.shape._replace(clock=()))
-    set_plan(without, searcher.routes, searcher.work, searcher.top)
+    assert more.sum() == pytest.approx(trips * prices.trip_eur)
+    without = prices._replace(features=prices.features._replace(hours=()))
+    load_plan(without, searcher.routes, searcher.scratch, searcher.incumbent)
     assert (searcher.routes.cost[:, EUR] <= true_eur + more + 1e-6).all()
 
 
-def test_trips_are_not_made_dear_where_one_truck_takes_it_all() -> None:
+def test_trips_are_not_penalised_where_one_truck_takes_it_all() -> None:
     light = tight_town(3)
     shifts = tuple(replace(s, capacity=tuple(1e9 for _ in s.capacity)) for s in light.shifts)
-    free, _ = ground_of(with_price_of_a_truck(replace(light, shifts=shifts), 0.0))
-    assert packed(free, 2.0, 4, trips=True, leaving=True) is None
-    roomy, _ = ground_of(replace(light, shifts=shifts))
-    dear = packed(roomy, 50.0, 4, trips=True, leaving=True)
-    assert dear is not None
-    assert dear._replace(by_shift=roomy.by_shift) == roomy
+    free, _ = kernel_arrays(with_price_of_a_truck(replace(light, shifts=shifts), 0.0))
+    assert penalised(free, 2.0, 4, trips=True, omissions=True) is None
+    roomy, _ = kernel_arrays(replace(light, shifts=shifts))
+    prices = penalised(roomy, 50.0, 4, trips=True, omissions=True)
+    assert prices is not None
+    assert prices._replace(by_shift=roomy.by_shift) == roomy
 
 
 @given(seed=st.integers(0, 50), windows_share=st.sampled_from([0.0, 0.5]))
 @settings(max_examples=10, deadline=None)
-def test_where_trucks_are_dear_a_plan_costs_so_much_more_for_each_truck_with_a_price_below_that(
+def test_where_trucks_are_penalised_a_plan_costs_so_much_more_for_each_truck_with_a_price_below_that(
     seed: int, windows_share: float
 ) -> None:
     problem = street_problem(40, 4, seed=seed, windows_share=windows_share, mean_kg=400.0)
-    prices = (0.0, 10.0, 30.0, 1_000.0)  # the first one is paid anyway
-    shifts = tuple(replace(s, fixed_eur=eur) for s, eur in zip(problem.shifts, prices, strict=True))
+    fixed_eur = (0.0, 10.0, 30.0, 1_000.0)  # the first one is paid anyway
+    shifts = tuple(replace(s, fixed_eur=eur) for s, eur in zip(problem.shifts, fixed_eur, strict=True))
     problem = replace(problem, shifts=shifts)
-    ground, searcher, _ = searched(problem, seed)
-    dear = packed(ground, 2.0, 3, trips=False, leaving=False)
-    assert dear is not None
-    set_plan(ground, searcher.routes, searcher.work, searcher.top)
+    data, searcher, _ = searched(problem, seed)
+    prices = penalised(data, 2.0, 3, trips=False, omissions=False)
+    assert prices is not None
+    load_plan(data, searcher.routes, searcher.scratch, searcher.incumbent)
     true_eur = searcher.routes.cost[:, EUR].copy()
-    set_plan(dear, searcher.routes, searcher.work, searcher.top)
-    truck_eur = 2.0 * DEAR_LINKS * 40 / 3
-    more = np.array([0.0, truck_eur - 10.0, truck_eur - 30.0, 0.0]) * (searcher.top.size > 0)
+    load_plan(prices, searcher.routes, searcher.scratch, searcher.incumbent)
+    truck_eur = 2.0 * PENALTY_LINKS * 40 / 3
+    more = np.array([0.0, truck_eur - 10.0, truck_eur - 30.0, 0.0]) * (searcher.incumbent.size > 0)
     assert searcher.routes.cost[:, EUR] - true_eur == pytest.approx(more)
 
 
 @pytest.mark.parametrize("cycle_steps", [10, 1_000_000])  # many cycles, the only one
-def test_a_search_that_packs_tells_and_returns_true_prices_whenever_it_is_stopped(
+def test_a_search_at_penalised_prices_tells_and_returns_true_prices_whenever_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch, cycle_steps: int
 ) -> None:
     monkeypatch.setattr("optimizer.search.ruin_recreate.engine.CYCLE_STEPS", cycle_steps)
@@ -568,8 +600,8 @@ def test_neighbours_are_those_by_the_roads_of_the_truck_that_may_go_there() -> N
     tasks = (*problem.tasks[:7], alone, *problem.tasks[8:])
     shifts = (problem.shifts[0], *(replace(s, travel=1) for s in problem.shifts[1:]))
     mixed = replace(problem, tasks=tasks, shifts=shifts, travel_ds=(closed, problem.travel_ds[0]))
-    near = ground_of(mixed)[0].near[7]
-    assert near.tolist() == ground_of(replace(problem, tasks=tasks))[0].near[7].tolist()
+    near = kernel_arrays(mixed)[0].neighbours[7]
+    assert near.tolist() == kernel_arrays(replace(problem, tasks=tasks))[0].neighbours[7].tolist()
 
 
 def test_what_a_link_costs_does_not_hang_by_a_crew_that_serves_hardly_anything() -> None:
@@ -577,18 +609,20 @@ def test_what_a_link_costs_does_not_hang_by_a_crew_that_serves_hardly_anything()
     slow = replace(problem.shifts[0], crew_factor=100.0, length_s=36_000.0)
     _, alike, _ = searched(problem, 2)
     _, unlike, _ = searched(replace(problem, shifts=(slow, *problem.shifts[1:])), 2)
-    assert _link_eur(unlike) == pytest.approx(_link_eur(alike), rel=0.5)
+    assert unlike.mean_link_eur() == pytest.approx(alike.mean_link_eur(), rel=0.5)
 
 
 @given(seed=st.integers(0, 30))
 @settings(max_examples=10, deadline=None)
 def test_with_a_price_of_unlike_lengths_the_price_that_is_kept_is_the_plans(seed: int) -> None:
     problem = replace(street_problem(40, 5, seed=seed, windows_share=0.0), balance_eur_per_s=0.05)
-    ground, searcher, _ = searched(problem, seed)
+    data, searcher, _ = searched(problem, seed)
     searcher.run(300, 5.0, 0.0)
     kept = searcher.eur
-    assert set_plan(ground, searcher.routes, searcher.work, searcher.now()) == pytest.approx(kept)
-    assert set_plan(ground, searcher.routes, searcher.work, searcher.best) == pytest.approx(searcher.best.eur[0])
+    assert load_plan(data, searcher.routes, searcher.scratch, searcher.current()) == pytest.approx(kept)
+    assert load_plan(data, searcher.routes, searcher.scratch, searcher.cycle_best) == pytest.approx(
+        searcher.cycle_best.eur[0]
+    )
 
 
 def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -600,16 +634,16 @@ def test_a_search_may_run_for_any_number_of_iterations(monkeypatch: pytest.Monke
 def test_in_long_routes_what_is_added_up_is_what_would_be_worked_out(windows_share: float) -> None:
     problem = street_problem(150, 3, seed=5, windows_share=windows_share)
     for steps in (1, 50, 3_000):
-        ground, searcher, _ = searched(problem, steps, steps)
-        s = searcher.routes
-        assert s.size.max() > 3 * SHORT
-        complete(ground, s)
-        kept = [array.copy() for array in (s.cells, s.cost)]
-        set_plan(ground, s, searcher.work, searcher.now())
-        complete(ground, s)
-        served = s.spot[:, ROUTE] >= 0
-        assert s.cells[served] == pytest.approx(kept[0][served], abs=1e-6)
-        assert s.cost == pytest.approx(kept[1], abs=1e-6)
+        data, searcher, _ = searched(problem, steps, steps)
+        routes = searcher.routes
+        assert routes.size.max() > 3 * SHORT_ROUTE
+        complete(data, routes)
+        kept = [array.copy() for array in (routes.partials, routes.cost)]
+        load_plan(data, routes, searcher.scratch, searcher.current())
+        complete(data, routes)
+        served = routes.assigned[:, ROUTE] >= 0
+        assert routes.partials[served] == pytest.approx(kept[0][served], abs=1e-6)
+        assert routes.cost == pytest.approx(kept[1], abs=1e-6)
 
 
 def grid() -> Problem:
@@ -624,43 +658,41 @@ def test_a_start_whose_trucks_drive_twice_is_taken_over_within_their_capacity() 
     problem = grid()
     start = construct(problem, 1)
     assert any(sum(v.kind == "unload" for v in visits) > 1 for visits in start.routes)
-    ground, _ = ground_of(problem)
-    searcher = Searcher.of(ground, 1, 100)
-    _lay(searcher, problem, start)
-    assert (searcher.routes.spot[:, ROUTE] >= 0).any()
-    assert (searcher.routes.whole[:, 0] <= ground.capacity[:, 0]).all()
+    data, _ = kernel_arrays(problem)
+    searcher = Searcher.of(data, 1, 100)
+    load_start(searcher, problem, start)
+    assert (searcher.routes.assigned[:, ROUTE] >= 0).any()
+    assert (searcher.routes.totals[:, 0] <= data.capacity[:, 0]).all()
     assert cost_eur(problem, solve(problem, start, 60.0, 1, iterations=2_000)) < cost_eur(problem, start)
 
 
 def test_corners_tell_the_same_times_as_places_and_are_fewer_where_turns_are_free() -> None:
     problem = grid()
-    ground, _ = ground_of(problem)
+    data, _ = kernel_arrays(problem)
     place = np.array([[mode.place for mode in task.modes] for task in problem.tasks])
-    leave, enter = ground.leave.ravel(), ground.enter.ravel()
-    assert (
-        ground.travel_ds[0][np.ix_(leave, enter)] == problem.travel_ds[0][np.ix_(place.ravel(), place.ravel())]
-    ).all()
+    leave, enter = data.leave.ravel(), data.enter.ravel()
+    assert (data.travel_ds[0][np.ix_(leave, enter)] == problem.travel_ds[0][np.ix_(place.ravel(), place.ravel())]).all()
     corners = 7 * 7 - 1
-    assert ground.travel_ds[0].shape == (corners, corners)
+    assert data.travel_ds[0].shape == (corners, corners)
     slower = problem.travel_ds[0].copy()
     slower[place[0, 0], place[5, 0]] += 7  # for some trucks a turn costs time: two streets no longer end alike
-    several, _ = ground_of(replace(problem, travel_ds=(problem.travel_ds[0], slower)))
+    several, _ = kernel_arrays(replace(problem, travel_ds=(problem.travel_ds[0], slower)))
     assert several.travel_ds.shape[1:] == (corners + 1, corners + 1)
     for few, whole in zip(several.travel_ds, (problem.travel_ds[0], slower), strict=True):
         assert (
             few[np.ix_(several.leave.ravel(), several.enter.ravel())] == whole[np.ix_(place.ravel(), place.ravel())]
         ).all()
     assert several.travel_ds.flags.c_contiguous, "the kernels are compiled for rows in one piece"
-    street, _ = ground_of(street_problem(60, 4, seed=1))  # turns cost time there
-    assert sorted(street.walk.tolist()) == list(range(60))
+    street, _ = kernel_arrays(street_problem(60, 4, seed=1))  # turns cost time there
+    assert sorted(street.spatial_order.tolist()) == list(range(60))
 
 
-def test_the_walk_goes_through_every_island_and_every_stretch_of_it_is_compact() -> None:
+def test_the_spatial_order_goes_through_every_island_and_every_stretch_of_it_is_compact() -> None:
     islands = 400 * (np.arange(90) // 30)[:, None]
     at = np.random.default_rng(1).uniform(0, 100, (90, 2)) + islands
     link_ds = np.abs(at[:, None] - at[None]).sum(2)
     near = np.argsort(link_ds, axis=1, kind="stable")[:, :12].astype(np.uint32)
-    walk = _walk(near, np.take_along_axis(link_ds, near, 1).astype(np.int32), at.sum(1))
+    walk = spatial_order_of(near, np.take_along_axis(link_ds, near, 1).astype(np.int32), at.sum(1))
     assert sorted(walk.tolist()) == list(range(90))
     assert (np.diff(walk // 30) != 0).sum() == 2, "an island is left when all of it is done"
     on_walk = np.mean([link_ds[np.ix_(walk[i : i + 6], walk[i : i + 6])].max() for i in range(0, 90, 6)])
@@ -670,16 +702,19 @@ def test_the_walk_goes_through_every_island_and_every_stretch_of_it_is_compact()
 
 def test_the_first_plan_of_a_large_problem_serves_all_that_it_can_and_is_better_than_one_filled_at_random() -> None:
     problem = street_problem(LARGE + 100, 40, seed=8, windows_share=0.0)
-    ground, _ = ground_of(problem)
-    searcher = Searcher.of(ground, 1, 100)
-    searcher.begin()
-    s = searcher.routes
+    data, _ = kernel_arrays(problem)
+    searcher = Searcher.of(data, 1, 100)
+    searcher.fill()
+    routes = searcher.routes
     along = searcher.eur
-    assert (s.size.sum(), len(np.unique(np.concatenate([s.seq[r, : s.size[r]] for r in range(len(s.size))])))) == (
-        (s.spot[:, ROUTE] >= 0).sum(),
-    ) * 2
-    assert np.isfinite(s.cost[:, EUR]).all()
-    shuffled = ground._replace(walk=np.random.default_rng(1).permutation(ground.walk))
+    assert (
+        routes.size.sum(),
+        len(
+            np.unique(np.concatenate([routes.tasks[route, : routes.size[route]] for route in range(len(routes.size))]))
+        ),
+    ) == ((routes.assigned[:, ROUTE] >= 0).sum(),) * 2
+    assert np.isfinite(routes.cost[:, EUR]).all()
+    shuffled = data._replace(walk=np.random.default_rng(1).permutation(data.spatial_order))
     other = Searcher.of(shuffled, 1, 100)
-    other.begin()
+    other.fill()
     assert along < other.eur

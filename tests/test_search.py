@@ -21,9 +21,9 @@ from optimizer.search import engines as search
 from optimizer.search import repair as repair_module
 from optimizer.search.construct import construct
 from optimizer.search.engines import Progress, solve
-from optimizer.search.ortools_routing import _cut, improve_by_routing
+from optimizer.search.ortools_routing import _subproblem, improve_by_routing
 from optimizer.search.repair import insert_unserved, repair, solution_of, tidy
-from optimizer.search.ruin_recreate.ground import Ground
+from optimizer.search.ruin_recreate.kernel_arrays import KernelArrays
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -154,7 +154,7 @@ def test_a_start_that_is_not_of_this_problem_is_refused() -> None:
 def test_prices_and_loads_are_numbers_that_can_be_added_up() -> None:
     day = street_problem(3, 1)
     for bad in (float("nan"), float("inf"), -1.0):
-        with pytest.raises(ValueError, match=r"task s\d+: unserved_eur, moved_eur = "):
+        with pytest.raises(ValueError, match=r"task s\d+: unserved_eur, reassignment_eur = "):
             replace(day, tasks=(replace(day.tasks[0], unserved_eur=bad), *day.tasks[1:]))
         with pytest.raises(ValueError, match=r"task s\d+: load = "):
             replace(day, tasks=(replace(day.tasks[0], load=(bad, 0.0)), *day.tasks[1:]))
@@ -362,11 +362,11 @@ def test_an_unknown_engine_or_a_negative_budget_is_refused() -> None:
 
 
 def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(ground: Ground) -> float:
+    def slowly(data: KernelArrays) -> float:
         time.sleep(1.3)
         return 1_000.0  # what it says it took
 
-    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.warm", slowly)
+    monkeypatch.setattr("optimizer.search.ruin_recreate.engine.compile_for", slowly)
     told: list[tuple[str, float]] = []
     solve(
         street_problem(20, 2), None, 500.0, 1,
@@ -377,14 +377,17 @@ def test_compiling_is_told_and_is_not_counted_as_budget(monkeypatch: pytest.Monk
     assert all(500 < left_s <= 1_500 for phase, left_s in told if phase == "improve")
 
 
-def test_a_part_of_a_plan_for_or_tools_has_its_own_sites_and_its_own_told_shifts() -> None:
+def test_a_part_of_a_plan_for_or_tools_has_its_own_sites_and_its_own_published_shifts() -> None:
     day = street_problem(30, 4, seed=3)
-    told = (replace(day.tasks[0], told=2, moved_eur=5.0), replace(day.tasks[1], told=3, moved_eur=5.0))
+    published = (
+        replace(day.tasks[0], published_shift=2, reassignment_eur=5.0),
+        replace(day.tasks[1], published_shift=3, reassignment_eur=5.0),
+    )
     own = (replace(day.sites[0], shifts=frozenset({0})), replace(day.sites[1], shifts=frozenset({2, 3})))
-    whole = replace(day, tasks=(*told, *day.tasks[2:]), sites=own)
-    part, _ = _cut(whole, solution_of(whole, [()] * 4), [0, 1], [0, 2])
+    whole = replace(day, tasks=(*published, *day.tasks[2:]), sites=own)
+    part, _ = _subproblem(whole, solution_of(whole, [()] * 4), [0, 1], [0, 2])
     assert [site.shifts for site in part.sites] == [{0}, {1}]
-    assert [task.told for task in part.tasks] == [1, 2], "the second one was told to none of them"
+    assert [task.published_shift for task in part.tasks] == [1, 2], "the second one was published with none of them"
 
 
 def test_a_day_on_which_no_site_opens_is_explained_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

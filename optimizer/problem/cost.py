@@ -16,9 +16,9 @@ def cost_eur(problem: Problem, solution: Solution) -> float:
     """The price of a solution whose routes are feasible by ``schedule``.
 
     Per used shift: ``fixed_eur``; regular time at ``eur_per_s``, overtime at ``overtime_eur_per_s`` instead; metres
-    (``travel_m`` and the tasks' own) at ``eur_per_m``; reversals; tasks that another shift was told. For the plan: what
-    is unserved, and ``balance_eur_per_s`` for each second that the longest used shift is longer than the mean of the
-    used ones.
+    (``travel_m`` and the tasks' own) at ``eur_per_m``; reversals; tasks by another shift than published. For the plan:
+    what is unserved, and ``balance_eur_per_s`` for each second that the longest used shift is longer than the mean of
+    the used ones.
     """
     eur = sum(problem.tasks[task].unserved_eur for task, _ in solution.unserved)
     lengths = []
@@ -45,7 +45,7 @@ def route_eur(problem: Problem, shift_index: int, visits: Sequence[Visit], lengt
         + overtime_s * shift.overtime_eur_per_s
         + metres * shift.eur_per_m
         + sum(m.reversals for m in modes) * problem.eur_per_reversal
-        + sum(t.moved_eur for t in tasks if t.told not in (None, shift_index))
+        + sum(t.reassignment_eur for t in tasks if t.published_shift not in (None, shift_index))
     )
 
 

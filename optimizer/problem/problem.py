@@ -50,8 +50,8 @@ class ProblemTask:
 
     Service must *begin* inside a window and end inside it too; no windows means any time.
     ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it, finite: what must
-    be served is dear. ``told``: the shift that crew and residents were told; by another one it costs ``moved_eur``
-    more.
+    be served is dear. ``published_shift``: the shift that the task was published with, to crew and residents; by
+    another one it costs ``reassignment_eur`` more.
     """
 
     id: str
@@ -60,8 +60,8 @@ class ProblemTask:
     windows: tuple[Window, ...]
     shifts: frozenset[int]
     unserved_eur: float
-    told: int | None = None
-    moved_eur: float = 0.0
+    published_shift: int | None = None
+    reassignment_eur: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Problem:
             if not task.modes:
                 raise ValueError(f"task {task.id}: modes is empty, must hold at least one")
             _finite(f"task {task.id}", "load", *task.load)
-            _finite(f"task {task.id}", "unserved_eur, moved_eur", task.unserved_eur, task.moved_eur)
+            _finite(f"task {task.id}", "unserved_eur, reassignment_eur", task.unserved_eur, task.reassignment_eur)
         _finite("problem", "mean_speed_mps, eur_per_reversal, balance_eur_per_s",
                 self.mean_speed_mps, self.eur_per_reversal, self.balance_eur_per_s)  # fmt: skip
         pinned: set[int] = set()
@@ -184,7 +184,7 @@ class Problem:
         """Everything, matrices as base64 of little-endian int32 rows."""
         j: dict[str, Any] = {
             "date": self.date.isoformat(), "dimensions": list(self.dimensions),
-            "tasks": [asdict(t) | {"shifts": sorted(t.shifts)} for t in self.tasks],
+            "tasks": [_task_to_json(task) for task in self.tasks],
             "sites": [asdict(s) | {"shifts": None if s.shifts is None else sorted(s.shifts)} for s in self.sites],
             "shifts": [asdict(s) for s in self.shifts],
             "travel_ds": [
@@ -202,60 +202,75 @@ class Problem:
 
     @classmethod
     def from_json(cls, j: Mapping[str, Any]) -> Problem:
-        def windows(pairs: Any) -> tuple[Window, ...]:
-            return tuple((float(a), float(b)) for a, b in pairs)
-
-        def bounds(loads: Any) -> tuple[float, ...]:
-            return tuple(np.inf if q is None else q for q in loads)
-
-        def matrix(m: Mapping[str, Any]) -> NDArray[np.int32]:
-            flat = np.frombuffer(base64.b64decode(m["int32le"]), dtype="<i4").astype(np.int32)
-            return flat.reshape(m["places"], m["places"])
-
-        tasks = tuple(
-            ProblemTask(
-                id=t["id"],
-                modes=tuple(Mode(**m) for m in t["modes"]),
-                load=tuple(t["load"]),
-                windows=windows(t["windows"]),
-                shifts=frozenset(t["shifts"]),
-                unserved_eur=t["unserved_eur"],
-                told=t.get("told"),
-                moved_eur=t.get("moved_eur", 0.0),
-            )
-            for t in j["tasks"]
-        )
-        sites = tuple(
-            ProblemSite(
-                s["id"], s["place"], windows(s["windows"]), s["unload_s"], tuple(s["takes"]),
-                None if s.get("shifts") is None else frozenset(s["shifts"]),
-            )
-            for s in j["sites"]
-        )  # fmt: skip
-        shifts = tuple(
-            ProblemShift(
-                **{
-                    **s,
-                    "capacity": bounds(s["capacity"]),
-                    "breaks": tuple(BreakRule(**b) for b in s["breaks"]),
-                    "most_load": None if s.get("most_load") is None else bounds(s["most_load"]),
-                    "lunch": None if s.get("lunch") is None else tuple(s["lunch"]),
-                    "pinned": tuple(Visit(**v) for v in s.get("pinned", ())),
-                }
-            )
-            for s in j["shifts"]
-        )
+        """The problem that ``to_json`` wrote. KeyError, ValueError: something that is not there, or not as it says."""
         return cls(
-            date.fromisoformat(j["date"]),
-            tuple(j["dimensions"]),
-            tasks,
-            sites,
-            shifts,
-            tuple(map(matrix, j["travel_ds"])),
-            j["mean_speed_mps"],
-            j["eur_per_reversal"],
-            j["balance_eur_per_s"],
+            date=date.fromisoformat(j["date"]),
+            dimensions=tuple(j["dimensions"]),
+            tasks=tuple(map(_task_of_json, j["tasks"])),
+            sites=tuple(map(_site_of_json, j["sites"])),
+            shifts=tuple(map(_shift_of_json, j["shifts"])),
+            travel_ds=tuple(map(_matrix_of_json, j["travel_ds"])),
+            mean_speed_mps=j["mean_speed_mps"],
+            eur_per_reversal=j["eur_per_reversal"],
+            balance_eur_per_s=j["balance_eur_per_s"],
         )
+
+
+#: Fields of a task whose name in the file is older than their name here.
+_NAME_IN_FILE = {"published_shift": "told", "reassignment_eur": "moved_eur"}
+
+
+def _task_to_json(task: ProblemTask) -> dict[str, Any]:
+    fields = {_NAME_IN_FILE.get(name, name): value for name, value in asdict(task).items()}
+    return fields | {"shifts": sorted(task.shifts)}
+
+
+def _task_of_json(fields: Mapping[str, Any]) -> ProblemTask:
+    return ProblemTask(
+        id=fields["id"],
+        modes=tuple(Mode(**mode) for mode in fields["modes"]),
+        load=tuple(fields["load"]),
+        windows=_windows_of_json(fields["windows"]),
+        shifts=frozenset(fields["shifts"]),
+        unserved_eur=fields["unserved_eur"],
+        published_shift=fields.get(_NAME_IN_FILE["published_shift"]),
+        reassignment_eur=fields.get(_NAME_IN_FILE["reassignment_eur"], 0.0),
+    )
+
+
+def _site_of_json(fields: Mapping[str, Any]) -> ProblemSite:
+    return ProblemSite(
+        id=fields["id"],
+        place=fields["place"],
+        windows=_windows_of_json(fields["windows"]),
+        unload_s=fields["unload_s"],
+        takes=tuple(fields["takes"]),
+        shifts=None if fields.get("shifts") is None else frozenset(fields["shifts"]),
+    )
+
+
+def _shift_of_json(fields: Mapping[str, Any]) -> ProblemShift:
+    read = {
+        "capacity": _bounds_of_json(fields["capacity"]),
+        "breaks": tuple(BreakRule(**rule) for rule in fields["breaks"]),
+        "most_load": None if fields.get("most_load") is None else _bounds_of_json(fields["most_load"]),
+        "lunch": None if fields.get("lunch") is None else tuple(fields["lunch"]),
+        "pinned": tuple(Visit(**visit) for visit in fields.get("pinned", ())),
+    }
+    return ProblemShift(**{**fields, **read})
+
+
+def _windows_of_json(pairs: Any) -> tuple[Window, ...]:
+    return tuple((float(opens), float(closes)) for opens, closes in pairs)
+
+
+def _bounds_of_json(loads: Any) -> tuple[float, ...]:
+    return tuple(np.inf if load is None else load for load in loads)
+
+
+def _matrix_of_json(matrix: Mapping[str, Any]) -> NDArray[np.int32]:
+    flat = np.frombuffer(base64.b64decode(matrix["int32le"]), dtype="<i4").astype(np.int32)
+    return flat.reshape(matrix["places"], matrix["places"])
 
 
 def _finite(where: str, names: str, *values: float) -> None:

@@ -17,56 +17,59 @@ import numpy as np
 
 from optimizer.problem import Problem, Solution
 from optimizer.search.draft import Draft
-from optimizer.search.repair import of_draft, repair, solution_of
-from optimizer.search.terms import NEVER, Floats, Ints, Terms
+from optimizer.search.draft_arrays import NEVER, DraftArrays
+from optimizer.search.problem_arrays import Floats, Ints
+from optimizer.search.repair import repair, solution_of, solution_of_draft
 
 
-def construct(problem: Problem, seed: int = 0, until: float | None = None, terms: Terms | None = None) -> Solution:
+def construct(
+    problem: Problem, seed: int = 0, until: float | None = None, arrays: DraftArrays | None = None
+) -> Solution:
     """A feasible plan. ``until``: ``time.monotonic()`` from which nothing more is tried; one plan comes anyway."""
     if not problem.tasks or not problem.shifts:
         return solution_of(problem, [() for _ in problem.shifts])
-    terms = terms or Terms(problem)
+    arrays = arrays or DraftArrays(problem)
     rng = np.random.default_rng(seed)
     best: tuple[float, Draft] | None = None
-    for start in _starts(terms, rng):
+    for start in _tour_starts(arrays, rng):
         if best is not None and until is not None and time.monotonic() > until:
             break
-        draft = _split_draft(terms, start)
+        draft = _split_draft(arrays, start)
         fill(draft)
         if best is None or draft.eur() < best[0]:
             best = (draft.eur(), draft)
     assert best is not None  # there is at least one start
-    return repair(problem, of_draft(best[1]), terms)
+    return repair(problem, solution_of_draft(best[1]), arrays)
 
 
-def _starts(terms: Terms, rng: np.random.Generator) -> list[int]:
+def _tour_starts(arrays: DraftArrays, rng: np.random.Generator) -> list[int]:
     """Places to begin the long row at: the depot, the task farthest from it, a task anywhere."""
-    out = terms.travel[0][terms.depot[0], terms.place[:, 0]]
+    out = arrays.travel[0][arrays.depot[0], arrays.place[:, 0]]
     out = np.where(out < NEVER, out, -1.0)
-    far = terms.place[int(out.argmax()), 0]
-    return [int(terms.depot[0]), int(far), int(terms.place[rng.integers(terms.n), 0])]
+    far = arrays.place[int(out.argmax()), 0]
+    return [int(arrays.depot[0]), int(far), int(arrays.place[rng.integers(arrays.task_count), 0])]
 
 
-def _split_draft(terms: Terms, start: int) -> Draft:
-    draft = Draft(terms)
-    some = terms.allowed.any(1) & ~terms.windowed
-    everywhere = terms.allowed.all(1)
+def _split_draft(arrays: DraftArrays, start: int) -> Draft:
+    draft = Draft(arrays)
+    some = arrays.allowed.any(1) & ~arrays.windowed
+    everywhere = arrays.allowed.all(1)
     for part in (some & ~everywhere, some & everywhere):  # tasks for some trucks only come first: they have less choice
         tasks = np.flatnonzero(part)
         if len(tasks):
-            order, modes = _row(terms, tasks, start)
-            for k, a, b in _split(draft, order, modes):
-                draft.append_trip(k, list(zip(order[a:b].tolist(), modes[a:b].tolist(), strict=True)))
+            order, modes = _nearest_neighbour_tour(arrays, tasks, start)
+            for shift, a, b in _split(draft, order, modes):
+                draft.append_trip(shift, list(zip(order[a:b].tolist(), modes[a:b].tolist(), strict=True)))
     return draft
 
 
-def _row(terms: Terms, tasks: Ints, start: int) -> tuple[Ints, Ints]:
+def _nearest_neighbour_tour(arrays: DraftArrays, tasks: Ints, start: int) -> tuple[Ints, Ints]:
     """All tasks in a row, always on to the nearest one left; with the modes so found."""
-    usable = terms.open_mode[tasks] & (np.arange(terms.place.shape[1]) < terms.modes[tasks, None])
+    usable = arrays.usable_mode[tasks] & (np.arange(arrays.place.shape[1]) < arrays.mode_count[tasks, None])
     owner, mode = np.nonzero(usable)
-    place = terms.place[tasks[owner], mode]
+    place = arrays.place[tasks[owner], mode]
     first = np.concatenate(([0], np.cumsum(usable.sum(1))))
-    travel = terms.travel[0]
+    travel = arrays.travel[0]
     done = np.zeros(len(owner), dtype=np.float32)
     order = np.empty(len(tasks), dtype=np.int64)
     at = start
@@ -80,31 +83,37 @@ def _row(terms: Terms, tasks: Ints, start: int) -> tuple[Ints, Ints]:
 
 def _split(draft: Draft, order: Ints, modes: Ints) -> list[tuple[int, int, int]]:
     """Which shift serves which stretch ``[a, b)`` of the row. Stretches may be left out at their price."""
-    t = draft.terms
-    n = len(order)
-    price = np.concatenate(([0.0], np.cumsum(t.unserved_eur[order])))
+    arrays = draft.arrays
+    count = len(order)
+    price = np.concatenate(([0.0], np.cumsum(arrays.unserved_eur[order])))
     best = price.copy()
     took: list[Ints] = []
     jump: list[Ints] = []
     tables: dict[tuple[object, ...], list[Floats]] = {}
-    positions = np.arange(n + 1)
-    shifts = sorted(range(t.k), key=lambda k: (draft.count[k] == 0, t.fixed_eur[k], t.profile[k], t.crew[k], k))
-    for k in shifts:
-        key = (*_likeness(t, k), float(draft.work_s[k]), bool(draft.count[k]), t.allowed[order, k].tobytes())
+    positions = np.arange(count + 1)
+    used_and_cheap_first = (np.arange(arrays.shift_count), arrays.crew_factor, arrays.profile, arrays.fixed_eur)
+    shifts: list[int] = np.lexsort((*used_and_cheap_first, draft.count == 0)).tolist()
+    for shift in shifts:
+        key = (
+            *_draft_type(arrays, shift),
+            float(draft.work_s[shift]),
+            bool(draft.count[shift]),
+            arrays.allowed[order, shift].tobytes(),
+        )
         if key not in tables:
-            tables[key] = _stretches(draft, order, modes, k)
-        now, source = best.copy(), np.full(n + 1, -1, dtype=np.int64)
+            tables[key] = _segment_costs(draft, order, modes, shift)
+        now, source = best.copy(), np.full(count + 1, -1, dtype=np.int64)
         for length, eur in enumerate(tables[key], start=1):
-            cost = best[: n + 1 - length] + eur
+            cost = best[: count + 1 - length] + eur
             better = cost < now[length:]
             now[length:][better] = cost[better]
-            source[length:][better] = positions[: n + 1 - length][better]
+            source[length:][better] = positions[: count + 1 - length][better]
         least = np.minimum.accumulate(now - price)
         jump.append(np.maximum.accumulate(np.where(now - price <= least, positions, 0)))
         took.append(source)
         best = least + price
     found = []
-    at = n
+    at = count
     for i in range(len(shifts) - 1, -1, -1):
         at = int(jump[i][at])
         if took[i][at] >= 0:
@@ -113,63 +122,71 @@ def _split(draft: Draft, order: Ints, modes: Ints) -> list[tuple[int, int, int]]
     return found[::-1]
 
 
-def _likeness(t: Terms, k: int) -> tuple[object, ...]:
+def _draft_type(arrays: DraftArrays, shift: int) -> tuple[object, ...]:
     names = (
         "profile",
-        "crew",
+        "crew_factor",
         "depot",
         "length_s",
         "limit_s",
         "fixed_eur",
         "eur_per_s",
         "eur_per_m",
-        "overtime_more",
+        "overtime_more_eur_per_s",
         "group",
     )
-    return (*(float(getattr(t, name)[k]) for name in names), *t.capacity[k], tuple(t.is_binding[k]))
+    return (
+        *(float(getattr(arrays, name)[shift]) for name in names),
+        *arrays.capacity[shift],
+        tuple(arrays.hours_binding[shift]),
+    )
 
 
-def _stretches(draft: Draft, order: Ints, modes: Ints, k: int) -> list[Floats]:
+def _segment_costs(draft: Draft, order: Ints, modes: Ints, shift: int) -> list[Floats]:
     """Per length, the price of serving the stretch that begins at each position with shift ``k``; inf = impossible.
 
     The truck is emptied when the next task finds no room. A shift that has work already goes on from it.
     """
-    t = draft.terms
-    group = int(t.group[k])
-    ways = [w for w in range(len(t.ways[group])) if not t.is_binding[k][w]] or list(range(len(t.ways[group])))
-    if not ways:
+    arrays = draft.arrays
+    group = int(arrays.group[shift])
+    every = list(range(len(arrays.sequences[group])))
+    sequences = [s for s in every if not arrays.hours_binding[shift][s]] or every
+    if not sequences:
         return []
-    travel, place = t.travel[t.profile[k]], t.place[order, modes]
-    into, out, way_s = t.way_in[group][ways], t.way_out[group][ways], t.way_s[group][ways]
-    serve = t.drive_s[order, modes] + t.handling_s[order, modes] * t.crew[k]
+    travel, place = arrays.travel[arrays.profile[shift]], arrays.place[order, modes]
+    into, out = arrays.unload_entry[group][sequences], arrays.unload_exit[group][sequences]
+    unload_s = arrays.unload_s[group][sequences]
+    serve = arrays.fixed_s[order, modes] + arrays.handling_s[order, modes] * arrays.crew_factor[shift]
     direct = np.concatenate((travel[place[:-1], place[1:]], [0.0])).astype(float)  # to the next of the row
-    emptying = travel[place][:, into] + way_s
-    onward = np.concatenate((travel[out][:, place[1:]].T, np.zeros((1, len(ways)))))
-    via = (emptying + onward).min(1).astype(float)
-    home = (emptying + travel[out, t.depot[k]]).min(1).astype(float)
-    load, capacity, allowed = t.load[order], t.capacity[k], t.allowed[order, k]
-    used = bool(draft.count[k])
-    fixed = 0.0 if used else float(t.fixed_eur[k])
+    emptying = travel[place][:, into] + unload_s
+    onward = np.concatenate((travel[out][:, place[1:]].T, np.zeros((1, len(sequences)))))
+    by_unload = (emptying + onward).min(1).astype(float)
+    home = (emptying + travel[out, arrays.depot[shift]]).min(1).astype(float)
+    load, capacity, allowed = arrays.load[order], arrays.capacity[shift], arrays.allowed[order, shift]
+    used = bool(draft.count[shift])
+    fixed = 0.0 if used else float(arrays.fixed_eur[shift])
     i = np.flatnonzero(allowed)
-    time_s = draft.work_s[k] + travel[t.depot[k], place[i]].astype(float) + serve[i]
+    time_s = draft.work_s[shift] + travel[arrays.depot[shift], place[i]].astype(float) + serve[i]
     loaded = load[i]
-    before = float(draft.work_s[k]) if used else 0.0
+    before = float(draft.work_s[shift]) if used else 0.0
+    eur_per_s = arrays.eur_per_s[shift] + arrays.travel_eur_per_s[shift]
     table: list[Floats] = []
     length = 0
     n = len(order)
     while len(i):
         j = i + length
         total = time_s + home[j]
-        fits = total <= t.limit_s[k]
-        over = np.maximum(0.0, total + t.rest_s[k] - t.length_s[k]) * t.overtime_more[k]
+        fits = total <= arrays.limit_s[shift]
+        over_s = np.maximum(0.0, total + arrays.rest_s[shift] - arrays.length_s[shift])
+        over = over_s * arrays.overtime_more_eur_per_s[shift]
         eur = np.full(n - length, np.inf)
-        eur[i[fits]] = (fixed + (total - before) * (t.eur_per_s[k] + t.travel_eur_per_s[k]) + over)[fits]
+        eur[i[fits]] = (fixed + (total - before) * eur_per_s + over)[fits]
         table.append(eur)
-        going = (total <= t.limit_s[k] + 600.0) & (j + 1 < n)
+        going = (total <= arrays.limit_s[shift] + 600.0) & (j + 1 < n)
         going[going] = allowed[j[going] + 1]
         i, time_s, loaded, j = i[going], time_s[going], loaded[going], j[going]
         full = (loaded + load[j + 1] > capacity).any(1)
-        time_s = time_s + np.where(full, via[j], direct[j]) + serve[j + 1]
+        time_s = time_s + np.where(full, by_unload[j], direct[j]) + serve[j + 1]
         loaded = np.where(full[:, None], load[j + 1], loaded + load[j + 1])
         length += 1
     return table
@@ -177,10 +194,12 @@ def _stretches(draft: Draft, order: Ints, modes: Ints, k: int) -> list[Floats]:
 
 def fill(draft: Draft) -> None:
     """Put unserved tasks into the draft: those with the least choice first, then the dearest to leave."""
-    t = draft.terms
-    left = [task for task in draft.unserved() if t.allowed[task].any()]
-    left.sort(key=lambda task: (not t.windowed[task], int(t.allowed[task].sum()), -float(t.unserved_eur[task])))
+    arrays = draft.arrays
+    left = [task for task in draft.unserved() if arrays.allowed[task].any()]
+    left.sort(
+        key=lambda task: (not arrays.windowed[task], int(arrays.allowed[task].sum()), -float(arrays.unserved_eur[task]))
+    )
     for task in left:
         offer = draft.best(task)
         if offer is not None:
-            draft.put_offer(task, offer)
+            draft.insert_offer(task, offer)

@@ -19,12 +19,12 @@ from types import FrameType
 from optimizer.engine_names import ENGINE_NAMES
 from optimizer.problem import Problem, Solution, cost_eur
 from optimizer.search.construct import construct
+from optimizer.search.draft_arrays import DraftArrays
 from optimizer.search.effort import Effort, StopCheck
 from optimizer.search.ortools_routing import improve_by_routing
 from optimizer.search.repair import repair
 from optimizer.search.ruin_recreate import engine as ruin_recreate
-from optimizer.search.terms import Terms
-from optimizer.search.tie import kept
+from optimizer.search.transfer import without_broken_transfers
 
 #: Told (phase, best cost so far in € or None, seconds left) about twice a second. Phases: construct, compile (the
 #: first time on a machine), improve, ortools, done.
@@ -86,7 +86,7 @@ def solve(
         watch("construct")(inf)
         if not problem.tasks or not problem.shifts:
             return construct(problem, seed)
-        best = kept(problem, ENGINES[engine](problem, start, effort, watch))
+        best = without_broken_transfers(problem, ENGINES[engine](problem, start, effort, watch))
         watch("done")(cost_eur(problem, best))
         return best
 
@@ -104,43 +104,43 @@ def _check(problem: Problem, start: Solution) -> None:
 
 
 def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
-    ready = _prepared(problem, effort, watch)
+    prepared = _prepared(problem, effort, watch)
     return ruin_recreate.improve(
-        problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations, ready
+        problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations, prepared
     )
 
 
-def _prepared(problem: Problem, effort: Effort, watch: Callable[[str], StopCheck]) -> ruin_recreate.Ready:
+def _prepared(problem: Problem, effort: Effort, watch: Callable[[str], StopCheck]) -> ruin_recreate.Prepared:
     """The compiled search made ready; what is compiled now is not counted as budget."""
-    with _telling(watch("compile")):
-        ready = ruin_recreate.prepare(problem)
-    effort.until += ready.compiled_s
-    return ready
+    with _reporting(watch("compile")):
+        prepared = ruin_recreate.prepare(problem)
+    effort.until += prepared.compiled_s
+    return prepared
 
 
 def _ortools(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
-    terms, best, going_on = _first(problem, start, effort, watch)
+    arrays, best, going_on = _first(problem, start, effort, watch)
     if not going_on:
         return best
-    ready = _prepared(problem, effort, watch)
+    prepared = _prepared(problem, effort, watch)
     now = time.monotonic()
     soon = now + (effort.until - now) * (1 - ORTOOLS_SHARE)
-    best = ruin_recreate.improve(problem, best, soon, effort.seed, watch("improve"), effort.cores, ready=ready)
-    best = improve_by_routing(problem, best, effort.until, effort.seed, watch("ortools"), terms)
+    best = ruin_recreate.improve(problem, best, soon, effort.seed, watch("improve"), effort.cores, prepared=prepared)
+    best = improve_by_routing(problem, best, effort.until, effort.seed, watch("ortools"), arrays)
     if time.monotonic() >= effort.until:
         return best
     return ruin_recreate.improve(  # with what OR-Tools leaves of the time
-        problem, best, effort.until, effort.seed + 1, watch("improve"), effort.cores, ready=ready
+        problem, best, effort.until, effort.seed + 1, watch("improve"), effort.cores, prepared=prepared
     )
 
 
 def _ortools_alone(
     problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]
 ) -> Solution:
-    terms, first, going_on = _first(problem, start, effort, watch)
+    arrays, first, going_on = _first(problem, start, effort, watch)
     if not going_on:
         return first
-    return improve_by_routing(problem, first, effort.until, effort.seed, watch("ortools"), terms)
+    return improve_by_routing(problem, first, effort.until, effort.seed, watch("ortools"), arrays)
 
 
 def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
@@ -152,12 +152,12 @@ def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Call
 
 def _first(
     problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]
-) -> tuple[Terms, Solution, bool]:
+) -> tuple[DraftArrays, Solution, bool]:
     """A first feasible plan, and whether there is time to go on."""
-    terms = Terms(problem)
-    first = construct(problem, effort.seed, effort.until, terms) if start is None else repair(problem, start, terms)
+    arrays = DraftArrays(problem)
+    first = construct(problem, effort.seed, effort.until, arrays) if start is None else repair(problem, start, arrays)
     asked = watch("construct")(cost_eur(problem, first))
-    return terms, first, not asked and time.monotonic() < effort.until
+    return arrays, first, not asked and time.monotonic() < effort.until
 
 
 #: In the order of ``ENGINE_NAMES``, where the names stand once.
@@ -165,7 +165,7 @@ ENGINES: dict[str, Engine] = dict(zip(ENGINE_NAMES, (_ripeur, _ortools, _ortools
 
 
 @contextmanager
-def _telling(tell: StopCheck, every_s: float = 1.0) -> Iterator[None]:
+def _reporting(tell: StopCheck, every_s: float = 1.0) -> Iterator[None]:
     """Say every so often what is under way; nothing where it is done sooner."""
     over = threading.Event()
 

@@ -13,8 +13,8 @@ value known.
 - ``modes``: no programme over modes. A task is served the way that is best when it is put in, and stays so until it is
   taken out; what is around it is not looked at again. (The best modes of all are found only where a cycle begins from a
   plan, and at the end.)
-- ``recombination``: routes met are not recombined.
-- ``packing``: neither trips nor trucks are ever dear.
+- ``recombination``: pooled routes are not recombined.
+- ``penalties``: neither trips nor trucks are ever penalised.
 - ``ortools``: with a part more: OR-Tools (``--engine ortools-alone``) has the first tenth of the budget, and its plan
   is the start.
 
@@ -41,8 +41,11 @@ import numpy as np
 if TYPE_CHECKING:
     from optimizer.problem.problem import Problem, Solution
 
-VARIANTS = ("whole", "modes", "recombination", "packing", "ortools")
-DECIDED, BEFORE = 0, 1  # columns of ``Routes.trail``, which only the clock needs: a task's mode (-1: any), and before
+VARIANTS = ("whole", "modes", "recombination", "penalties", "ortools")
+DECIDED, BEFORE = (
+    0,
+    1,
+)  # columns of ``Routes.predecessors``, which only the clock needs: a task's mode (-1: any), and before
 
 
 def without_recombination() -> None:
@@ -51,90 +54,133 @@ def without_recombination() -> None:
     engine.RECOMBINE_SHARE = 0.0  # searches on one core: nothing else is exchanged
 
 
-def without_packing() -> None:
+def without_penalties() -> None:
     from optimizer.search.ruin_recreate import engine
 
     def none(*_: object, **__: object) -> None:
         return None
 
-    setattr(engine, "packed", none)  # noqa: B010
+    setattr(engine, "penalised", none)  # noqa: B010
 
 
 def without_modes() -> None:
     """Kernels that take each task in the mode decided when it was put in. To be called before anything is compiled."""
-    from optimizer.search.ruin_recreate import engine, kernels, steps
-    from optimizer.search.ruin_recreate.ground import EUR, PROFILE, SEC, Ground
-    from optimizer.search.ruin_recreate.kernels import come, go, stretch
-    from optimizer.search.ruin_recreate.kernels import insert as put_in
-    from optimizer.search.ruin_recreate.routes import AHEAD, AHEAD_S, BACK, BACK_S, INF, compiled, inlined
+    from optimizer.search.ruin_recreate import engine, kernels, searcher, start, steps
+    from optimizer.search.ruin_recreate.kernel_arrays import EUR, PROFILE, SEC, KernelArrays
+    from optimizer.search.ruin_recreate.kernels import backward_cost, extend_partials, forward_cost
+    from optimizer.search.ruin_recreate.kernels import insert_task as put_in
+    from optimizer.search.ruin_recreate.routes import BACKWARD, BACKWARD_S, FORWARD, FORWARD_S, INF, compiled, inlined
     from optimizer.search.ruin_recreate.steps import recreate as put_all_back
-    from optimizer.search.ruin_recreate.steps import undo as take_back
+    from optimizer.search.ruin_recreate.steps import undo_step as take_back
 
     @compiled
-    def stretch_ahead(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-        for q in range(s.reach[r, AHEAD], p):
-            y = s.seq[r, q]
-            for k in range(len(g.shape.modes)):
-                eur, sec = come(g, s, c, profile, rate, r, q, np.int64(s.via[y]), g.enter[y, k])
-                decided = s.trail[y, 0, DECIDED]
-                s.cells[y, k, AHEAD] = eur + g.serve[c, y, k, EUR] if decided < 0 or decided == k else INF
-                s.cells[y, k, AHEAD_S] = sec + g.serve[c, y, k, SEC]
-        s.reach[r, AHEAD] = p
+    def extend_forward(
+        data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+    ) -> None:
+        for index in range(routes.valid[route, FORWARD], position):
+            task = routes.tasks[route, index]
+            for mode in range(len(data.features.modes)):
+                eur, sec = forward_cost(
+                    data,
+                    routes,
+                    cost_class,
+                    profile,
+                    rate,
+                    route,
+                    index,
+                    np.int64(routes.unload_before[task]),
+                    data.enter[task, mode],
+                )
+                decided = routes.predecessors[task, 0, DECIDED]
+                routes.partials[task, mode, FORWARD] = (
+                    eur + data.service[cost_class, task, mode, EUR] if decided < 0 or decided == mode else INF
+                )
+                routes.partials[task, mode, FORWARD_S] = sec + data.service[cost_class, task, mode, SEC]
+        routes.valid[route, FORWARD] = position
 
     @compiled
-    def stretch_back(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-        for q in range(s.reach[r, BACK] - 1, p - 1, -1):
-            y = s.seq[r, q]
-            via = s.via[s.seq[r, q + 1]] if q < s.size[r] - 1 else 0
-            for k in range(len(g.shape.modes)):
-                eur, sec = go(g, s, c, profile, rate, r, q + 1, via, g.leave[y, k])
-                decided = s.trail[y, 0, DECIDED]
-                s.cells[y, k, BACK] = eur + g.serve[c, y, k, EUR] if decided < 0 or decided == k else INF
-                s.cells[y, k, BACK_S] = sec + g.serve[c, y, k, SEC]
-        s.reach[r, BACK] = p
+    def extend_backward(
+        data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+    ) -> None:
+        for index in range(routes.valid[route, BACKWARD] - 1, position - 1, -1):
+            task = routes.tasks[route, index]
+            unload = routes.unload_before[routes.tasks[route, index + 1]] if index < routes.size[route] - 1 else 0
+            for mode in range(len(data.features.modes)):
+                eur, sec = backward_cost(
+                    data, routes, cost_class, profile, rate, route, index + 1, unload, data.leave[task, mode]
+                )
+                decided = routes.predecessors[task, 0, DECIDED]
+                routes.partials[task, mode, BACKWARD] = (
+                    eur + data.service[cost_class, task, mode, EUR] if decided < 0 or decided == mode else INF
+                )
+                routes.partials[task, mode, BACKWARD_S] = sec + data.service[cost_class, task, mode, SEC]
+        routes.valid[route, BACKWARD] = position
 
     @inlined
-    def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
-        c = g.kind[r]
-        profile, rate = g.origin[c, PROFILE], g.rate[c]
-        stretch(g, s, c, profile, rate, r, p)
+    def insert_task(data: Any, routes: Any, task: int, route: int, position: int, unload_code: int) -> None:
+        cost_class = data.cost_class[route]
+        profile, rate = data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class]
+        extend_partials(data, routes, cost_class, profile, rate, route, position)
         best = INF
-        for k in range(len(g.shape.modes)):
-            eur = come(g, s, c, profile, rate, r, p, np.int64(code & 1), g.enter[x, k])[0] + g.serve[c, x, k, EUR]
-            eur += go(g, s, c, profile, rate, r, p, np.int64(code >> 1), g.leave[x, k])[0]
+        for mode in range(len(data.features.modes)):
+            eur = (
+                forward_cost(
+                    data,
+                    routes,
+                    cost_class,
+                    profile,
+                    rate,
+                    route,
+                    position,
+                    np.int64(unload_code & 1),
+                    data.enter[task, mode],
+                )[0]
+                + data.service[cost_class, task, mode, EUR]
+            )
+            eur += backward_cost(
+                data,
+                routes,
+                cost_class,
+                profile,
+                rate,
+                route,
+                position,
+                np.int64(unload_code >> 1),
+                data.leave[task, mode],
+            )[0]
             if eur < best:
-                best, s.trail[x, 0, DECIDED] = eur, k
-        put_in(g, s, x, r, p, code)
+                best, routes.predecessors[task, 0, DECIDED] = eur, mode
+        put_in(data, routes, task, route, position, unload_code)
 
     @inlined
-    def recreate(g: Any, s: Any, w: Any, most: float) -> bool:
-        for i in range(w.counts[steps.ABSENT]):
-            x = w.absent[i, steps.TASK]
-            s.trail[x, 0, BEFORE] = s.trail[x, 0, DECIDED]
-        return put_all_back(g, s, w, most)
+    def recreate(data: Any, routes: Any, scratch: Any, most: float) -> bool:
+        for i in range(scratch.counts[steps.ABSENT]):
+            task = scratch.absent[i, steps.TASK]
+            routes.predecessors[task, 0, BEFORE] = routes.predecessors[task, 0, DECIDED]
+        return put_all_back(data, routes, scratch, most)
 
     @inlined
-    def undo(g: Any, s: Any, w: Any) -> None:
-        take_back(g, s, w)
-        for i in range(w.counts[steps.ABSENT]):
-            x = w.absent[i, steps.TASK]
-            s.trail[x, 0, DECIDED] = s.trail[x, 0, BEFORE]
+    def undo_step(data: Any, routes: Any, scratch: Any) -> None:
+        take_back(data, routes, scratch)
+        for i in range(scratch.counts[steps.ABSENT]):
+            task = scratch.absent[i, steps.TASK]
+            routes.predecessors[task, 0, DECIDED] = routes.predecessors[task, 0, BEFORE]
 
-    def set_plan(g: Ground, s: Any, w: Any, b: Any) -> float:
-        if g.shape.clock:
+    def load_plan(data: KernelArrays, routes: Any, scratch: Any, plan: Any) -> float:
+        if data.features.hours:
             raise ValueError("a problem with hours: its modes are the clock's")
-        s.trail[:, 0, DECIDED] = -1
-        steps.set_plan(g, s, w, b)
-        n = s.seq.shape[1]
-        for r in np.flatnonzero(s.size):
-            modes = np.zeros(n + 1, np.int32)
-            kernels.trace(g, s, np.uint32(r), modes, np.zeros(n + 1, np.int32))
-            s.trail[s.seq[r, : s.size[r]], 0, DECIDED] = modes[: s.size[r]]
-        return float(steps.set_plan(g, s, w, b))
+        routes.predecessors[:, 0, DECIDED] = -1
+        steps.load_plan(data, routes, scratch, plan)
+        count = routes.tasks.shape[1]
+        for route in np.flatnonzero(routes.size):
+            modes = np.zeros(count + 1, np.int32)
+            kernels.decode_route(data, routes, np.uint32(route), modes, np.zeros(count + 1, np.int32))
+            routes.predecessors[routes.tasks[route, : routes.size[route]], 0, DECIDED] = modes[: routes.size[route]]
+        return float(steps.load_plan(data, routes, scratch, plan))
 
     for module, function in (
-        (kernels, stretch_ahead), (kernels, stretch_back), (kernels, insert), (steps, insert), (steps, recreate),
-        (steps, undo), (engine, set_plan),
+        (kernels, extend_forward), (kernels, extend_backward), (kernels, insert_task), (steps, insert_task),
+        (steps, recreate), (steps, undo_step), (searcher, load_plan), (start, load_plan), (engine, load_plan),
     ):  # fmt: skip
         name = function.py_func.__name__ if hasattr(function, "py_func") else function.__name__
         assert hasattr(module, name)
@@ -143,7 +189,7 @@ def without_modes() -> None:
 
 def costs(variant: str, kind: str, files: list[str], budget_s: float, seed: int, cores: int) -> None:
     """A line per instance: name, cost, lowest cost known or None."""
-    {"modes": without_modes, "recombination": without_recombination, "packing": without_packing}.get(
+    {"modes": without_modes, "recombination": without_recombination, "penalties": without_penalties}.get(
         variant, lambda: None
     )()
     from optimizer.search.engines import solve

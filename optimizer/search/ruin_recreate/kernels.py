@@ -6,11 +6,14 @@ way. Which mode, and which site, is never decided: forward and backward dynamic 
 the best for every mode of every task, so that what a route costs with one more task, at any place, in its best modes,
 is a few additions (the idea of Vidal 2017, https://doi.org/10.1287/opre.2017.1595, for CARP).
 
-``cells[y, k, AHEAD]``: from the depot until task ``y`` has been served in mode ``k``; ``BACK``: from the beginning of
-its service until home; both in euros, by the cheapest way, with the seconds of that way beside them. They are renewed
-only as far as somebody looks (``reach``): a change in the middle of a long route costs little.
-``loads[y, i, FILLED]``: what is on board when ``y`` has been served; ``TRIP``: what will have been on board when the
-truck is emptied next.
+``partials[task, mode, FORWARD]``: from the depot until the task has been served in that mode; ``BACKWARD``: from the
+beginning of its service until home; both in euros, by the cheapest way, with the seconds of that way beside them. They
+are renewed only as far as somebody looks (``valid``): a change in the middle of a long route costs little.
+``loads[task, d, ABOARD]``: what is on board when the task has been served; ``TRIP_LOAD``: what will have been on board
+when the truck is emptied next.
+
+Unload codes: 1, the truck is emptied before the task; 2, after it; 3, both. ``profile`` and ``rate`` are those of the
+cost class, handed on so that they are not looked up again and again.
 """
 
 from __future__ import annotations
@@ -19,367 +22,483 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.search.ruin_recreate.clock import by_the_clock, go_through
-from optimizer.search.ruin_recreate.ground import ENTER, EUR, LEAVE, PROFILE, SEC
+from optimizer.search.ruin_recreate.clock import clocked_cost, simulate_route
+from optimizer.search.ruin_recreate.kernel_arrays import ENTER, EUR, LEAVE, PROFILE, SEC
 from optimizer.search.ruin_recreate.routes import (
-    AHEAD,
-    AHEAD_S,
-    AT,
-    BACK,
-    BACK_S,
-    BROKEN_AHEAD,
-    BROKEN_BACK,
+    ABOARD,
+    BACKWARD,
+    BACKWARD_S,
     CLOCK,
-    FILLED,
+    FORWARD,
+    FORWARD_S,
+    INDEX,
     INF,
     ROUTE,
-    TRIP,
+    STALE_BACKWARD,
+    STALE_FORWARD,
+    TRIP_LOAD,
     compiled,
     entry,
     inlined,
-    link,
-    price,
+    link_cost,
+    route_cost,
 )
 
-#: Two programmes are further by the same where they differ by less (euros, seconds): what rounding makes of nothing.
-ALIKE = 1e-8
-SHORT = 16  # a route of so few tasks is worked out sooner than it is compared
+#: Two changes are the same where they differ by less (euros, seconds): what rounding makes of nothing.
+SAME_CHANGE = 1e-8
+SHORT_ROUTE = 16  # a route of so few tasks is worked out sooner than it is compared
 
 
 @inlined
-def come(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: int, b: int) -> tuple[float, float]:
-    """The cheapest way from the depot over the first ``p`` tasks of a route to corner ``b``."""
-    if p == 0:
-        return link(g, c, profile, rate, np.int64(0), g.origin[c, LEAVE], b)
-    best, seconds, y = INF, 0.0, s.seq[r, p - 1]
-    for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, g.leave[y, j], b)
-        eur += s.cells[y, j, AHEAD]
+def forward_cost(
+    data: Any,
+    routes: Any,
+    cost_class: int,
+    profile: int,
+    rate: float,
+    route: int,
+    position: int,
+    unload: int,
+    entered: int,
+) -> tuple[float, float]:
+    """Euros and seconds of the cheapest way from the depot over the tasks before ``position`` to a corner."""
+    if position == 0:
+        return link_cost(data, cost_class, profile, rate, np.int64(0), data.depot[cost_class, LEAVE], entered)
+    best, seconds, task = INF, 0.0, routes.tasks[route, position - 1]
+    for mode in range(len(data.features.modes)):
+        eur, sec = link_cost(data, cost_class, profile, rate, unload, data.leave[task, mode], entered)
+        eur += routes.partials[task, mode, FORWARD]
         if eur < best:
-            best, seconds = eur, sec + s.cells[y, j, AHEAD_S]
+            best, seconds = eur, sec + routes.partials[task, mode, FORWARD_S]
     return best, seconds
 
 
 @inlined
-def go(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int, via: int, a: int) -> tuple[float, float]:
-    """The cheapest way from corner ``a`` over the tasks of a route from ``p`` on, and home."""
-    if p == s.size[r]:
-        return g.home[c, a, EUR], g.home[c, a, SEC]
-    best, seconds, y = INF, 0.0, s.seq[r, p]
-    for j in range(len(g.shape.modes)):
-        eur, sec = link(g, c, profile, rate, via, a, g.enter[y, j])
-        eur += s.cells[y, j, BACK]
+def backward_cost(
+    data: Any,
+    routes: Any,
+    cost_class: int,
+    profile: int,
+    rate: float,
+    route: int,
+    position: int,
+    unload: int,
+    left: int,
+) -> tuple[float, float]:
+    """Euros and seconds of the cheapest way from a corner over the tasks from ``position`` on, and home."""
+    if position == routes.size[route]:
+        return data.home[cost_class, left, EUR], data.home[cost_class, left, SEC]
+    best, seconds, task = INF, 0.0, routes.tasks[route, position]
+    for mode in range(len(data.features.modes)):
+        eur, sec = link_cost(data, cost_class, profile, rate, unload, left, data.enter[task, mode])
+        eur += routes.partials[task, mode, BACKWARD]
         if eur < best:
-            best, seconds = eur, sec + s.cells[y, j, BACK_S]
+            best, seconds = eur, sec + routes.partials[task, mode, BACKWARD_S]
     return best, seconds
 
 
 @inlined
-def refresh_loads(g: Any, s: Any, r: int, first: int, last: int) -> None:
+def refresh_loads(data: Any, routes: Any, route: int, first: int, last: int) -> None:
     """What is on board in the trips that a change touches."""
-    end = s.size[r]
-    for p in range(first, s.size[r]):
-        y = s.seq[r, p]
-        if p > last + 1 and s.via[y]:
-            end = p
+    end = routes.size[route]
+    for position in range(first, routes.size[route]):
+        task = routes.tasks[route, position]
+        if position > last + 1 and routes.unload_before[task]:
+            end = position
             break
-        for i in range(len(g.shape.loads)):
-            before = s.loads[s.seq[r, p - 1], i, FILLED] if p and not s.via[y] else 0.0
-            s.loads[y, i, FILLED] = before + g.load[y, i]
-    if not len(g.shape.unloads):
+        for load in range(len(data.features.loads)):
+            before = (
+                routes.loads[routes.tasks[route, position - 1], load, ABOARD]
+                if position and not routes.unload_before[task]
+                else 0.0
+            )
+            routes.loads[task, load, ABOARD] = before + data.load[task, load]
+    if not len(data.features.unloads):
         return
-    for p in range(end - 1, -1, -1):
-        y = s.seq[r, p]
-        z = s.seq[r, p + 1] if p < end - 1 else y
-        via = s.via[z] if p < end - 1 else 1
-        if via and p < first - 1:
+    for position in range(end - 1, -1, -1):
+        task = routes.tasks[route, position]
+        next_task = routes.tasks[route, position + 1] if position < end - 1 else task
+        unload = routes.unload_before[next_task] if position < end - 1 else 1
+        if unload and position < first - 1:
             break
-        for i in range(len(g.shape.loads)):
-            s.loads[y, i, TRIP] = s.loads[y, i, FILLED] if via else s.loads[z, i, TRIP]
+        for load in range(len(data.features.loads)):
+            routes.loads[task, load, TRIP_LOAD] = (
+                routes.loads[task, load, ABOARD] if unload else routes.loads[next_task, load, TRIP_LOAD]
+            )
 
 
 @inlined
-def stretch(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-    """Bring AHEAD up to date before index ``p`` of a route, and BACK from there on.
+def extend_partials(
+    data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+) -> None:
+    """Bring FORWARD up to date before ``position``, and BACKWARD from there on.
 
-    As soon as a task is dearer by the same in each of its modes, so is all that comes after it (for BACK: before it),
-    as far as nothing else changed there: it is added, not worked out.
+    As soon as a task is dearer by the same in each of its modes, so is all that comes after it (for BACKWARD: before
+    it), as far as nothing else changed there: it is added, not worked out.
     """
-    if s.reach[r, AHEAD] < p:
-        stretch_ahead(g, s, c, profile, rate, r, p)
-    if s.reach[r, BACK] > p:
-        stretch_back(g, s, c, profile, rate, r, p)
+    if routes.valid[route, FORWARD] < position:
+        extend_forward(data, routes, cost_class, profile, rate, route, position)
+    if routes.valid[route, BACKWARD] > position:
+        extend_backward(data, routes, cost_class, profile, rate, route, position)
 
 
 @compiled
-def stretch_ahead(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-    q, n = s.reach[r, AHEAD], s.size[r]
-    while q < p:
-        y = s.seq[r, q]
-        alike, seen, more, more_s = n > SHORT, False, 0.0, 0.0
-        for k in range(len(g.shape.modes)):
-            eur, sec = come(g, s, c, profile, rate, r, q, np.int64(s.via[y]), g.enter[y, k])
-            eur, sec = eur + g.serve[c, y, k, EUR], sec + g.serve[c, y, k, SEC]
-            if alike and eur < INF:
-                k_more, k_more_s = eur - s.cells[y, k, AHEAD], sec - s.cells[y, k, AHEAD_S]
+def extend_forward(
+    data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+) -> None:
+    reached, n = routes.valid[route, FORWARD], routes.size[route]
+    while reached < position:
+        task = routes.tasks[route, reached]
+        equal, seen, more, more_s = n > SHORT_ROUTE, False, 0.0, 0.0
+        for mode in range(len(data.features.modes)):
+            eur, sec = forward_cost(
+                data,
+                routes,
+                cost_class,
+                profile,
+                rate,
+                route,
+                reached,
+                np.int64(routes.unload_before[task]),
+                data.enter[task, mode],
+            )
+            eur, sec = eur + data.service[cost_class, task, mode, EUR], sec + data.service[cost_class, task, mode, SEC]
+            if equal and eur < INF:
+                mode_more, mode_more_s = (
+                    eur - routes.partials[task, mode, FORWARD],
+                    sec - routes.partials[task, mode, FORWARD_S],
+                )
                 if not seen:
-                    seen, more, more_s = True, k_more, k_more_s
-                alike = same(g, k_more, k_more_s, more, more_s)
-            s.cells[y, k, AHEAD] = eur
-            if len(g.shape.timed):
-                s.cells[y, k, AHEAD_S] = sec
-        q += 1
-        if alike and q > s.reach[r, BROKEN_AHEAD]:
-            add_on(g, s, r, np.int64(AHEAD), np.int64(q), np.int64(n), more, more_s)
-            q = n
-    s.reach[r, AHEAD] = q
-    s.reach[r, BROKEN_AHEAD] = max(s.reach[r, BROKEN_AHEAD], q) if q < n else 0
+                    seen, more, more_s = True, mode_more, mode_more_s
+                equal = same_change(data, mode_more, mode_more_s, more, more_s)
+            routes.partials[task, mode, FORWARD] = eur
+            if len(data.features.durations):
+                routes.partials[task, mode, FORWARD_S] = sec
+        reached += 1
+        if equal and reached > routes.valid[route, STALE_FORWARD]:
+            add_to_partials(data, routes, route, np.int64(FORWARD), np.int64(reached), np.int64(n), more, more_s)
+            reached = n
+    routes.valid[route, FORWARD] = reached
+    routes.valid[route, STALE_FORWARD] = max(routes.valid[route, STALE_FORWARD], reached) if reached < n else 0
 
 
 @compiled
-def stretch_back(g: Any, s: Any, c: int, profile: int, rate: float, r: int, p: int) -> None:
-    q, n = s.reach[r, BACK], s.size[r]
-    while q > p:
-        q -= 1
-        y = s.seq[r, q]
-        via = s.via[s.seq[r, q + 1]] if q < n - 1 else 0
-        alike, seen, more, more_s = n > SHORT, False, 0.0, 0.0
-        for k in range(len(g.shape.modes)):
-            eur, sec = go(g, s, c, profile, rate, r, q + 1, via, g.leave[y, k])
-            eur, sec = eur + g.serve[c, y, k, EUR], sec + g.serve[c, y, k, SEC]
-            if alike and eur < INF:
-                k_more, k_more_s = eur - s.cells[y, k, BACK], sec - s.cells[y, k, BACK_S]
+def extend_backward(
+    data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+) -> None:
+    reached, n = routes.valid[route, BACKWARD], routes.size[route]
+    while reached > position:
+        reached -= 1
+        task = routes.tasks[route, reached]
+        unload = routes.unload_before[routes.tasks[route, reached + 1]] if reached < n - 1 else 0
+        equal, seen, more, more_s = n > SHORT_ROUTE, False, 0.0, 0.0
+        for mode in range(len(data.features.modes)):
+            eur, sec = backward_cost(
+                data, routes, cost_class, profile, rate, route, reached + 1, unload, data.leave[task, mode]
+            )
+            eur, sec = eur + data.service[cost_class, task, mode, EUR], sec + data.service[cost_class, task, mode, SEC]
+            if equal and eur < INF:
+                mode_more, mode_more_s = (
+                    eur - routes.partials[task, mode, BACKWARD],
+                    sec - routes.partials[task, mode, BACKWARD_S],
+                )
                 if not seen:
-                    seen, more, more_s = True, k_more, k_more_s
-                alike = same(g, k_more, k_more_s, more, more_s)
-            s.cells[y, k, BACK] = eur
-            if len(g.shape.timed):
-                s.cells[y, k, BACK_S] = sec
-        if alike and q <= s.reach[r, BROKEN_BACK]:
-            add_on(g, s, r, np.int64(BACK), np.int64(0), np.int64(q), more, more_s)
-            q = 0
-    s.reach[r, BACK] = q
-    s.reach[r, BROKEN_BACK] = min(s.reach[r, BROKEN_BACK], q - 1) if q else n
+                    seen, more, more_s = True, mode_more, mode_more_s
+                equal = same_change(data, mode_more, mode_more_s, more, more_s)
+            routes.partials[task, mode, BACKWARD] = eur
+            if len(data.features.durations):
+                routes.partials[task, mode, BACKWARD_S] = sec
+        if equal and reached <= routes.valid[route, STALE_BACKWARD]:
+            add_to_partials(data, routes, route, np.int64(BACKWARD), np.int64(0), np.int64(reached), more, more_s)
+            reached = 0
+    routes.valid[route, BACKWARD] = reached
+    routes.valid[route, STALE_BACKWARD] = min(routes.valid[route, STALE_BACKWARD], reached - 1) if reached else n
 
 
 @inlined
-def same(g: Any, eur: float, sec: float, eur_then: float, sec_then: float) -> bool:
-    return abs(eur - eur_then) < ALIKE and (not len(g.shape.timed) or abs(sec - sec_then) < ALIKE)
+def same_change(data: Any, eur: float, sec: float, eur_then: float, sec_then: float) -> bool:
+    return abs(eur - eur_then) < SAME_CHANGE and (not len(data.features.durations) or abs(sec - sec_then) < SAME_CHANGE)
 
 
 @inlined
-def add_on(g: Any, s: Any, r: int, which: int, first: int, end: int, eur: float, sec: float) -> None:
-    """Add this to a programme of some tasks, in every mode."""
+def add_to_partials(
+    data: Any, routes: Any, route: int, which: int, first: int, end: int, eur: float, sec: float
+) -> None:
+    """Add this to FORWARD or BACKWARD of some tasks, in every mode."""
     if eur == 0.0 and sec == 0.0:
         return
-    for q in range(first, end):
-        y = s.seq[r, q]
-        for k in range(len(g.shape.modes)):
-            s.cells[y, k, which] += eur
-            if len(g.shape.timed):
-                s.cells[y, k, which + 2] += sec
+    for position in range(first, end):
+        task = routes.tasks[route, position]
+        for mode in range(len(data.features.modes)):
+            routes.partials[task, mode, which] += eur
+            if len(data.features.durations):
+                routes.partials[task, mode, which + 2] += sec
 
 
 @inlined
-def refresh(g: Any, s: Any, r: int, first: int, last: int) -> None:
+def refresh_route(data: Any, routes: Any, route: int, first: int, last: int) -> None:
     """A route's loads and price anew, where nothing changed before index ``first`` and after ``last``, but for whether
-    the truck is emptied next. ``reach`` counts by the new indices already."""
-    n, c, dims = s.size[r], g.kind[r], len(g.shape.loads)
-    s.cost[r, EUR] = s.cost[r, SEC] = 0.0
+    the truck is emptied next. ``valid`` counts by the new indices already."""
+    n, cost_class, dims = routes.size[route], data.cost_class[route], len(data.features.loads)
+    routes.cost[route, EUR] = routes.cost[route, SEC] = 0.0
     if n == 0:
         for i in range(5):
-            s.reach[r, i] = 0
-        for i in range(s.whole.shape[1]):
-            s.whole[r, i] = 0.0
+            routes.valid[route, i] = 0
+        for i in range(routes.totals.shape[1]):
+            routes.totals[route, i] = 0.0
         return
-    profile, rate = g.origin[c, PROFILE], g.rate[c]
-    s.via[s.seq[r, 0]] = 0
-    s.reach[r, AHEAD], s.reach[r, BACK] = min(s.reach[r, AHEAD], first), max(s.reach[r, BACK], last + 1)
-    s.reach[r, BROKEN_AHEAD] = max(s.reach[r, BROKEN_AHEAD], last + 1)
-    s.reach[r, BROKEN_BACK] = min(s.reach[r, BROKEN_BACK], first - 1)
-    for p in range(first, n):
-        s.spot[s.seq[r, p], AT], s.spot[s.seq[r, p], ROUTE] = p, r
-    refresh_loads(g, s, r, first, last)
-    if on_clock(g, s, r):
-        s.cost[r, EUR], s.cost[r, SEC] = by_the_clock(g, s, np.int64(r), np.int64(first), np.int64(last))
+    profile, rate = data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class]
+    routes.unload_before[routes.tasks[route, 0]] = 0
+    routes.valid[route, FORWARD], routes.valid[route, BACKWARD] = (
+        min(routes.valid[route, FORWARD], first),
+        max(routes.valid[route, BACKWARD], last + 1),
+    )
+    routes.valid[route, STALE_FORWARD] = max(routes.valid[route, STALE_FORWARD], last + 1)
+    routes.valid[route, STALE_BACKWARD] = min(routes.valid[route, STALE_BACKWARD], first - 1)
+    for position in range(first, n):
+        routes.assigned[routes.tasks[route, position], INDEX], routes.assigned[routes.tasks[route, position], ROUTE] = (
+            position,
+            route,
+        )
+    refresh_loads(data, routes, route, first, last)
+    if is_clocked(data, routes, route):
+        routes.cost[route, EUR], routes.cost[route, SEC] = clocked_cost(
+            data, routes, np.int64(route), np.int64(first), np.int64(last)
+        )
     else:
-        s.reach[r, CLOCK] = 0
-        stretch(g, s, c, profile, rate, r, first)
-        best, seconds, y = INF, 0.0, s.seq[r, min(first, n - 1)]
-        for k in range(len(g.shape.modes)):
-            a = g.leave[y, k]
+        routes.valid[route, CLOCK] = 0
+        extend_partials(data, routes, cost_class, profile, rate, route, first)
+        best, seconds, task = INF, 0.0, routes.tasks[route, min(first, n - 1)]
+        for mode in range(len(data.features.modes)):
+            left = data.leave[task, mode]
             if first < n:
-                eur, sec = come(g, s, c, profile, rate, r, first, np.int64(s.via[y]), g.enter[y, k])
-                eur, sec = eur + s.cells[y, k, BACK], sec + s.cells[y, k, BACK_S]
+                eur, sec = forward_cost(
+                    data,
+                    routes,
+                    cost_class,
+                    profile,
+                    rate,
+                    route,
+                    first,
+                    np.int64(routes.unload_before[task]),
+                    data.enter[task, mode],
+                )
+                eur, sec = eur + routes.partials[task, mode, BACKWARD], sec + routes.partials[task, mode, BACKWARD_S]
             else:
-                eur, sec = s.cells[y, k, AHEAD] + g.home[c, a, EUR], s.cells[y, k, AHEAD_S] + g.home[c, a, SEC]
+                eur, sec = (
+                    routes.partials[task, mode, FORWARD] + data.home[cost_class, left, EUR],
+                    routes.partials[task, mode, FORWARD_S] + data.home[cost_class, left, SEC],
+                )
             if eur < best:
                 best, seconds = eur, sec
-        s.cost[r, EUR], s.cost[r, SEC] = price(g, r, best, seconds), seconds
-    s.cost[r, EUR] += s.whole[r, dims + 2]
+        routes.cost[route, EUR], routes.cost[route, SEC] = route_cost(data, route, best, seconds), seconds
+    routes.cost[route, EUR] += routes.totals[route, dims + 2]
 
 
 @inlined
-def on_clock(g: Any, s: Any, r: int) -> bool:
-    """Whether hours or a lunch matter in this route."""
-    return len(g.shape.clock) > 0 and (g.clocked[r] or s.whole[r, len(g.shape.loads) + 1] > 0)
+def is_clocked(data: Any, routes: Any, route: int) -> bool:
+    """Whether windows or a lunch matter in this route, so that it is priced by the clock."""
+    return len(data.features.hours) > 0 and (
+        data.clocked[route] or routes.totals[route, len(data.features.loads) + 1] > 0
+    )
 
 
 @inlined
-def moved_eur(g: Any, x: int, r: int) -> float:
-    """The price of serving a task by another shift than was told."""
-    return g.moved_eur[x] if len(g.shape.told) and g.told[x] >= 0 and g.told[x] != r else 0.0
+def reassignment_eur(data: Any, task: int, route: int) -> float:
+    """The price of serving a task by another shift than it was published with."""
+    return (
+        data.reassignment_eur[task]
+        if len(data.features.published) and data.published_shift[task] >= 0 and data.published_shift[task] != route
+        else 0.0
+    )
 
 
 @inlined
-def count(g: Any, s: Any, x: int, r: int, sign: int) -> None:
+def add_to_totals(data: Any, routes: Any, task: int, route: int, sign: int) -> None:
     """Add a task to what is known of a whole route, or take it off."""
-    dims = len(g.shape.loads)
+    dims = len(data.features.loads)
     for i in range(dims):
-        s.whole[r, i] += sign * g.load[x, i]
-    s.whole[r, dims] += sign
-    s.whole[r, dims + 1] += sign * g.windowed[x]
-    s.whole[r, dims + 2] += sign * moved_eur(g, x, r)
+        routes.totals[route, i] += sign * data.load[task, i]
+    routes.totals[route, dims] += sign
+    routes.totals[route, dims + 1] += sign * data.windowed[task]
+    routes.totals[route, dims + 2] += sign * reassignment_eur(data, task, route)
 
 
 @inlined
-def fits(g: Any, s: Any, x: int, r: int, p: int, first: int, then: int) -> bool:
+def capacity_allows(
+    data: Any, routes: Any, task: int, route: int, position: int, unload_first: int, unload_then: int
+) -> bool:
     """Whether the trips that an insertion makes fit into the truck."""
-    n = s.size[r]
-    for i in range(len(g.shape.loads)):
-        load = g.load[x, i]
-        if p and not first:
-            load += s.loads[s.seq[r, p - 1], i, FILLED]
-        if p < n and not then:
-            load += s.loads[s.seq[r, p], i, TRIP]
-            if p and not s.via[s.seq[r, p]]:
-                load -= s.loads[s.seq[r, p - 1], i, FILLED]
-        if load > g.capacity[r, i]:
+    n = routes.size[route]
+    for i in range(len(data.features.loads)):
+        load = data.load[task, i]
+        if position and not unload_first:
+            load += routes.loads[routes.tasks[route, position - 1], i, ABOARD]
+        if position < n and not unload_then:
+            load += routes.loads[routes.tasks[route, position], i, TRIP_LOAD]
+            if position and not routes.unload_before[routes.tasks[route, position]]:
+                load -= routes.loads[routes.tasks[route, position - 1], i, ABOARD]
+        if load > data.capacity[route, i]:
             return False
     return True
 
 
 @inlined
-def has_room(g: Any, s: Any, x: int, r: int) -> bool:
+def may_serve(data: Any, routes: Any, task: int, route: int) -> bool:
     """Whether a shift may serve a task at all, beside what it serves."""
-    dims, n = len(g.shape.loads), s.size[r]
-    if not g.allowed[x, r] or s.whole[r, dims] + 1 > g.daily[r, dims]:
+    dims, n = len(data.features.loads), routes.size[route]
+    if not data.allowed[task, route] or routes.totals[route, dims] + 1 > data.shift_limits[route, dims]:
         return False
     for i in range(dims):
-        if s.whole[r, i] + g.load[x, i] > g.daily[r, i]:
+        if routes.totals[route, i] + data.load[task, i] > data.shift_limits[route, i]:
             return False
-        if n and not len(g.shape.unloads) and s.loads[s.seq[r, n - 1], i, FILLED] + g.load[x, i] > g.capacity[r, i]:
+        if (
+            n
+            and not len(data.features.unloads)
+            and routes.loads[routes.tasks[route, n - 1], i, ABOARD] + data.load[task, i] > data.capacity[route, i]
+        ):
             return False
     return True
 
 
 @inlined
-def through(g: Any, s: Any, c: int, profile: int, rate: float, x: int, r: int, p: int, first: int, then: int) -> float:
-    """The price of route ``r`` with task ``x`` before its task ``p``, emptied before ``x`` (``first``) and after
-    (``then``) or not, everything in its best modes."""
+def cost_through(
+    data: Any,
+    routes: Any,
+    cost_class: int,
+    profile: int,
+    rate: float,
+    task: int,
+    route: int,
+    position: int,
+    unload_first: int,
+    unload_then: int,
+) -> float:
+    """The price of a route with ``task`` at ``position``, emptied before and after it or not, all in the best modes."""
     best, seconds = INF, 0.0
-    for k in range(len(g.shape.modes)):
-        come_eur, come_s = come(g, s, c, profile, rate, r, p, first, g.enter[x, k])
-        go_eur, go_s = go(g, s, c, profile, rate, r, p, then, g.leave[x, k])
-        eur = come_eur + g.serve[c, x, k, EUR] + go_eur
+    for mode in range(len(data.features.modes)):
+        forward_eur, forward_s = forward_cost(
+            data, routes, cost_class, profile, rate, route, position, unload_first, data.enter[task, mode]
+        )
+        backward_eur, backward_s = backward_cost(
+            data, routes, cost_class, profile, rate, route, position, unload_then, data.leave[task, mode]
+        )
+        eur = forward_eur + data.service[cost_class, task, mode, EUR] + backward_eur
         if eur < best:
-            best, seconds = eur, come_s + g.serve[c, x, k, SEC] + go_s
-    return price(g, r, best, seconds)
+            best, seconds = eur, forward_s + data.service[cost_class, task, mode, SEC] + backward_s
+    return route_cost(data, route, best, seconds)
 
 
 @inlined
-def place_eur(g: Any, s: Any, x: int, r: int, p: int, most: float) -> tuple[float, int]:
-    """The price of a route with one more task at a place (on the clock: a lower bound; inf: not below ``most``), and
-    how the truck is emptied (1: before the task, 2: after it)."""
-    n, c = s.size[r], g.kind[r]
-    profile, rate = g.origin[c, PROFILE], g.rate[c]
-    told = s.whole[r, len(g.shape.loads) + 2] + moved_eur(g, x, r)
-    stretch(g, s, c, profile, rate, r, p)
-    on = np.int64(0)
-    best, code = through(g, s, c, profile, rate, x, r, p, on, on), 0
-    if best + told >= most:  # to be emptied on the way as well is never cheaper
+def insertion_cost(data: Any, routes: Any, task: int, route: int, position: int, most: float) -> tuple[float, int]:
+    """The price of a route with one more task at ``position`` (on the clock: a lower bound; inf: not below ``most``),
+    and the unload code."""
+    n, cost_class = routes.size[route], data.cost_class[route]
+    profile, rate = data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class]
+    reassigned_eur = routes.totals[route, len(data.features.loads) + 2] + reassignment_eur(data, task, route)
+    extend_partials(data, routes, cost_class, profile, rate, route, position)
+    loaded = np.int64(0)
+    best, unload_code = cost_through(data, routes, cost_class, profile, rate, task, route, position, loaded, loaded), 0
+    if best + reassigned_eur >= most:  # to be emptied on the way as well is never cheaper
         return INF, 0
-    if len(g.shape.unloads) and not fits(g, s, x, r, p, on, on):
+    if len(data.features.unloads) and not capacity_allows(data, routes, task, route, position, loaded, loaded):
         best = INF
-        for how in range(1, 4):  # before it, after it, both
-            first, then = how & 1, how >> 1
-            if (first and p == 0) or (then and p == n) or (how == 3 and best < INF):
+        for candidate in range(1, 4):  # before it, after it, both
+            unload_first, unload_then = candidate & 1, candidate >> 1
+            if (unload_first and position == 0) or (unload_then and position == n) or (candidate == 3 and best < INF):
                 continue
-            if fits(g, s, x, r, p, first, then):
-                eur = through(g, s, c, profile, rate, x, r, p, first, then)
+            if capacity_allows(data, routes, task, route, position, unload_first, unload_then):
+                eur = cost_through(
+                    data, routes, cost_class, profile, rate, task, route, position, unload_first, unload_then
+                )
                 if eur < best:
-                    best, code = eur, how
-    return best + told, code
+                    best, unload_code = eur, candidate
+    return best + reassigned_eur, unload_code
 
 
 @inlined
-def insert(g: Any, s: Any, x: int, r: int, p: int, code: int) -> None:
+def insert_task(data: Any, routes: Any, task: int, route: int, position: int, unload_code: int) -> None:
     """Put a task into a route."""
-    n = s.size[r]
-    for i in range(n, p, -1):
-        s.seq[r, i] = s.seq[r, i - 1]
-    s.seq[r, p], s.via[x] = x, code & 1
-    if p < n:
-        s.via[s.seq[r, p + 1]] = code >> 1
-    s.size[r] = n + 1
-    s.reach[r, BACK] += 1
-    s.reach[r, BROKEN_AHEAD] += 1
-    count(g, s, x, r, np.int64(1))
-    refresh(g, s, r, np.int64(p), np.int64(p))
+    n = routes.size[route]
+    for i in range(n, position, -1):
+        routes.tasks[route, i] = routes.tasks[route, i - 1]
+    routes.tasks[route, position], routes.unload_before[task] = task, unload_code & 1
+    if position < n:
+        routes.unload_before[routes.tasks[route, position + 1]] = unload_code >> 1
+    routes.size[route] = n + 1
+    routes.valid[route, BACKWARD] += 1
+    routes.valid[route, STALE_FORWARD] += 1
+    add_to_totals(data, routes, task, route, np.int64(1))
+    refresh_route(data, routes, route, np.int64(position), np.int64(position))
 
 
 @compiled
-def drop_needless_unloads(g: Any, s: Any, r: int) -> None:
+def drop_needless_unloads(data: Any, routes: Any, route: int) -> None:
     """Trips of a refreshed route that fit into one are made one."""
-    for p in range(max(1, g.pins[r]), s.size[r]):
-        y, x = s.seq[r, p], s.seq[r, p - 1]
-        if s.via[y]:
+    for position in range(max(1, data.pinned[route]), routes.size[route]):
+        task, before = routes.tasks[route, position], routes.tasks[route, position - 1]
+        if routes.unload_before[task]:
             one = True
-            for i in range(len(g.shape.loads)):
-                one &= s.loads[x, i, FILLED] + s.loads[y, i, TRIP] <= g.capacity[r, i]
+            for i in range(len(data.features.loads)):
+                one &= routes.loads[before, i, ABOARD] + routes.loads[task, i, TRIP_LOAD] <= data.capacity[route, i]
             if one:
-                s.via[y] = 0
-                refresh(g, s, r, np.int64(p), np.int64(p - 1))
+                routes.unload_before[task] = 0
+                refresh_route(data, routes, route, np.int64(position), np.int64(position - 1))
 
 
 @entry
-def trace(g: Any, s: Any, r: int, modes_out: Any, way_out: Any) -> None:
-    """The modes that a refreshed route is driven in, and the way by which it is emptied before each task (and home)."""
-    n, c, modes = s.size[r], g.kind[r], len(g.shape.modes)
-    if on_clock(g, s, r):
+def decode_route(data: Any, routes: Any, route: int, modes_out: Any, sequence_out: Any) -> None:
+    """The modes that a refreshed route is driven in, and the unload sequence before each task and home
+    (-1: none)."""
+    n, cost_class, modes = routes.size[route], data.cost_class[route], len(data.features.modes)
+    if is_clocked(data, routes, route):
         none, start = np.int64(-1), np.int64(0)
-        go_through(g, s, np.int64(r), none, none, none, start, 0.0, 0.0, start)
-        by_the_clock(g, s, np.int64(r), np.int64(n), np.int64(n - 1))  # where a rest matters, it goes through anew
-        k = 0
-        for q in range(n, -1, -1):
-            way_out[q] = s.trail[q, k, 1]
-            k = s.trail[q, k, 0]
-            if q:
-                modes_out[q - 1] = k
+        simulate_route(data, routes, np.int64(route), none, none, none, start, 0.0, 0.0, start)
+        clocked_cost(
+            data, routes, np.int64(route), np.int64(n), np.int64(n - 1)
+        )  # where a rest matters, it goes through anew
+        mode = 0
+        for index in range(n, -1, -1):
+            sequence_out[index] = routes.predecessors[index, mode, 1]
+            mode = routes.predecessors[index, mode, 0]
+            if index:
+                modes_out[index - 1] = mode
         return
-    before = g.origin[c, LEAVE]
-    stretch(g, s, c, g.origin[c, PROFILE], g.rate[c], r, np.int64(0))
-    for p in range(n):
-        y = s.seq[r, p]
-        via, best = s.via[y], INF
-        for k in range(modes):
+    before = data.depot[cost_class, LEAVE]
+    extend_partials(
+        data, routes, cost_class, data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class], route, np.int64(0)
+    )
+    for position in range(n):
+        task = routes.tasks[route, position]
+        unload, best = routes.unload_before[task], INF
+        for mode in range(modes):
             eur = (
-                link(g, c, g.origin[c, PROFILE], g.rate[c], np.int64(via), before, g.enter[y, k])[0]
-                + s.cells[y, k, BACK]
+                link_cost(
+                    data,
+                    cost_class,
+                    data.depot[cost_class, PROFILE],
+                    data.eur_per_ds[cost_class],
+                    np.int64(unload),
+                    before,
+                    data.enter[task, mode],
+                )[0]
+                + routes.partials[task, mode, BACKWARD]
             )
             if eur < best:
-                best, modes_out[p] = eur, k
-        way_out[p] = way(g, c, before, g.enter[y, modes_out[p]]) if via else -1
-        before = g.leave[y, modes_out[p]]
-    way_out[n] = way(g, c, before, g.origin[c, ENTER])
+                best, modes_out[position] = eur, mode
+        sequence_out[position] = (
+            cheapest_sequence(data, cost_class, before, data.enter[task, modes_out[position]]) if unload else -1
+        )
+        before = data.leave[task, modes_out[position]]
+    sequence_out[n] = cheapest_sequence(data, cost_class, before, data.depot[cost_class, ENTER])
 
 
 @compiled
-def way(g: Any, c: int, a: int, b: int) -> int:
-    """The cheapest way to be emptied between two corners."""
+def cheapest_sequence(data: Any, cost_class: int, left: int, entered: int) -> int:
+    """The unload sequence that costs least between two corners."""
     best, found = INF, 0
-    for w in range(g.into.shape[2]):
-        eur = g.into[c, a, w, EUR] + g.out[c, b, w, EUR]
+    for sequence in range(data.to_unload.shape[2]):
+        eur = data.to_unload[cost_class, left, sequence, EUR] + data.from_unload[cost_class, entered, sequence, EUR]
         if eur < best:
-            best, found = eur, w
+            best, found = eur, sequence
     return found

@@ -1,7 +1,7 @@
-"""The best plan out of all routes met on the way: a set partitioning model for OR-Tools CP-SAT.
+"""The best plan out of the pool of routes: a set partitioning model for OR-Tools CP-SAT.
 
 A route that was good once is not lost with its plan: each column is a route, each task stands in one of them or stays
-unserved at its price, each kind of shift is used as often as there are such shifts, what is pinned is driven. The
+unserved at its price, each shift type is used as often as there are such shifts, what is pinned is driven. The
 linear relaxation (HiGHS) says which columns can still matter: those whose reduced cost is above the gap to the best
 plan cannot be in a better one.
 """
@@ -17,96 +17,102 @@ from ortools.sat.python import cp_model
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, csc_array, eye_array, hstack
 
-from optimizer.search.ruin_recreate.ground import Floats, Ground, Ints
-from optimizer.search.ruin_recreate.steps import Met
+from optimizer.search.problem_arrays import Floats
+from optimizer.search.ruin_recreate.geography import Int32s
+from optimizer.search.ruin_recreate.kernel_arrays import KernelArrays
+from optimizer.search.ruin_recreate.steps import RoutePool
 
-#: Columns in the linear relaxation at most: those of the best plan, then those met last, which are the coldest.
-MOST = 4_000
+#: Columns in the linear relaxation at most: those of the best plan, then the newest, of the coldest plans.
+MOST_COLUMNS = 4_000
 MOST_PIVOTS = 50_000  # where seconds are not counted
 UNIT = 1e-8  # of the price of a plan: the model counts in whole numbers of it
 
 Indices = NDArray[np.integer[Any]]
 
 
-class Route(NamedTuple):
-    """A route as it was met: a shift like which it is, tasks in order, emptied before or not."""
+class PooledRoute(NamedTuple):
+    """A route of the pool: its shift type, tasks in order, emptied before each or not, its price."""
 
-    alike: int
-    tasks: Ints
-    via: Ints
+    shift_type: int
+    tasks: Int32s
+    unload_before: Int32s
     eur: float
 
 
 class Columns(NamedTuple):
-    """Routes met by one or more searches, the cheapest of each key: ``source`` and ``place`` say where it stands."""
+    """Routes of one or more pools, the cheapest of each key: ``source`` and ``place`` say where it stands."""
 
     source: Indices
     place: Indices
     eur: Floats
-    alike: Indices
+    shift_type: Indices
     tasks: csc_array[Any]
 
 
-def columns_of(mets: Sequence[Met], tasks: int) -> Columns:
-    """All routes of some searches as the columns of a 0-1 matrix (tasks, routes)."""
+def columns_of(pools: Sequence[RoutePool], task_count: int) -> Columns:
+    """All routes of some pools as the columns of a 0-1 matrix (tasks, routes)."""
     parts = []
-    for i, met in enumerate(mets):
-        n = int(met.counts[0])
-        parts.append(np.stack((np.full(n, i), np.arange(n))))
+    for i, pool in enumerate(pools):
+        count = int(pool.counts[0])
+        parts.append(np.stack((np.full(count, i), np.arange(count))))
     source, index = np.concatenate(parts, axis=1)
-    key = np.concatenate([met.keys[: int(met.counts[0])] for met in mets])
-    eur = np.concatenate([met.eur[: int(met.counts[0])] for met in mets])
+    key = np.concatenate([pool.keys[: int(pool.counts[0])] for pool in pools])
+    eur = np.concatenate([pool.eur[: int(pool.counts[0])] for pool in pools])
     order = np.lexsort((eur, key))
     first = order[np.concatenate(([True], key[order][1:] != key[order][:-1]))] if len(order) else order
     source, index, eur = source[first], index[first], eur[first]
-    rows, columns = [], []
-    for j, (s, i) in enumerate(zip(source, index, strict=True)):
-        met = mets[s]
-        begin, length = met.begin[i], met.length[i]
-        rows.append(met.tasks[begin : begin + length])
-        columns.append(np.full(length, j))
+    rows, columns_of_rows = [], []
+    for number, (own, i) in enumerate(zip(source, index, strict=True)):
+        pool = pools[own]
+        begin, length = pool.begin[i], pool.length[i]
+        rows.append(pool.tasks[begin : begin + length])
+        columns_of_rows.append(np.full(length, number))
     row = np.concatenate(rows) if rows else np.zeros(0, int)
-    column = np.concatenate(columns) if columns else np.zeros(0, int)
-    alike = np.array([mets[s].shift[i] for s, i in zip(source, index, strict=True)], dtype=np.int32)
-    matrix = coo_array((np.ones(len(row)), (row, column)), shape=(tasks, len(eur))).tocsc()
-    return Columns(source, index, eur, alike, matrix)
+    column = np.concatenate(columns_of_rows) if columns_of_rows else np.zeros(0, int)
+    shift_type = np.array([pools[own].shift_type[i] for own, i in zip(source, index, strict=True)], dtype=np.int32)
+    matrix = coo_array((np.ones(len(row)), (row, column)), shape=(task_count, len(eur))).tocsc()
+    return Columns(source, index, eur, shift_type, matrix)
 
 
 def recombined(
-    ground: Ground,
-    mets: Sequence[Met],
+    data: KernelArrays,
+    pools: Sequence[RoutePool],
     best: Sequence[Indices],
     best_eur: float,
     seconds: float,
     deterministic: bool = False,
-) -> tuple[list[Route], Columns, Floats] | None:
-    """A plan from routes met that is cheaper than ``best_eur`` (balance aside), with the columns looked at and their
+) -> tuple[list[PooledRoute], Columns, Floats] | None:
+    """A plan from pooled routes that is cheaper than ``best_eur`` (balance aside), with the columns looked at and their
     reduced costs; an empty list where none was found in ``seconds``; None where there is nothing to combine.
 
     ``best``: the tasks of each route of the best plan.
     """
-    columns = columns_of(mets, len(ground.load))
+    columns = columns_of(pools, len(data.load))
     if len(columns.eur) < 2 or best_eur <= 0:
         return None  # nothing to combine, nothing to gain
-    shifts, counts = np.unique(ground.alike, return_counts=True)
-    if len(columns.eur) > MOST:
-        age = np.array([int(met.counts[0]) for met in mets])[columns.source] - columns.place
+    shifts, counts = np.unique(data.shift_type, return_counts=True)
+    if len(columns.eur) > MOST_COLUMNS:
+        age = np.array([int(pool.counts[0]) for pool in pools])[columns.source] - columns.place
         age[_of_plan(columns, best)] = -1
-        columns = _some(columns, np.argsort(age, kind="stable")[:MOST])
-    leave_eur = np.minimum(ground.unserved_eur, best_eur)  # a plan that leaves such a task is not better anyway
+        columns = _some(columns, np.argsort(age, kind="stable")[:MOST_COLUMNS])
+    leave_eur = np.minimum(data.unserved_eur, best_eur)  # a plan that leaves such a task is not better anyway
     relaxed = _relaxed(columns, leave_eur, shifts, counts, None if deterministic else seconds)
     if relaxed is None:
         return [], columns, np.zeros(len(columns.eur))
     bound, reduced = relaxed
     wanted = np.flatnonzero(reduced <= best_eur - bound + 1e-6)
-    found = _solved(ground, columns, wanted, shifts, counts, best_eur, seconds, deterministic)
-    routes = [_route(mets, columns, int(j)) for j in found]
+    found = _solved(data, columns, wanted, shifts, counts, best_eur, seconds, deterministic)
+    routes = [_route(pools, columns, int(j)) for j in found]
     return routes, columns, reduced
 
 
-def _some(columns: Columns, kept: Indices) -> Columns:
+def _some(columns: Columns, wanted: Indices) -> Columns:
     return Columns(
-        columns.source[kept], columns.place[kept], columns.eur[kept], columns.alike[kept], columns.tasks[:, kept]
+        columns.source[wanted],
+        columns.place[wanted],
+        columns.eur[wanted],
+        columns.shift_type[wanted],
+        columns.tasks[:, wanted],
     )
 
 
@@ -115,8 +121,8 @@ def _of_plan(columns: Columns, plan: Sequence[Indices]) -> Indices:
     route = np.full(columns.tasks.shape[0], -1)
     for r, tasks in enumerate(plan):
         route[tasks] = r
-    of, begins = route[columns.tasks.indices], columns.tasks.indptr
-    first, last = np.minimum.reduceat(of, begins[:-1]), np.maximum.reduceat(of, begins[:-1])
+    route_of, begins = route[columns.tasks.indices], columns.tasks.indptr
+    first, last = np.minimum.reduceat(route_of, begins[:-1]), np.maximum.reduceat(route_of, begins[:-1])
     size = np.array([*(len(tasks) for tasks in plan), 0])
     return np.flatnonzero((first == last) & (first >= 0) & (np.diff(begins) == size[first]))
 
@@ -126,23 +132,23 @@ def _relaxed(
 ) -> tuple[float, Floats] | None:
     """The linear relaxation's value and the columns' reduced costs; None where that is not known in so many seconds
     (None: after so many iterations)."""
-    n, k = columns.tasks.shape
-    cover = csc_array(hstack((columns.tasks, eye_array(n))))
-    use = csc_array((columns.alike[None, :] == shifts[:, None]).astype(float))
-    use = hstack((use, csc_array((len(shifts), n)))).tocsc()
+    tasks, routes = columns.tasks.shape
+    cover = csc_array(hstack((columns.tasks, eye_array(tasks))))
+    use = csc_array((columns.shift_type[None, :] == shifts[:, None]).astype(float))
+    use = hstack((use, csc_array((len(shifts), tasks)))).tocsc()
     eur = np.concatenate((columns.eur, leave_eur))
     answer: Any = linprog(
-        eur, A_ub=use, b_ub=counts.astype(float), A_eq=cover, b_eq=np.ones(n), bounds=(0, None), method="highs",
+        eur, A_ub=use, b_ub=counts.astype(float), A_eq=cover, b_eq=np.ones(tasks), bounds=(0, None), method="highs",
         options={"maxiter": MOST_PIVOTS} if seconds is None else {"time_limit": max(0.5, seconds)},
     )  # type: ignore[call-overload]  # fmt: skip
     if answer.status != 0:
         return None
     reduced = eur - cover.T @ answer.eqlin.marginals - use.T @ answer.ineqlin.marginals
-    return float(answer.fun), reduced[:k]
+    return float(answer.fun), reduced[:routes]
 
 
 def _solved(
-    ground: Ground, columns: Columns, wanted: Indices, shifts: Indices, counts: Indices, best_eur: float,
+    data: KernelArrays, columns: Columns, wanted: Indices, shifts: Indices, counts: Indices, best_eur: float,
     seconds: float, deterministic: bool,
 ) -> list[int]:  # fmt: skip
     """The columns of a plan cheaper than ``best_eur``; empty where none was found."""
@@ -151,19 +157,19 @@ def _solved(
     take = [model.new_bool_var("") for _ in wanted]
     matrix = columns.tasks[:, wanted].tocsr()
     leave = {}
-    for x in range(matrix.shape[0]):
-        inside = [take[j] for j in matrix.indices[matrix.indptr[x] : matrix.indptr[x + 1]]]
-        if ground.unserved_eur[x] < best_eur:  # else nobody would
-            leave[x] = model.new_bool_var("")
-            inside.append(leave[x])
+    for task in range(matrix.shape[0]):
+        inside = [take[j] for j in matrix.indices[matrix.indptr[task] : matrix.indptr[task + 1]]]
+        if data.unserved_eur[task] < best_eur:  # else nobody would
+            leave[task] = model.new_bool_var("")
+            inside.append(leave[task])
         if not inside:
             return []
         model.add_exactly_one(inside)
     for shift, count in zip(shifts, counts, strict=True):
-        used = sum(take[j] for j in np.flatnonzero(columns.alike[wanted] == shift))
-        model.add(used == 1 if ground.pins[shift] else used <= int(count))  # what is pinned is driven
+        used = sum(take[j] for j in np.flatnonzero(columns.shift_type[wanted] == shift))
+        model.add(used == 1 if data.pinned[shift] else used <= int(count))  # what is pinned is driven
     price = sum(round(columns.eur[j] / unit) * take[i] for i, j in enumerate(wanted))
-    price += sum(round(ground.unserved_eur[x] / unit) * leave[x] for x in leave)
+    price += sum(round(data.unserved_eur[task] / unit) * leave[task] for task in leave)
     model.add(price <= int(best_eur / unit) - 1)
     model.minimize(price)
     solver = cp_model.CpSolver()
@@ -179,7 +185,12 @@ def _solved(
     return [int(wanted[i]) for i, var in enumerate(take) if solver.value(var)]
 
 
-def _route(mets: Sequence[Met], columns: Columns, j: int) -> Route:
-    met, i = mets[columns.source[j]], columns.place[j]
-    part = slice(met.begin[i], met.begin[i] + met.length[i])
-    return Route(int(columns.alike[j]), met.tasks[part].copy(), met.via[part].copy(), float(columns.eur[j]))
+def _route(pools: Sequence[RoutePool], columns: Columns, column: int) -> PooledRoute:
+    pool, place = pools[columns.source[column]], columns.place[column]
+    part = slice(pool.begin[place], pool.begin[place] + pool.length[place])
+    return PooledRoute(
+        int(columns.shift_type[column]),
+        pool.tasks[part].copy(),
+        pool.unload_before[part].copy(),
+        float(columns.eur[column]),
+    )

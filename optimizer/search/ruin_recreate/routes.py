@@ -9,22 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer import compiling
-from optimizer.search.ruin_recreate.ground import (
+from optimizer.search.problem_arrays import Floats
+from optimizer.search.ruin_recreate.geography import Indices, Int32s
+from optimizer.search.ruin_recreate.kernel_arrays import (
     EUR,
-    FIXED,
-    LENGTH,
-    MOST_WORK,
-    NEVER,
-    OVER_MORE,
-    PER_S,
-    REST,
-    REST_AFTER,
+    EUR_PER_S,
+    FIXED_EUR,
+    MAX_WORK_S,
+    OVERTIME_EUR_PER_S,
+    REGULAR_S,
+    REST_AFTER_S,
+    REST_S,
     SEC,
-    SERVICES,
-    Floats,
-    Ground,
-    Indices,
-    Ints,
+    SERVICE_S,
+    UNREACHABLE_EUR,
+    KernelArrays,
 )
 
 INF = np.inf
@@ -38,80 +37,90 @@ entry: Any = compiling.kept(**_PLAIN)
 
 
 class Routes(NamedTuple):
-    """Routes (K) of tasks (n). What a programme knows of a task stands with the task: it moves with it."""
+    """Routes (K, one per shift) of tasks (n). What a dynamic programme knows of a task stands with the task: it moves
+    with it."""
 
-    seq: Indices  # K, n: tasks in order
-    size: Ints
-    via: NDArray[np.int8]  # n; 1: emptied before this task
-    cells: Floats  # n, modes, (AHEAD, BACK, AHEAD_S, BACK_S)
-    loads: Floats  # n, loads, (FILLED, TRIP)
+    tasks: Indices  # K, n: tasks in order
+    size: Int32s
+    unload_before: NDArray[np.int8]  # n; 1: the truck is emptied before this task
+    partials: Floats  # n, M, (FORWARD, BACKWARD, FORWARD_S, BACKWARD_S): see kernels.py
+    loads: Floats  # n, D, (ABOARD, TRIP_LOAD)
     cost: Floats  # K, (EUR, SEC)
-    whole: Floats  # K, loads + 3: loads of the whole route, tasks, tasks with hours, euros of tasks told elsewhere
-    reach: Ints  # K, (AHEAD … BROKEN_BACK): how far cells are up to date
-    clock: Floats  # n, modes, (TIME, PAID, RESTED, CAME): the clock after a task
-    tail: Floats  # n, (MODE … OWN_EARLIER): what is known of the route after a task (clock.py)
-    spot: Ints  # n, (ROUTE, AT): a task's route (-1: unserved) and its index there
-    labels: Floats  # 2, modes, (TIME … WAY): the clock at two tasks, one after the other
-    trail: Ints  # n + 2, modes, (mode before, way or -1): how the clock came there
+    totals: Floats  # K, D + 3: loads of the whole route, tasks, tasks with windows, euros of reassigned tasks
+    valid: Int32s  # K, (FORWARD … STALE_BACKWARD): how far partials are up to date
+    clock: Floats  # n, M, (TIME, PAID, RESTED, FROM_MODE): the clock after a task
+    tail: Floats  # n, (TAIL_MODE … OWN_SLACK_EARLIER): the route after a task (clock.py)
+    assigned: Int32s  # n, (ROUTE, INDEX): a task's route (-1: unserved) and its index there
+    labels: Floats  # 2, M, (TIME … SEQUENCE): the clock at two tasks, one after the other
+    predecessors: Int32s  # n + 2, M, (mode before, unload sequence or -1): how the clock came there
 
 
-AHEAD, BACK, AHEAD_S, BACK_S = range(4)
-#: ``Routes.reach``: cells are up to date before this index (AHEAD), and from it on (BACK); the clock is (1) or not; the
-#: last task whose AHEAD, and the first one whose BACK, was worked out on other neighbours than it has now.
-CLOCK, BROKEN_AHEAD, BROKEN_BACK = 2, 3, 4
-FILLED, TRIP = range(2)
-ROUTE, AT = range(2)
+FORWARD, BACKWARD, FORWARD_S, BACKWARD_S = range(4)
+#: ``Routes.valid``: partials are up to date before this index (FORWARD), and from it on (BACKWARD); the clock is (1) or
+#: not; the last index whose FORWARD, and the first one whose BACKWARD, was worked out beside other tasks than now.
+CLOCK, STALE_FORWARD, STALE_BACKWARD = 2, 3, 4
+ABOARD, TRIP_LOAD = range(2)
+ROUTE, INDEX = range(2)
 
 
-def routes_for(ground: Ground) -> Routes:
+def empty_routes(data: KernelArrays) -> Routes:
     """Empty routes, and room for every task in each."""
-    k, n = len(ground.kind), len(ground.load)
-    modes, dims = len(ground.shape.modes), len(ground.shape.loads)
+    shifts, tasks = len(data.cost_class), len(data.load)
+    modes, loads = len(data.features.modes), len(data.features.loads)
     return Routes(
-        seq=np.zeros((k, n), np.uint32),
-        size=np.zeros(k, np.int32),
-        via=np.zeros(n, np.int8),
-        cells=np.zeros((n, modes, 4)),
-        loads=np.zeros((n, dims, 2)),
-        cost=np.zeros((k, 2)),
-        whole=np.zeros((k, dims + 3)),
-        reach=np.zeros((k, 5), np.int32),
-        clock=np.zeros((n, modes, 4)),
-        tail=np.zeros((n, 7)),
-        spot=np.full((n, 2), -1, np.int32),
+        tasks=np.zeros((shifts, tasks), np.uint32),
+        size=np.zeros(shifts, np.int32),
+        unload_before=np.zeros(tasks, np.int8),
+        partials=np.zeros((tasks, modes, 4)),
+        loads=np.zeros((tasks, loads, 2)),
+        cost=np.zeros((shifts, 2)),
+        totals=np.zeros((shifts, loads + 3)),
+        valid=np.zeros((shifts, 5), np.int32),
+        clock=np.zeros((tasks, modes, 4)),
+        tail=np.zeros((tasks, 7)),
+        assigned=np.full((tasks, 2), -1, np.int32),
         labels=np.zeros((2, modes, 8)),
-        trail=np.zeros((n + 2, modes, 2), np.int32),
+        predecessors=np.zeros((tasks + 2, modes, 2), np.int32),
     )
 
 
 @inlined
-def link(g: Any, c: int, profile: int, rate: float, via: int, a: int, b: int) -> tuple[float, float]:
-    """Euros and seconds from corner ``a`` to corner ``b``, emptied between them or not.
+def link_cost(
+    data: Any, cost_class: int, profile: int, rate: float, unload: int, left: int, entered: int
+) -> tuple[float, float]:
+    """Euros and seconds from the corner left to the corner entered, emptied between them or not.
 
     ``profile`` and ``rate`` are the class's: given, so that they are not looked up again and again.
     """
-    if len(g.shape.unloads) and via:
-        best, seconds = g.into[c, a, 0, EUR] + g.out[c, b, 0, EUR], g.into[c, a, 0, SEC] + g.out[c, b, 0, SEC]
-        for w in range(1, g.into.shape[2]):
-            eur = g.into[c, a, w, EUR] + g.out[c, b, w, EUR]
+    if len(data.features.unloads) and unload:
+        best, seconds = (
+            data.to_unload[cost_class, left, 0, EUR] + data.from_unload[cost_class, entered, 0, EUR],
+            data.to_unload[cost_class, left, 0, SEC] + data.from_unload[cost_class, entered, 0, SEC],
+        )
+        for sequence in range(1, data.to_unload.shape[2]):
+            eur = data.to_unload[cost_class, left, sequence, EUR] + data.from_unload[cost_class, entered, sequence, EUR]
             if eur < best:
-                best, seconds = eur, g.into[c, a, w, SEC] + g.out[c, b, w, SEC]
+                best, seconds = (
+                    eur,
+                    data.to_unload[cost_class, left, sequence, SEC]
+                    + data.from_unload[cost_class, entered, sequence, SEC],
+                )
         return best, seconds
-    ds = g.travel_ds[profile, a, b]
+    ds = data.travel_ds[profile, left, entered]
     return rate * ds, 0.1 * ds
 
 
 @inlined
-def price(g: Any, r: int, eur: float, seconds: float) -> float:
-    """What a used route costs whose links and services cost ``eur`` and take ``seconds``; inf: it may not be."""
-    if eur >= g.by_shift[r, NEVER]:
+def route_cost(data: Any, route: int, eur: float, seconds: float) -> float:
+    """What a used route costs (€) whose links and services cost ``eur`` and take ``seconds``; inf: it may not be."""
+    if eur >= data.by_shift[route, UNREACHABLE_EUR]:
         return INF
-    eur += g.by_shift[r, FIXED] + g.by_shift[r, SERVICES] * g.by_shift[r, PER_S]
-    if not len(g.shape.timed):
+    eur += data.by_shift[route, FIXED_EUR] + data.by_shift[route, SERVICE_S] * data.by_shift[route, EUR_PER_S]
+    if not len(data.features.durations):
         return eur
-    work_s = seconds + g.by_shift[r, SERVICES]
-    if work_s > g.by_shift[r, MOST_WORK]:
+    work_s = seconds + data.by_shift[route, SERVICE_S]
+    if work_s > data.by_shift[route, MAX_WORK_S]:
         return INF
-    rest_s = g.by_shift[r, REST] if work_s > g.by_shift[r, REST_AFTER] else 0.0
-    over_s = max(0.0, work_s + rest_s - g.by_shift[r, LENGTH])
-    return eur + rest_s * g.by_shift[r, PER_S] + over_s * g.by_shift[r, OVER_MORE]
+    rest_s = data.by_shift[route, REST_S] if work_s > data.by_shift[route, REST_AFTER_S] else 0.0
+    over_s = max(0.0, work_s + rest_s - data.by_shift[route, REGULAR_S])
+    return eur + rest_s * data.by_shift[route, EUR_PER_S] + over_s * data.by_shift[route, OVERTIME_EUR_PER_S]

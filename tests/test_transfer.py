@@ -1,4 +1,4 @@
-"""Two tours tied at a place and time: a satellite tips into a large truck."""
+"""A transfer: a satellite tips into a large truck, at a place and time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from optimizer.problem.problem import UNREACHABLE, Problem, Visit
 from optimizer.problem.schedule import schedule
 from optimizer.search.engines import solve
-from optimizer.search.tie import kept, tied
+from optimizer.search.transfer import with_transfer, without_broken_transfers
 from tests.street_problem import street_problem
 
 
@@ -22,7 +22,7 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     opens_s = problem.shifts[carrier].start_s + 9_000
     far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
     window = (opens_s, opens_s + 900)
-    problem = tied(replace(problem, sites=far), "meeting", satellite, carrier, place, window, 600.0)
+    problem = with_transfer(replace(problem, sites=far), "meeting", satellite, carrier, place, window, 600.0)
     plan = solve(problem, None, 60.0, 1, iterations=6_000)
     assert plan.routes[satellite], "the streets that only the small truck fits are worth the meeting"
     tips = [v for v in plan.routes[satellite] if v.kind == "unload"]
@@ -36,7 +36,7 @@ def test_a_satellite_tips_into_a_large_truck_that_stands_there() -> None:
     assert tip.end_s <= stand.end_s
     for bad, says in (((opens_s, opens_s + 100), "window"), ((opens_s, opens_s + 5_000), "window")):
         with pytest.raises(ValueError, match=says):
-            tied(problem, "bad", satellite, carrier, place, bad, 600.0)
+            with_transfer(problem, "bad", satellite, carrier, place, bad, 600.0)
 
 
 def test_a_meeting_to_which_the_large_truck_cannot_come_is_refused() -> None:
@@ -44,7 +44,7 @@ def test_a_meeting_to_which_the_large_truck_cannot_come_is_refused() -> None:
     place, opens_s = problem.tasks[5].modes[0].place, problem.shifts[1].start_s + 9_000
 
     def meet(problem: Problem, place: int = place, id: str = "meeting") -> Problem:
-        return tied(problem, id, 0, 1, place, (opens_s, opens_s + 900), 600.0)
+        return with_transfer(problem, id, 0, 1, place, (opens_s, opens_s + 900), 600.0)
 
     def with_carrier(**changes: Any) -> Problem:
         shifts = (problem.shifts[0], replace(problem.shifts[1], **changes), *problem.shifts[2:])
@@ -71,7 +71,7 @@ def test_the_large_truck_comes_to_the_meeting_whatever_it_costs() -> None:
     problem = street_problem(40, 4, seed=12, windows_share=0.0)
     cheap = tuple(replace(t, unserved_eur=0.5) for t in problem.tasks)  # nothing is worth a truck
     window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
-    problem = tied(replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, window, 600.0)
+    problem = with_transfer(replace(problem, tasks=cheap), "meeting", 0, 1, cheap[5].modes[0].place, window, 600.0)
     plan = solve(problem, None, 60.0, 1, iterations=500)
     assert Visit("task", len(cheap), 0) in plan.routes[1]
 
@@ -82,12 +82,12 @@ def test_a_satellite_does_not_tip_where_no_large_truck_comes() -> None:
     far = tuple(replace(s, shifts=frozenset({1, 2, 3})) for s in problem.sites)  # it reaches no plant
     window = (problem.shifts[1].start_s + 9_000, problem.shifts[1].start_s + 9_900)
     problem = replace(problem, tasks=only, sites=far)
-    problem = tied(problem, "meeting", 0, 1, only[5].modes[0].place, window, 600.0)
+    problem = with_transfer(problem, "meeting", 0, 1, only[5].modes[0].place, window, 600.0)
     plan = solve(problem, None, 60.0, 1, iterations=500)
     assert plan.routes[0], "it tips"
-    assert kept(problem, plan) == plan
+    assert without_broken_transfers(problem, plan) == plan
     gone = replace(plan, routes=(plan.routes[0], (), *plan.routes[2:]), unserved=((len(only), "CAPACITY"),))
-    mended = kept(problem, gone)
+    mended = without_broken_transfers(problem, gone)
     assert mended.routes == ((),) * 4
     assert len(mended.unserved) == len(problem.tasks)
     assert (len(only), "CAPACITY") in mended.unserved
@@ -99,12 +99,12 @@ def test_the_large_truck_needs_room_for_what_the_satellite_may_collect_and_for_n
     satellite = replace(problem.shifts[0], capacity=(1_000.0, np.inf))  # no bound of its own for m3
     carrier = replace(problem.shifts[1], capacity=(np.inf, 5.0))
     day = replace(problem, shifts=(satellite, carrier, *problem.shifts[2:]))
-    stand = tied(day, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0).tasks[-1]
+    stand = with_transfer(day, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0).tasks[-1]
     assert stand.load[0] == 1_000.0
     assert stand.load[1] == pytest.approx(1_000.0 / 350), "a street of so many kg has so many m3"
     narrow = replace(day, shifts=(satellite, replace(carrier, capacity=(np.inf, 2.0)), *day.shifts[2:]))
     with pytest.raises(ValueError, match="must not be above the carrier's"):
-        tied(narrow, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0)
+        with_transfer(narrow, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0)
 
 
 def test_the_large_truck_may_come_with_other_waste_aboard_that_goes_elsewhere() -> None:
@@ -124,7 +124,7 @@ def test_the_large_truck_may_come_with_other_waste_aboard_that_goes_elsewhere() 
         open_ = replace(yard, windows=((0.0, yard_closes_s),))
         today = replace(day, sites=(plant, open_), shifts=(problem.shifts[0], begun, *problem.shifts[2:]))
         try:
-            return bool(tied(today, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0))
+            return bool(with_transfer(today, "meeting", 0, 1, day.tasks[5].modes[0].place, window, 600.0))
         except ValueError:
             return False
 
@@ -143,4 +143,4 @@ def test_a_street_left_that_has_a_site_s_name_and_hours_is_no_meeting() -> None:
     day = replace(problem, tasks=tuple(street if t == left else task for t, task in enumerate(problem.tasks)))
     routes = [tuple(v for v in r if v.kind == "unload" or v.index != left) for r in plan.routes]
     gone = replace(plan, routes=tuple(routes), unserved=((left, "SHIFT_TIME"),))
-    assert kept(day, gone) == gone
+    assert without_broken_transfers(day, gone) == gone

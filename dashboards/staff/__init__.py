@@ -1,6 +1,7 @@
 """Pages of accounts, logins, the audit log and what is kept."""
 
 from dashboards.staff.audit_log import audit_log_page, privacy_page
+from dashboards.staff.input_errors import input_error_text
 from dashboards.staff.login import login_page
 from dashboards.staff.people import POLICY, STYLE, Frame, account_page, people_page, table, word
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
@@ -12,6 +13,7 @@ __all__ = [
     "Frame",
     "account_page",
     "audit_log_page",
+    "input_error_text",
     "login_page",
     "mail_text",
     "notice_line",

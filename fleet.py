@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, date, datetime
@@ -43,22 +44,41 @@ UNSERVED_REASONS = (
 )
 
 
+class BrokenRule(ValueError):
+    """A rule of the trade broken: whose (``owner``), which ``field``, its ``value``, the ``rule`` and its ``bound``.
+
+    ``rule``: ``above``, ``at_least``, ``one_of`` or ``too_few`` (elements of a sequence).
+    """
+
+    def __init__(self, owner: str, field: str, value: object, rule: str, bound: object):
+        self.owner, self.field, self.value, self.rule, self.bound = owner, field, value, rule, bound
+        super().__init__(f"{owner}: {field} = {value!r}, {_BOUNDS[rule].format(bound)}")
+
+
+_BOUNDS = {
+    "above": "must be above {}",
+    "at_least": "must be {} or more",
+    "one_of": "must be one of {}",
+    "too_few": "must hold at least {}",
+}
+
+
 def _positive(owner: str, **values: float | None) -> None:
     for name, value in values.items():
         if value is not None and not value > 0:
-            raise ValueError(f"{owner}: {name} = {value!r}, must be above 0")
+            raise BrokenRule(owner, name, value, "above", 0)
 
 
 def _not_negative(owner: str, **values: float | None) -> None:
     for name, value in values.items():
         if value is not None and not value >= 0:
-            raise ValueError(f"{owner}: {name} = {value!r}, must be 0 or more")
+            raise BrokenRule(owner, name, value, "at_least", 0)
 
 
 def _one_of(owner: str, name: str, value: object, allowed: Iterable[object]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
-        raise ValueError(f"{owner}: {name} = {value!r}, must be one of {', '.join(map(str, allowed))}")
+        raise BrokenRule(owner, name, value, "one_of", ", ".join(map(str, allowed)))
 
 
 # --- what is collected -------------------------------------------------------------------------------------------
@@ -340,7 +360,7 @@ class Site(Place):
 # --- the plan ----------------------------------------------------------------------------------------------------
 
 
-def utc(text: str) -> datetime:
+def utc_instant(text: str) -> datetime:
     """An instant as the plan writes it, ``YYYY-MM-DDThh:mm:ssZ``."""
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
@@ -348,7 +368,7 @@ def utc(text: str) -> datetime:
         raise ValueError(f"instant {text!r}, must be written YYYY-MM-DDThh:mm:ssZ") from None
 
 
-def written(at: datetime) -> str:
+def utc_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -365,6 +385,25 @@ def spreadsheet_cell(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith(_FORMULA) or re.fullmatch(r"[+-]?\d+([.,]\d+)?", value):
         return value
     return f"'{value}"
+
+
+#: Letters and marks beyond Latin-1 that no decomposition gives.
+_LATIN = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u202f": "\xa0",
+     "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "€": "EUR"}
+)  # fmt: skip
+
+
+def latin(text: str) -> str:
+    """A text in Latin-1 (as PDF core fonts): accents it lacks are dropped, other letters become ``?``."""
+    out = []
+    for letter in text.translate(_LATIN):
+        if ord(letter) < 256:
+            out.append(letter)
+        else:
+            bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+            out.append(bare if bare and all(ord(c) < 256 for c in bare) else "?")
+    return "".join(out)
 
 
 def _kg(weights: Mapping[str, float]) -> dict[str, float]:
@@ -400,8 +439,9 @@ class Task:
         _one_of(me, "side", self.side, SIDES)
         _not_negative(me, dwellings=self.dwellings, containers=self.containers)
         _not_negative(me, **{f"demand_kg[{flux}]": kg for flux, kg in self.demand_kg.items()})
-        if len(self.osm_nodes) < (2 if self.kind == "street" else 1):
-            raise ValueError(f"{me}: osm_nodes = {self.osm_nodes}, too few for a {self.kind}")
+        least = 2 if self.kind == "street" else 1
+        if len(self.osm_nodes) < least:
+            raise BrokenRule(me, "osm_nodes", self.osm_nodes, "too_few", least)
 
     @property
     def total_kg(self) -> float:
@@ -459,7 +499,7 @@ class Leg:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "start_at": written(self.start_at), "end_at": written(self.end_at),
+            "kind": self.kind, "start_at": utc_text(self.start_at), "end_at": utc_text(self.end_at),
             "length_m": round(self.length_m, 1), "osm_nodes": list(self.osm_nodes), "task": self.task,
             "side": self.side, "mode": self.mode, "site": self.site, "kg": _kg(self.kg),
             "load_after_kg": _kg(self.load_after_kg), "reversing_m": round(self.reversing_m, 1),
@@ -469,9 +509,9 @@ class Leg:
     @classmethod
     def from_json(cls, j: Mapping[str, Any]) -> Leg:
         return cls(
-            j["kind"], utc(j["start_at"]), utc(j["end_at"]), j["length_m"], tuple(j["osm_nodes"]), j["task"],
-            j["side"], j.get("mode", "truck"), j.get("site"), dict(j.get("kg", {})), dict(j.get("load_after_kg", {})),
-            j.get("reversing_m", 0.0), j.get("reversals", 0),
+            j["kind"], utc_instant(j["start_at"]), utc_instant(j["end_at"]), j["length_m"], tuple(j["osm_nodes"]),
+            j["task"], j["side"], j.get("mode", "truck"), j.get("site"), dict(j.get("kg", {})),
+            dict(j.get("load_after_kg", {})), j.get("reversing_m", 0.0), j.get("reversals", 0),
         )  # fmt: skip
 
 

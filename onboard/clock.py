@@ -21,10 +21,10 @@ class Clock(Protocol):
 
     def monotonic_s(self) -> float: ...
 
-    def sleep(self, s: float) -> None: ...
+    def sleep(self, seconds: float) -> None: ...
 
-    def wait(self, event: threading.Event, s: float) -> bool:
-        """Sleep until the event is set (True) or ``s`` seconds of this clock have gone (False)."""
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Sleep until the event is set (True) or ``seconds`` of this clock have gone (False)."""
 
 
 class SystemClock:
@@ -36,11 +36,11 @@ class SystemClock:
     def monotonic_s(self) -> float:
         return time.monotonic()
 
-    def sleep(self, s: float) -> None:
-        time.sleep(max(0.0, s))
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
 
-    def wait(self, event: threading.Event, s: float) -> bool:
-        return event.wait(max(0.0, s))
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(max(0.0, seconds))
 
 
 class DrillClock:
@@ -62,11 +62,11 @@ class DrillClock:
     def monotonic_s(self) -> float:
         return (time.monotonic() - self._zero_s) * self.speed
 
-    def sleep(self, s: float) -> None:
-        time.sleep(max(0.0, s / self.speed))
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds / self.speed))
 
-    def wait(self, event: threading.Event, s: float) -> bool:
-        return event.wait(max(0.0, s / self.speed))
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(max(0.0, seconds / self.speed))
 
 
 _DRILL = re.compile(r"(?P<start>\S+)(?:\s+x(?P<speed>\d+(?:\.\d+)?))?(?:\s+@(?P<anchor>\d+(?:\.\d+)?))?")

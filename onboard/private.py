@@ -31,7 +31,7 @@ def private_database(path: Path) -> None:
             path.with_name(path.name + part).chmod(0o600)
 
 
-def synced(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Force a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

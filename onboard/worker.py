@@ -98,8 +98,8 @@ def revive_all(workers: Iterable[Worker]) -> None:
 
 
 @contextmanager
-def told_to_end(stop: threading.Event, s: float, *signals: signal.Signals) -> Iterator[None]:
-    """While it lasts, these signals set ``stop``, and the process ends within ``s`` seconds whatever hangs.
+def stop_on_signals(stop: threading.Event, end_s: float, *signals: signal.Signals) -> Iterator[None]:
+    """While it lasts, these signals set ``stop``, and the process ends within ``end_s`` seconds whatever hangs.
 
     They are heard by a thread of its own: the main one, where Python would hear them, may be what hangs, in the disk or
     on the lock of ``stop`` itself. For the main thread.
@@ -109,7 +109,7 @@ def told_to_end(stop: threading.Event, s: float, *signals: signal.Signals) -> It
 
     def end() -> None:
         if not stop.is_set():
-            end_within(s)
+            end_within(end_s)
             stop.set()
 
     def listen() -> None:
@@ -133,18 +133,18 @@ def told_to_end(stop: threading.Event, s: float, *signals: signal.Signals) -> It
         os.close(wakes)  # the thread's end; it reads to there
 
 
-def end_within(s: float) -> threading.Timer:
-    """From now on the process ends within ``s`` seconds, whatever hangs: then loudly, with what every thread does.
+def end_within(end_s: float) -> threading.Timer:
+    """From now on the process ends within ``end_s`` seconds, whatever hangs: then loudly, with what every thread does.
 
     For whoever was told to end: what was acknowledged is on disk, so nothing is lost by an end without manners.
     """
 
     def end() -> None:
-        _log.critical("told to end %g s ago and still here: ends now", s)
+        _log.critical("told to end %g s ago and still here: ends now", end_s)
         faulthandler.dump_traceback(sys.__stderr__ or 2, all_threads=True)
         os._exit(1)
 
-    timer = threading.Timer(s, end)
+    timer = threading.Timer(end_s, end)
     timer.name, timer.daemon = "end", True
     timer.start()
     return timer

@@ -20,6 +20,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import packages_distributions
 from itertools import accumulate
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar, cast
 
 import llvmlite
@@ -27,6 +28,8 @@ import numpy as np
 from numba import njit
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+#: What reading an index may end in that is of other classes, or cut off.
+UNREADABLE = (AttributeError, ImportError, EOFError, UnpicklingError, TypeError, ValueError, IndexError, KeyError)
 
 
 def compiled(**options: Any) -> Callable[[_F], _F]:
@@ -52,9 +55,19 @@ def kept(**options: Any) -> Callable[[_F], _F]:
 
 def _key(disk: Any, sources: dict[str, bytes]) -> None:
     """Let numba's cache of a function ask for these sources where it asks for the function's file."""
-    if not hasattr(disk._cache_file, "_source_stamp"):
+    if not (hasattr(disk._cache_file, "_source_stamp") and hasattr(disk._cache_file, "_load_index")):
         raise RuntimeError("this numba keys what it keeps in another way")
     disk._cache_file._source_stamp = digest_of(sources)
+    load_index = disk._cache_file._load_index
+
+    def readable_index() -> Any:
+        """numba reads all of an index before it looks at its stamp: an older one may name a class that is gone."""
+        try:
+            return load_index()
+        except UNREADABLE:
+            return {}
+
+    disk._cache_file._load_index = readable_index
     save, folder, name = disk.save_overload, Path(disk.cache_path), disk._impl.filename_base
 
     def save_overload(signature: Any, made: Any) -> None:

@@ -152,6 +152,7 @@ def town_area(folder: Path) -> Area:
     return Area(
         folder=folder, name="Town", extract=folder / "town.osm", attribution="made up", timezone="Europe/Paris",
         language="en", crs="EPSG:32631", traffic_side="right", holidays=None,
+        second_holiday="free",
         depot=PlaceAt("D", "Depot", 48.0, 2.0, None),
         sites=(
             _site("S1", ("residual", "packaging", "paper", "glass"), _WEEK),

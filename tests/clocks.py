@@ -30,10 +30,10 @@ class ToldClock:
     def monotonic_s(self) -> float:
         return self.gone_s
 
-    def sleep(self, s: float) -> None:
-        self.slept.append(s)
-        self.gone_s += max(s, 0.0)
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.gone_s += max(seconds, 0.0)
 
-    def wait(self, event: threading.Event, s: float) -> bool:
-        self.sleep(s)
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.sleep(seconds)
         return event.is_set()

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from fleet import Position, new_id
-from optimizer.matching.matching import Fix, Matcher, Step
+from optimizer.matching.matching import LocatedFix, MatchedStep, Matcher
 from optimizer.matching.network import Line, Network, Plane
 
 BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -45,12 +45,12 @@ class Wheel:
 
     def __init__(self, x: float, y: float, at: datetime = BEGIN):
         self.x, self.y, self.at = x, y, at
-        self.fixes: list[Fix] = []
+        self.fixes: list[LocatedFix] = []
         self.stand(1)
 
     def _note(self, speed: float, heading: float | None, off: tuple[float, float] = (0.0, 0.0)) -> None:
         lon, lat = place(self.x + off[0], self.y + off[1])
-        self.fixes.append(Fix(self.at, lat, lon, 6.0, speed, heading))
+        self.fixes.append(LocatedFix(self.at, lat, lon, 6.0, speed, heading))
         self.at += timedelta(seconds=1)
 
     def stand(self, seconds: int, wander: Sequence[tuple[float, float]] = ((0.0, 0.0),)) -> Wheel:
@@ -94,7 +94,7 @@ class Wheel:
         ]  # fmt: skip
 
 
-def way(matcher: Matcher, steps: Iterable[Step]) -> list[tuple[int, int]]:
+def way(matcher: Matcher, steps: Iterable[MatchedStep]) -> list[tuple[int, int]]:
     """The streets driven, as (from node, to node), in order; a street left after less than 15 m is not told."""
     told: list[tuple[int, int]] = []
     for arc, group in itertools.groupby((s for s in steps if s.length_m > 0), key=lambda s: s.arc):

@@ -12,7 +12,7 @@ from depot_api.store.store import Store, microseconds, new_fact
 from fleet import Duty, Fact, Plan, Position, new_id
 from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Line, Network
 from tests.clocks import ToldClock
@@ -47,7 +47,7 @@ def matcher() -> Matcher:
 @cache
 def drives() -> tuple[Drive, ...]:
     plan, places = small_plan(), small_basemap().places
-    return tuple(drive(course_of(tour, places, plan.tasks_by_id), 3) for tour in plan.tours)
+    return tuple(simulate_drive(course_of(tour, places, plan.tasks_by_id), 3) for tour in plan.tours)
 
 
 @cache

@@ -19,13 +19,13 @@ from random import Random
 from typing import Any
 
 from fleet import Fact
-from onboard.box.recorder import Recorder
-from onboard.box.thinning import EVERY_FIX
 from onboard.clock import Clock
 from onboard.outbox.outbox import Outbox, OutboxFull
 from onboard.outbox.sender import DepotError, Sender
-from onboard.position.receiver import Fix
-from onboard.sensors.readings import LiftSeen, LoadSeen
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
+from onboard.recording.thinning import EVERY_FIX
+from onboard.sensors.readings import LiftReading, LoadReading
 
 from .clocks import ToldClock
 
@@ -144,7 +144,7 @@ class _Life:
         WatchedOutbox.killing = 0.0
         self.outbox = WatchedOutbox(self.path, self.quota)
         self.outbox.recorded = self.recorded
-        self.recorder = Recorder("T1", self.outbox, clock, measures=EVERY_FIX, always_on_duty=True)
+        self.recorder = Recorder("T1", self.outbox, clock, thinning=EVERY_FIX, always_on_duty=True)
         self.sender = Sender(self.outbox, self.depot, clock, self.random, batch=self.random.choice((5, 40, 200)))  # type: ignore[arg-type]
         WatchedOutbox.killing = self.killing
 
@@ -164,7 +164,7 @@ class _Life:
                 at = START + timedelta(seconds=self.clock.gone_s)
                 self.recorder.on_fix(Fix(at, 43.7, 7.4 + self.second / 1e5, 3.0, 90.0, 4.0, 3))
         elif draw < 0.55:
-            self.recorder.on_reading(self.random.choice((LiftSeen(lifter="left"), LoadSeen("net", 1000.0))))
+            self.recorder.on_reading(self.random.choice((LiftReading(lifter="left"), LoadReading("net", 1000.0))))
         elif draw < 0.62:
             self.crew()
         elif draw < 0.90:
@@ -201,7 +201,7 @@ class _Life:
         self.outbox._db.execute(f"PRAGMA max_page_count={self.outbox._count_pages()}")
         for _ in range(3):
             self.crew()
-            self.recorder.on_reading(LiftSeen(lifter="rear"))
+            self.recorder.on_reading(LiftReading(lifter="rear"))
         self.outbox._db.execute(f"PRAGMA max_page_count={self.outbox._quota_pages}")
 
 

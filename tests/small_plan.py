@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dashboards.plan.rows import metres
-from dashboards.shared.basemap import Basemap, Label, Road
+from dashboards.plan.rows import lonlat_distance_m
+from dashboards.shared.basemap import Basemap, MapLabel, Road
 from dashboards.shared.catalogue import AreaWords
 from fleet import Compartment, Flux, Hours, Leg, Place, Plan, Site, Task, Tour, Truck, Unserved
 
@@ -45,13 +46,13 @@ class Network:
         self.out: dict[int, list[tuple[int, float]]] = {}
         for road in roads:
             for a, b in pairwise(road.osm_nodes):
-                length = metres(self.places[a], self.places[b])
+                length = lonlat_distance_m(self.places[a], self.places[b])
                 self.out.setdefault(a, []).append((b, length))
                 if not road.oneway:
                     self.out.setdefault(b, []).append((a, length))
 
     def length(self, nodes: Iterable[int]) -> float:
-        return sum(metres(self.places[a], self.places[b]) for a, b in pairwise(nodes))
+        return sum(lonlat_distance_m(self.places[a], self.places[b]) for a, b in pairwise(nodes))
 
     def way(self, start: int, goal: int) -> tuple[int, ...]:
         best = {start: (0.0, start)}
@@ -241,7 +242,7 @@ def small_basemap() -> Basemap:
             ((7.421654, 43.740449), (7.421857, 43.740323), (7.421776, 43.740255), (7.421574, 43.740381)),
             ((7.422877, 43.740717), (7.422535, 43.740369), (7.422835, 43.740215), (7.423157, 43.740573)),
         ),
-        labels=(Label("Monte-Carlo", (7.4232, 43.7398), 1),),
+        labels=(MapLabel("Monte-Carlo", (7.4232, 43.7398), 1),),
     )  # fmt: skip
 
 
@@ -260,3 +261,10 @@ def small_words() -> AreaWords:
         (Site("S1", "Centre de tri optique", SITE, ("residual", "packaging", "food", "glass"), whole_day, 720, 120.0),),
         {"T1": Truck("T1", 12000, 7000, 3.5, 2.5, 8.5, body), "T2": Truck("T2", 12000, 7000, 3.3, 2.4, 8.0, body)},
     )
+
+
+def at_cost(plan: Plan, eur: float, unserved: tuple[Unserved, ...]) -> Plan:
+    """The same plan, so many euros dearer, with these tasks unserved."""
+    total = plan.figures["total"]
+    total = total | {"eur": total["eur"] | {"total": total["eur"]["total"] + eur}}
+    return replace(plan, figures={**plan.figures, "total": total}, unserved=unserved)

@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 
 from fleet import DUTY_STATES, Fact, Health, Lift, Load, Position, Vehicle, fact_from_json
-from onboard.box.crew import CrewDoor, ask_box
-from onboard.box.recorder import Recorder
-from onboard.box.settings import AreaSettings, Settings, address, area_settings_from
-from onboard.box.thinning import EVERY_FIX
+from onboard.box.crew import CrewSocket, ask_box
+from onboard.box.settings import BoxSettings, gpsd_address
 from onboard.outbox.outbox import Outbox
-from onboard.position.receiver import Fix
-from onboard.sensors.readings import LiftSeen, LoadSeen, VehicleSeen
+from onboard.recording.area_settings import AreaSettings, area_settings_from
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
+from onboard.recording.thinning import EVERY_FIX
+from onboard.sensors.readings import LiftReading, LoadReading, VehicleReading
 from ripeur import main
 
 from .clocks import ToldClock
@@ -41,7 +42,7 @@ class Box:
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.clock, self.outbox = ToldClock(BOX), Outbox(path)
-        self.recorder = Recorder("T1", self.outbox, self.clock, measures=EVERY_FIX, **options)
+        self.recorder = Recorder("T1", self.outbox, self.clock, thinning=EVERY_FIX, **options)
 
     def fix(self, lat_deg: float = 43.7, at: datetime | None = None, speed_mps: float | None = 2.0) -> None:
         self.clock.sleep(1)
@@ -78,9 +79,9 @@ def test_off_duty_nothing_of_the_receiver_or_the_sensors_is_recorded(box: Box, b
         if state == "start":
             box.fix(1.0)
     box.fix(2.0)
-    box.recorder.on_reading(LiftSeen(lifter="left"))
-    box.recorder.on_reading(LoadSeen("net", 1000.0))
-    box.recorder.on_reading(VehicleSeen(speed_mps=3.0))
+    box.recorder.on_reading(LiftReading(lifter="left"))
+    box.recorder.on_reading(LoadReading("net", 1000.0))
+    box.recorder.on_reading(VehicleReading(speed_mps=3.0))
     box.say(do="incident", category="damage")
     box.fix(2.0)
     box.recorder.report("fix", 0)
@@ -95,7 +96,7 @@ def test_a_place_from_before_a_break_does_not_come_back_after_it(box: Box) -> No
     box.fix()
     box.say(do="duty", state="break_start")
     box.say(do="duty", state="break_end")
-    box.recorder.on_reading(LiftSeen())
+    box.recorder.on_reading(LiftReading())
     box.say(do="outcome", task="s1", outcome="done")
     assert [getattr(fact, "lat_deg", None) for fact in box.facts()][-2:] == [None, None]
 
@@ -170,9 +171,9 @@ def test_an_hour_without_a_fix_is_told_and_ends_no_iterator(box: Box) -> None:
 def test_a_lift_takes_the_place_of_a_fix_of_the_last_seconds_only(box: Box) -> None:
     on_duty(box)
     box.fix(43.5)
-    box.recorder.on_reading(LiftSeen(lifter="left", kg=12.5))
+    box.recorder.on_reading(LiftReading(lifter="left", kg=12.5))
     box.clock.sleep(60)
-    box.recorder.on_reading(LiftSeen(lifter="right"))
+    box.recorder.on_reading(LiftReading(lifter="right"))
     first, second = box.facts(Lift)
     assert (first.lat_deg, first.lifter, first.kg) == (43.5, "left", 12.5)
     assert second.lat_deg is None
@@ -182,15 +183,15 @@ def test_a_bin_s_tag_stays_on_board_unless_a_purpose_is_declared(tmp_path: Path)
     for purpose in (None, "billing"):
         area = AreaSettings(bin_tags=purpose)
         with closing((box := Box(tmp_path / f"{purpose}.db", area=lambda area=area: area)).outbox):
-            on_duty(box).recorder.on_reading(LiftSeen(tag="985-000100012135", raw="54 15 14"))
+            on_duty(box).recorder.on_reading(LiftReading(tag="985-000100012135", raw="54 15 14"))
             (lift,) = box.facts(Lift)
             assert (lift.tag, lift.raw) == ((None, None) if purpose is None else ("985-000100012135", "54 15 14"))
 
 
 def test_a_reading_that_no_fact_can_hold_is_counted_not_recorded(box: Box) -> None:
     on_duty(box)
-    box.recorder.on_reading(LoadSeen("net", 1e9))
-    box.recorder.on_reading(LoadSeen("net", 500.0, raw="x" * 5000 + "\0"))
+    box.recorder.on_reading(LoadReading("net", 1e9))
+    box.recorder.on_reading(LoadReading("net", 500.0, raw="x" * 5000 + "\0"))
     box.recorder.report(None, 2)
     assert [load.kg for load in box.facts(Load)] == [500.0]
     assert box.facts(Health)[0].damaged == 3
@@ -224,7 +225,7 @@ def test_when_the_disk_is_full_a_lift_waits_in_memory_and_comes_when_there_is_ro
         raise OutboxFull("no room")
 
     monkeypatch.setattr(Outbox, "put_all", full)
-    box.recorder.on_reading(LiftSeen(lifter="left"))
+    box.recorder.on_reading(LiftReading(lifter="left"))
     box.fix()
     with pytest.raises(OSError, match="no room"):
         box.say(do="incident", category="damage")
@@ -289,7 +290,7 @@ def test_the_crew_s_door_answers_every_line_and_outlives_nonsense(tmp_path: Path
 
     path = tmp_path / "crew.sock"
     path.write_text("left by a box that was killed")
-    door = CrewDoor(path, handle)
+    door = CrewSocket(path, handle)
     thread = threading.Thread(target=door.run)
     thread.start()
     assert ask_box(path, {"a": 1}) == {"ok": True, "got": {"a": 1}}
@@ -465,7 +466,7 @@ def test_settings_that_do_not_read_are_the_strictest(note: str | None) -> None:
 
 
 def test_the_token_is_never_shown(tmp_path: Path) -> None:
-    assert "secret" not in repr(Settings(truck="T1", depot_url="http://depot", token="secret", data=tmp_path))
+    assert "secret" not in repr(BoxSettings(truck="T1", depot_url="http://depot", token="secret", data=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -478,13 +479,13 @@ def test_the_token_is_never_shown(tmp_path: Path) -> None:
     ],
 )
 def test_gpsd_s_address(text: str, read: tuple[str, int]) -> None:
-    assert address(text) == read
+    assert gpsd_address(text) == read
 
 
 @pytest.mark.parametrize("text", ["", ":2947", "box:", "box:0", "box:70000", "box:gps"])
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
-        address(text)
+        gpsd_address(text)
 
 
 @pytest.mark.parametrize(
@@ -493,12 +494,12 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 )
 def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path, named: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Settings(**{"truck": "T1", "depot_url": "http://depot", "token": "s", "data": tmp_path} | named)
+        BoxSettings(**{"truck": "T1", "depot_url": "http://depot", "token": "s", "data": tmp_path} | named)
 
 
 def test_what_a_box_loads_at_rest_is_small() -> None:
     """No sensor's library, no recording's, no planner's: only what it uses."""
     code = "import sys, json, onboard.box.agent; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT).stdout)
-    heavy = {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.position.replay"}
+    heavy = {"serial", "can", "numpy", "xml", "fpdf", "requests", "httpx", "asyncio", "onboard.recording.replay"}
     assert not heavy & set(loaded)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet import Hours
-from optimizer.area.area import INPUT_FILES, Area, AreaFaults
-from optimizer.area.keys import HIGHWAYS, LISTS, REQUIRED, SECTIONS, defaults
-from optimizer.area.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays
+from fleet import Compartment, Flux, Hours, Service, Shift, Site, Truck
+from optimizer.area.area import (
+    INPUT_FILES,
+    Area,
+    AreaFaults,
+    ClosedWindow,
+    Commune,
+    DemandRules,
+    PlaceAt,
+    Prices,
+    ServiceTimes,
+    StreetRules,
+    TurnRules,
+)
+from optimizer.area.file import read_area
+from optimizer.area.notes import Note
+from optimizer.area.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays, weekdays_text
+from optimizer.area.settings import HIGHWAYS, REQUIRED, SECTIONS, Section, Setting, defaults, toml_text
+from optimizer.area.settings_table import PLACE, page
+from optimizer.new_area.template import Wanted, area_toml
+from optimizer.streets.closures import KNOWN_NEAR
 
 ROOT = Path(__file__).parent.parent
 MONACO = ROOT / "data" / "monaco"
@@ -83,7 +102,7 @@ def town(tmp_path: Path) -> Path:
 
 def faults(folder: Path) -> list[str]:
     with pytest.raises(AreaFaults) as told:
-        Area.load(folder)
+        read_area(folder)
     return told.value.faults
 
 
@@ -103,7 +122,7 @@ def with_toml(town: Path, old: str, new: str) -> Path:
 
 
 def test_the_embedded_area_is_read_and_its_figures_are_the_sourced_ones() -> None:
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     assert {commune.name: commune.population for commune in area.communes}["Monaco"] == 36371
     assert sum(commune.population for commune in area.communes) == 73306
     per_year = {flux.name: flux.kg_per_inhabitant_year for flux in area.flux}
@@ -114,7 +133,7 @@ def test_the_embedded_area_is_read_and_its_figures_are_the_sourced_ones() -> Non
 
 
 def test_a_short_area_gets_every_default(town: Path) -> None:
-    area = Area.load(town)
+    area = read_area(town)
     assert area.crs == "EPSG:32632"  # the UTM zone of the depot
     assert area.second_holiday == "free"  # Germany does not work on holidays
     assert (area.timezone, area.language, area.traffic_side) == ("Europe/Paris", "fr", "right")
@@ -129,7 +148,7 @@ def test_a_short_area_gets_every_default(town: Path) -> None:
 
 def test_the_embedded_area_says_what_the_defaults_say_where_it_gives_rules() -> None:
     """Both are the same town's rules; a drift between them would be a mistake."""
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     for section in ("streets", "turns", "service_times", "prices"):
         built = getattr(area, section)
         assert {name: getattr(built, name) for name in defaults(section)} == defaults(section), section
@@ -142,20 +161,20 @@ def test_a_byte_order_mark_crlf_and_semicolons_are_read(town: Path) -> None:
         if name.endswith(".csv"):
             content = content.replace(",", ";").replace("\n", "\r\n")
         path.write_bytes(b"\xef\xbb\xbf" + content.encode())
-    area = Area.load(town)
+    area = read_area(town)
     assert [(rule.row, rule.sector) for rule in area.rules] == [(2, "Nord")]
 
 
 def test_digests_name_every_file_the_area_is_made_of(town: Path) -> None:
     with_toml(town, "[[flux]]", '[demand]\naddresses = "ban.csv"\n\n[[flux]]')
     (town / "ban.csv").write_text("id;numero\n", encoding="utf-8")
-    digests = Area.load(town).digests()
+    digests = read_area(town).digests()
     assert set(digests) == {"town.osm.pbf", *INPUT_FILES, "ban.csv"}
     assert digests["ban.csv"] == hashlib.sha256(b"id;numero\n").hexdigest()
 
 
 def test_look_ups_name_what_there_is() -> None:
-    area = Area.load(MONACO)
+    area = read_area(MONACO)
     assert area.truck("T8").crane
     assert area.shift("T8-verre").truck == "T8"
     assert area.flux_named("glass").kg_per_bag is None
@@ -173,7 +192,7 @@ def test_windows_seasons_and_exceptions_are_read(town: Path) -> None:
     (town / "exceptions.csv").write_text(
         EXCEPTIONS + '*,bags,2026-12-24,moved,2026-12-23,"early, said the mayor"\n', encoding="utf-8"
     )
-    area = Area.load(town)
+    area = read_area(town)
     assert (area.closed[0].from_s, area.closed[0].weekdays) == (8 * 3600, (0, 1, 2, 3, 4))
     assert (area.rules[1].season_from, area.rules[1].season_to) == ((11, 15), (3, 15))
     assert (area.rules[1].row, area.rules[1].every_weeks, area.rules[1].weekday) == (3, 2, 5)
@@ -225,6 +244,10 @@ SECTION_FAULTS = {
     '[demand]\naddresses = "../ban.csv"': r"addresses = '../ban.csv', must be the name of a file in the area's folder",
     '[[windows.closed]]\nname = "x"\nfrom = "09:00"\nto = "08:00"\nstreets = ["A"]': r"to = '08:00', must be later",
     '[[windows.closed]]\nname = "x"\nfrom = "07:00"\nto = "08:00"': r"must say where: near",
+    '[[windows.closed]]\nname = "x"\nfrom = "07:00"\nto = "08:00"\nnear = "school"': (
+        r"\[\[windows.closed\]\] 1, near = 'school', must be a tag of the map"
+    ),
+    '[windows.closed]\nname = "x"': r"\[windows\], closed = .*must be an array of tables: \[\[windows.closed\]\]",
     '[[communes]]\nname = "K"\npopulation = 3.5': r"\[\[communes\]\] 1, population = 3.5, must be a whole number",
     '[[communes]]\nname = "K"\npopulation = 3\n' * 2: r"\[\[communes\]\] 2, name = 'K', must be unique",
     '[[shifts]]\nid = "L"\ntruck = "T1"\nregime = "private"\nstart = "11:59"': r"'T1', must not be on two shifts",
@@ -448,45 +471,187 @@ def test_any_text_gives_hours_or_a_bound(text: str) -> None:
 @given(st.sets(st.integers(0, 6), min_size=1))
 def test_weekdays_come_back_as_written(days: set[int]) -> None:
     assert weekdays(",".join(WEEKDAYS[day] for day in days)) == tuple(sorted(days))
+    assert weekdays(weekdays_text(days)) == tuple(sorted(days))
 
 
-# --- the page ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("days", "text"), [((0, 1, 2, 3, 4, 5), "Mo-Sa"), ((0, 2, 4), "Mo,We,Fr"), ((5, 6), "Sa,Su")])
+def test_days_in_a_row_are_written_as_a_range(days: tuple[int, ...], text: str) -> None:
+    assert weekdays_text(days) == text
 
 
-def test_the_page_on_areas_names_every_key_with_its_section() -> None:
-    page = (ROOT / "docs" / "area.md").read_text(encoding="utf-8")
-    parts = dict(re.findall(r"^### `\[+([\w.]+)\]+`.*?\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
-    for section, keys in SECTIONS.items():
-        assert section in parts, f"docs/area.md has no heading for [{section}]"
-        told = {
-            name for cell in re.findall(r"^\| (.*?) \|", parts[section], re.M) for name in re.findall(r"`(\w+)`", cell)
-        }
-        assert set(keys) <= told, f"docs/area.md, [{section}]: {sorted(set(keys) - told)} not explained"
-        assert told <= set(keys), f"docs/area.md, [{section}]: {sorted(told - set(keys))} is no key"
+# --- the settings, declared once ---------------------------------------------------------------------------------
 
 
-def test_the_page_on_areas_gives_the_defaults_that_apply() -> None:
-    """Numbers and words of the third column are those of the code."""
-    page = (ROOT / "docs" / "area.md").read_text(encoding="utf-8")
-    for section, keys in SECTIONS.items():
-        for name, key in keys.items():
-            row = re.search(
-                rf"^\| `{name}` \|.*?\| (.*?) \|", page.split(f"### `{_heading(section)}`")[1], re.MULTILINE
-            )
-            assert row is not None, (section, name)
-            if key.default is REQUIRED:
-                assert row[1] == "required", (section, name, row[1])
-            elif isinstance(key.default, float | int) and not isinstance(key.default, bool) and name != "start":
-                assert row[1] == f"{key.default:g}", (section, name, row[1])
+def test_the_page_on_areas_holds_the_tables_that_the_declarations_make() -> None:
+    now = PLACE.read_text(encoding="utf-8")
+    assert now == page(now), "run python -m optimizer.area.settings_table"
 
 
-def _heading(section: str) -> str:
-    array = section in LISTS or section == "windows.closed"
-    return f"[[{section}]]" if array else f"[{section}]"
+def test_a_page_without_its_marks_is_not_written_over() -> None:
+    with pytest.raises(ValueError, match="of which one is missing"):
+        page("# The area")
 
 
-def test_every_street_class_with_a_speed_is_a_known_one() -> None:
-    assert set(SECTIONS["speeds_kmh"]) <= set(HIGHWAYS)
+SETTINGS = [(section, setting) for section in SECTIONS.values() for setting in section.settings]
+
+
+def test_every_setting_says_what_it_means() -> None:
+    dumb = [f"{section.name}.{setting.key}" for section, setting in SETTINGS if not setting.meaning]
+    assert dumb == [f"speeds_kmh.{name}" for name in HIGHWAYS]  # their section says it
+
+
+@pytest.mark.parametrize(("section", "setting"), SETTINGS, ids=[f"{a.name}.{b.key}" for a, b in SETTINGS])
+def test_defaults_and_examples_are_within_their_bounds_as_area_toml_writes_them(
+    section: Section, setting: Setting
+) -> None:
+    for value in (setting.default, setting.example):
+        if value is not None and value is not REQUIRED:
+            written = tomllib.loads(f"it = {toml_text(value)}")["it"]
+            assert setting.reader(written) == setting.reader(value)
+
+
+@pytest.mark.parametrize(("section", "setting"), SETTINGS, ids=[f"{a.name}.{b.key}" for a, b in SETTINGS])
+def test_a_fault_says_the_bound_that_the_page_says(section: Section, setting: Setting) -> None:
+    told = []
+    for odd in ("nonsense", "a/b", 7):
+        try:
+            setting.reader(odd)
+        except ValueError as bound:
+            told.append(str(bound))
+    assert any(line.startswith(f"must be {setting.bound}") for line in told), told
+
+
+def test_a_street_class_that_is_none_is_told_with_those_that_are() -> None:
+    known = r"each must be one of the classes of .*: motorway, .*did you mean road\?\) \(found 'roads'\)"
+    with pytest.raises(ValueError, match=known):
+        SECTIONS["streets"].settings[0].reader(["roads"])
+
+
+def test_near_says_every_object_that_is_read_from_the_map() -> None:
+    near = next(setting for setting in SECTIONS["windows.closed"].settings if setting.key == "near")
+    said = {
+        f"{key}={value}"
+        for key, values in re.findall(r"`(\w+)=` ([\w, ]+)", near.meaning)
+        for value in values.split(", ")
+    }
+    assert said == set(KNOWN_NEAR)
+
+
+# --- the file of a new area --------------------------------------------------------------------------------------
+
+
+def wanted(**changes: Any) -> Wanted:
+    """A bag truck, a light one and a crane truck, in French."""
+    nothing = Note("no_depot")
+    return replace(
+        Wanted(
+            name='Ville "X"', extract="town.osm.pbf", timezone="Europe/Paris", language="fr", crs="EPSG:32632",
+            traffic_side="right", holidays="FR", country_why=(), depot_node=5, depot_why=nothing, site_node=7,
+            site_why=nothing, communes=(Commune("A", 100, 5), Commune("Bé", 200)), communes_why=Note("people_given"),
+            addresses=None, trucks=1, light_trucks=1, crane_trucks=1, fleet_why=(),
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def founded(town: Path) -> Area:
+    (town / "area.toml").write_text(area_toml(wanted()), encoding="utf-8")
+    return read_area(town)
+
+
+def test_a_new_area_has_the_town_that_it_always_had(town: Path) -> None:
+    """Written out, so that no change of a declaration changes every new area unseen."""
+    area = founded(town)
+    assert (area.name, area.attribution) == ('Ville "X"', "© OpenStreetMap contributors, ODbL 1.0")
+    assert (area.timezone, area.language, area.crs) == ("Europe/Paris", "fr", "EPSG:32632")
+    assert (area.traffic_side, area.holidays, area.second_holiday) == ("right", "FR", "worked")
+    assert area.depot == PlaceAt("D1", "Dépôt", None, None, 5)
+    hours = tuple(Hours(day, 5 * 3600, 20 * 3600) for day in range(6))
+    bags = ("residual", "packaging", "food")
+    site = Site("S1", "Centre de tri", 0, (*bags, "glass"), hours, 720, 120)
+    assert area.sites == ((PlaceAt("S1", "Centre de tri", None, None, 7), site),)
+    assert area.flux == (
+        Flux("residual", "Ordures résiduelles", "#6b6b6b", 450, 199, 5.0),
+        Flux("packaging", "Emballages et papiers", "#f2c200", 150, 39, 1.5),
+        Flux("food", "Restes alimentaires", "#2e8b57", 600, 46, 2.0),
+        Flux("glass", "Verre", None, 350, 33, None),
+    )
+    assert area.services == (
+        Service("bags", "Sacs de couleur", bags, "cascade"),
+        Service("glass", "Verre", ("glass",), "next_usual_day"),
+    )
+    assert area.demand == DemandRules(2.2, 3)
+    assert area.communes == (Commune("A", 100, 5), Commune("Bé", 200))
+
+
+def test_a_new_area_has_the_fleet_that_it_always_had(town: Path) -> None:
+    area = founded(town)
+    bags, glass = ("residual", "packaging", "food"), (Compartment(("glass",), 28),)
+    assert area.trucks == (
+        Truck("T1", 12000, 7000, 3.5, 2.5, 8.5, (Compartment(bags, 18, 330),), False, "diesel", 0.45, 4, 3.1, 0.9, 180),
+        Truck("T2", 4700, 2800, 2.8, 2.0, 5.9, (Compartment(bags, 7, 330),), False, "diesel", 0.25, 2.5, 3.1, 0.6, 120),
+        Truck("T3", 15000, 11000, 3.9, 2.5, 9.5, glass, True, "diesel", 0.5, 5, 3.1, 1.0, 210),
+    )
+    week = (0, 1, 2, 3, 4, 5)
+    early = (5 * 3600, 7 * 3600, 3600, 900, 900, "public-agent")
+    late = (13 * 3600, 6 * 3600, 3600, 900, 900, "public-agent")
+    assert area.shifts == (
+        Shift("T1-matin", "T1", "C1", "C", 2, *early, (), week, False),
+        Shift("T2-matin", "T2", "C2", "C", 2, *early, (), week, False),
+        Shift("T3-verre", "T3", "C3", "C", 0, *early, ("crane",), week, False),
+        Shift("T1-rattrapage", "T1", "R1", "C", 2, *late, (), week, True),
+        Shift("T2-rattrapage", "T2", "R2", "C", 2, *late, (), week, True),
+    )
+
+
+def test_a_new_area_has_the_rules_that_it_always_had(town: Path) -> None:
+    area = founded(town)
+    quiet = ("residential", "unclassified", "living_street", "road")
+    links = ("primary_link", "secondary_link", "tertiary_link")
+    assert area.streets == StreetRules(
+        ("primary", "secondary", "tertiary", "unclassified", "residential", "living_street", *links, "road"),
+        ("living_street",), 1, quiet, 5.0, quiet, 400, 40, 120, "priced", 200, 25,
+        ("turning_circle", "turning_loop", "mini_roundabout"),
+    )  # fmt: skip
+    assert area.speeds_kmh == {
+        "motorway": 80, "motorway_link": 45, "trunk": 65, "trunk_link": 40, "primary": 40, "primary_link": 30,
+        "secondary": 36, "secondary_link": 28, "tertiary": 32, "tertiary_link": 25, "unclassified": 28,
+        "residential": 24, "living_street": 12, "service": 12, "road": 20, "track": 10, "pedestrian": 6, "busway": 25,
+        "turning_circle": 15,
+    }  # fmt: skip
+    assert area.turns == TurnRules(6, 2, 0, 8, 25, 45, 1.0)
+    assert area.service_times == ServiceTimes(9.0, 1.1, 0.8, 360, 30, 240, (2.2, 1.5, 1.0))
+    assert area.prices == Prices(78, 105, 4, 60, 5, 5000)
+    assert area.closed == ()
+
+
+def test_a_new_area_shows_every_setting_with_what_it_means() -> None:
+    text = area_toml(wanted())
+    comments = " ".join(re.findall(r"# (.*)", text))
+    for section, setting in SETTINGS:
+        if f"{section.name}.{setting.key}" == "windows.closed":
+            continue  # shown as the tables that it holds
+        assert setting.meaning in comments, (section.name, setting.key)
+        if section.name != "trucks.compartments":  # these stand inside a line
+            table = text.partition(f"{section.heading}\n")[2].partition("\n\n")[0]
+            assert re.search(rf"^(# )?{setting.key} = ", table, re.MULTILINE), (section.name, setting.key)
+
+
+def test_what_a_new_area_shows_commented_out_may_be_given(town: Path) -> None:
+    before, heading, after = area_toml(wanted()).partition("# [[windows.closed]]\n")
+    window, _, rest = after.partition("\n\n")
+    shown = re.sub(r"^# (\w+ = )", r"\1", window, flags=re.MULTILINE)
+    given = before.replace("# plate = ", "plate = ") + heading[2:] + shown + "\n\n" + rest.replace("# bin_t", "bin_t")
+    (town / "area.toml").write_text(given, encoding="utf-8")
+    area = read_area(town)
+    assert area.closed == (
+        ClosedWindow("écoles", 8 * 3600, 9 * 3600, (0, 1, 2, 3, 4), "amenity=school", 60, ("Rue Grimaldi",)),
+    )
+    assert area.trucks[0].plate == "AB-123-CD"
+    assert area.raw["telematics"] == {"bin_tags": "bin_park"}
+
+
+# --- odd values --------------------------------------------------------------------------------------------------
 
 
 WEIRD: list[Any] = [
@@ -516,7 +681,7 @@ def test_odd_values_for_any_key_are_faults_and_never_another_error(section: str)
     from optimizer.area.file import _table
     from optimizer.area.tables import Faults
 
-    for key in SECTIONS[section]:
+    for key in SECTIONS[section].keys:
         for value in WEIRD:
             told = Faults()
             _table({key: value}, section, "here", told)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import ripeur
-from dashboards.area.area_map import TEXTS, weekdays, write_area_map
+from dashboards.area.area_map import TEXTS, weekday_names, write_area_map
 from dashboards.shared.palette import tour_colour
 
 from .small_plan import small_basemap
@@ -96,10 +96,10 @@ def test_a_street_name_cannot_break_out_of_the_page(tmp_path: Path) -> None:
 
 
 def test_days_that_follow_each_other_are_a_span() -> None:
-    assert weekdays([0, 1, 2, 3, 4, 5], "fr") == "lundi – samedi"
-    assert weekdays([1, 2], "en") == "Tuesday, Wednesday"
-    assert weekdays([0, 2, 4], "fr") == "lundi, mercredi, vendredi"
-    assert weekdays([], "fr") == ""
+    assert weekday_names([0, 1, 2, 3, 4, 5], "fr") == "lundi – samedi"
+    assert weekday_names([1, 2], "en") == "Tuesday, Wednesday"
+    assert weekday_names([0, 2, 4], "fr") == "lundi, mercredi, vendredi"
+    assert weekday_names([], "fr") == ""
 
 
 def test_both_languages_have_every_text_with_the_same_fields() -> None:

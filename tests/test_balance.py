@@ -18,11 +18,11 @@ import ripeur
 from depot_api.plans.publishing import publish
 from depot_api.store.store import Store, new_fact
 from fleet import Fact, Leg, Plan, Sorting, Task, Ticket, Tour, new_id
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.demand.learning import read_learned
-from weighbridge.balance.balance import DayBalance, close_day, sampled_loads, spread, standing
-from weighbridge.balance.torn_bags import Sample, samples_of, torn_bags
-from weighbridge.balance.trips import Pairing, Trip, matched, trips_of
+from weighbridge.balance.balance import DayBalance, close_day, sampled_loads, tickets_in_force, tour_shares
+from weighbridge.balance.torn_bags import Sample, fit_torn_bags, samples_of
+from weighbridge.balance.trips import Pairing, Trip, match_tickets, trips_of
 
 DATA = Path(__file__).parent.parent / "data"
 PARIS = ZoneInfo("Europe/Paris")
@@ -69,7 +69,7 @@ def test_a_corrected_ticket_and_a_row_that_the_plant_changed_count_once() -> Non
     first = ticket("1", 5000)
     corrected = ticket("2", 4800, corrects=first.id, reason="tare")
     row, changed = ticket("P7", 3000), ticket("P7", 3100)
-    kept, left = standing([first, corrected, row, changed], PARIS)
+    kept, left = tickets_in_force([first, corrected, row, changed], PARIS)
     assert [t.net_kg for t in kept] == [4800, 3100]
     assert left == [first, row]
 
@@ -101,7 +101,7 @@ def test_tours_add_up_to_their_tickets_and_to_the_plant_s_report(data: st.DataOb
     kilos = st.integers(1, 5000).map(float)
     day = day_of(loads, {f: data.draw(kilos) for f in ("residual", "packaging", "residue")})
     planned = {n: {f: data.draw(kilos) for f in ("residual", "packaging")} for n in loads if data.draw(st.booleans())}
-    tours = spread(day, paired(day, planned), [])
+    tours = tour_shares(day, paired(day, planned), [])
     assert sum(tour.kg for tour in tours) == pytest.approx(day.in_kg)
     for tour in tours:
         assert sum(one.value for one in tour.flux.values()) == pytest.approx(tour.kg, rel=0.01)
@@ -128,7 +128,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
             planned[name] = {"residual": share, "packaging": 1 - share}
         out = {"residual": sum(t[0] for t in truth.values()), "packaging": sum(t[1] for t in truth.values())}
         day = day_of(loads, out)
-        for tour in spread(day, paired(day, planned), []):
+        for tour in tour_shares(day, paired(day, planned), []):
             true_kg = sum(t[0] for name, t in truth.items() if name.startswith(tour.tour))
             inside += tour.flux["residual"].low <= true_kg <= tour.flux["residual"].high
             total += 1
@@ -141,8 +141,8 @@ def test_a_sample_narrows_its_tour_and_only_sampled_loads_are_shown_by_colour() 
         sorting("residual", None, 3, ticket="A/1", bags=40, torn_bags=5),
         sorting("packaging", None, 3, ticket="A/1", bags=55),
     ]
-    before = {tour.tour: tour for tour in spread(day, paired(day), [])}
-    after = {tour.tour: tour for tour in spread(day, paired(day), sample)}
+    before = {tour.tour: tour for tour in tour_shares(day, paired(day), [])}
+    after = {tour.tour: tour for tour in tour_shares(day, paired(day), sample)}
     assert after["A"].flux["residual"].value < before["A"].flux["residual"].value
     assert after["B"].flux["residual"].value > before["B"].flux["residual"].value
     assert (after["A"].sampled, after["B"].sampled) == (1, 0)
@@ -152,17 +152,17 @@ def test_a_sample_narrows_its_tour_and_only_sampled_loads_are_shown_by_colour() 
 
 def test_the_plan_s_demand_tells_tours_apart_where_the_day_alone_cannot() -> None:
     day = day_of({"A/1": 5000, "B/1": 5000}, {"residual": 6000, "packaging": 4000})
-    same = {tour.tour: tour.flux["packaging"].value for tour in spread(day, paired(day), [])}
+    same = {tour.tour: tour.flux["packaging"].value for tour in tour_shares(day, paired(day), [])}
     assert same["A"] == pytest.approx(same["B"]) == pytest.approx(2000)
     planned = {"A/1": {"residual": 8.0, "packaging": 2.0}, "B/1": {"residual": 4.0, "packaging": 6.0}}
-    told = {tour.tour: tour.flux["packaging"].value for tour in spread(day, paired(day, planned), [])}
+    told = {tour.tour: tour.flux["packaging"].value for tour in tour_shares(day, paired(day, planned), [])}
     assert told["A"] < 1300 < 2700 < told["B"]
 
 
 def test_tickets_without_a_trip_are_in_the_pit_too() -> None:
     day = day_of({"A/1": 5000, "B/1": 5000}, {"residual": 9000})
     one = paired(day).pairs[:1]
-    tours = spread(day, Pairing(one, day.tickets[1:], ()), [])
+    tours = tour_shares(day, Pairing(one, day.tickets[1:], ()), [])
     assert [(tour.tour, tour.kg) for tour in tours] == [("?", 5000), ("A", 5000)]
 
 
@@ -182,15 +182,15 @@ def counted(n: int, seed: int = 1, per_100: float = 0.8, bodies: tuple[str, ...]
 
 
 def test_torn_bags_are_not_explained_by_too_few_samples() -> None:
-    none = torn_bags([])
+    none = fit_torn_bags([])
     assert (none.share, none.causes) == (None, ())
-    few = torn_bags(counted(12))
+    few = fit_torn_bags(counted(12))
     assert few.causes == ()
     assert few.share is not None
     assert few.why is not None
     assert "12 samples, at least 16" in few.why
     assert few.at(300) is None
-    alike = torn_bags([Sample(str(k), 10, 200, 300.0, 2.0, "18 m3") for k in range(40)])
+    alike = fit_torn_bags([Sample(str(k), 10, 200, 300.0, 2.0, "18 m3") for k in range(40)])
     assert alike.why is not None
     assert "all alike" in alike.why
 
@@ -198,7 +198,7 @@ def test_torn_bags_are_not_explained_by_too_few_samples() -> None:
 def test_the_regression_finds_what_density_does_and_leaves_delay_and_body_alone() -> None:
     hits = 0
     for seed in range(20):
-        found = torn_bags(counted(60, seed, bodies=("18 m3", "11 m3")))
+        found = fit_torn_bags(counted(60, seed, bodies=("18 m3", "11 m3")))
         density, hour, body = found.causes
         assert (density.per, hour.per, body.per) == ("100 kg/m3", "hour", "11 m3")
         hits += density.low <= math.exp(0.8) <= density.high
@@ -340,7 +340,7 @@ def test_learning_is_told_and_written_by_sector_and_flux(
     assert all(float(row[3]) < float(row[2]) < float(row[4]) for row in rows)
     assert {row[5] for row in rows} == {"20"}
     assert "in force once area.toml says" in said
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     assert len(read_learned(out, [s.name for s in area.sectors], [f.name for f in area.flux])) == len(rows)
     code, said = run(capsys, *words[:4], "--from", "2025-01-01", "--to", "2025-01-02")
     assert code == 1
@@ -353,4 +353,4 @@ def test_matching_a_plan_s_trips_knows_what_each_should_hold() -> None:
         ("T1-am", 1, 0), ("T1-am", 2, 4800), ("T2-am", 1, 4800), ("T2-am", 2, 4800),
     ]  # fmt: skip
     assert trips[1].by_flux() == pytest.approx({"residual": 3360, "packaging": 960, "food": 480})
-    assert len(matched([], trips).trips_alone) == 4
+    assert len(match_tickets([], trips).trips_alone) == 4

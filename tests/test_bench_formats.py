@@ -20,6 +20,7 @@ from optimizer.bench.solution_file import written
 from optimizer.bench.verify import verify
 from optimizer.problem.cost import cost_eur
 from optimizer.problem.problem import UNREACHABLE, Solution, Visit
+from optimizer.search.construct import construct
 from optimizer.search.engines import solve
 from optimizer.search.ortools_routing import improve_by_routing
 from tests.bench_files import BESIDE, TRIANGLE, file_with
@@ -34,7 +35,7 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", ["plain", "ripeur"])
+@pytest.mark.parametrize("engine", ["ortools", "ripeur"])
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_plan_of_an_instance_is_verified_and_costs_what_the_search_thinks(
     shared: Path, name: str, engine: str
@@ -51,7 +52,7 @@ def test_a_plan_of_an_instance_is_verified_and_costs_what_the_search_thinks(
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_solution_file_is_read_as_it_was_written(shared: Path, name: str) -> None:
     instance = SAMPLES[name].read(shared / "benchmarks" / name)
-    plan = solve(instance.problem, None, 0, 1, engine="plain")
+    plan = construct(instance.problem, 1)
     text = written(instance.problem, instance.tokens, plan, numbered=True)
     again = read(instance.problem, instance.tokens, text)
     assert again.unserved == ()
@@ -71,7 +72,7 @@ def test_a_triangle_costs_what_one_reckons_by_hand(tmp_path: Path) -> None:
     path = file_with(tmp_path, "triangle.dat", TRIANGLE)
     assert verify("carp", path, "1>2 2>3\n1>3\n").cost == (3 + 4 + 5) + (5 + 5)
     instance = carplib.read(path)
-    plan = solve(instance.problem, None, 0.2, 1, engine="plain")
+    plan = solve(instance.problem, None, 0.2, 1)
     assert instance.objective(plan) == (3 + 3) + (3 + 4 + 5)  # 1>2 and back; 2>3 3>1
 
 
@@ -79,7 +80,7 @@ def test_the_number_of_vehicles_is_a_hint_that_a_file_need_not_give(tmp_path: Pa
     for reader, text, hint in ((carplib, TRIANGLE, " VEHICULOS : 2"), (belenguer, BESIDE, "VEHICLES : 1")):
         assert hint in text
         instance = reader.read(file_with(tmp_path, "none.dat", text.replace(hint, "")))  # type: ignore[attr-defined]
-        assert not solve(instance.problem, None, 0.0, 1, engine="plain").unserved
+        assert not construct(instance.problem, 1).unserved
 
 
 def test_links_beside_each_other_get_numbers_only_where_the_loads_ask_for_it(tmp_path: Path) -> None:

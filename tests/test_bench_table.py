@@ -61,7 +61,7 @@ def test_a_table_grows_and_repeats_nothing(
 ) -> None:
     monkeypatch.setattr(results, "commit", lambda: "this")
     gdb = shared / "benchmarks" / "carp" / "gdb"
-    words = ("--budget", "0.1", "--engine", "plain", "--csv", str(tmp_path / "t.csv"), "--solutions", str(tmp_path))
+    words = ("--iterations", "20", "--csv", str(tmp_path / "t.csv"), "--solutions", str(tmp_path))
     assert bench("carp", str(gdb / "gdb1.dat"), *words, "--seeds", "1,2") == 0
     first = (tmp_path / "t.csv").read_text(encoding="utf-8")
     assert len(first.splitlines()) == 3
@@ -79,7 +79,7 @@ def test_a_bad_file_does_not_cost_the_table(
 ) -> None:  # fmt: skip
     bad = file_with(tmp_path, "bad.dat", "nothing")
     good = shared / "benchmarks" / "carp" / "gdb" / "gdb4.dat"
-    assert bench("carp", str(bad), str(good), "--budget", "0", "--engine", "plain") == 1
+    assert bench("carp", str(bad), str(good), "--budget", "0", "--engine", "ortools") == 1
     said = capsys.readouterr()
     assert "bad.dat: ValueError: bad.dat: DEPOT = None" in said.err
     assert "1 instances: mean gap" in said.out
@@ -90,7 +90,7 @@ def test_a_path_mistyped_is_told_before_anything_is_measured(
 ) -> None:
     good = shared / "benchmarks" / "carp" / "gdb" / "gdb4.dat"
     with pytest.raises(ValueError, match=r"typo\.dat: no such file or folder"):
-        bench("carp", str(good), str(tmp_path / "typo.dat"), "--budget", "0", "--engine", "plain")
+        bench("carp", str(good), str(tmp_path / "typo.dat"), "--budget", "0", "--engine", "ortools")
     assert "gdb4" not in capsys.readouterr().out
 
 
@@ -102,7 +102,7 @@ def test_a_folder_is_its_instances_in_their_order(shared: Path) -> None:
 
 def a_row(cost: float, vehicles: int, known: results.Known, seed: int = 1, instance: str = "x") -> results.Result:
     return results.Result(
-        "c", "plain", "carp", instance, seed, 1.0, 1, None, cost, vehicles, known.cost, known.claimed, known.vehicles,
+        "c", "ripeur", "carp", instance, seed, 1.0, 1, None, cost, vehicles, known.cost, known.claimed, known.vehicles,
         1.0, 0.0,
     )  # fmt: skip
 
@@ -147,7 +147,7 @@ def test_an_instance_of_which_a_seed_needs_more_vehicles_is_in_no_mean() -> None
 
 
 def test_what_is_there_stands_beside_what_is_known_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("carp", str(file_with(tmp_path, "t.dat", TRIANGLE)), "--budget", "0", "--engine", "plain")
+    words = ("carp", str(file_with(tmp_path, "t.dat", TRIANGLE)), "--budget", "0", "--engine", "ortools")
     words = (*words, "--csv", str(tmp_path / "new" / "t.csv"))
     assert bench(*words) == 0
     assert "%" not in capsys.readouterr().out.splitlines()[-1]
@@ -184,7 +184,7 @@ def test_what_cannot_be_written_or_told_apart_is_said_before_anything_is_measure
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, other = file_with(tmp_path, "t.dat", TRIANGLE), file_with(tmp_path, "t.txt", TRIANGLE)
-    words = ("--budget", "0", "--engine", "plain")
+    words = ("--budget", "0", "--engine", "ortools")
     with pytest.raises(ValueError, match=r"^t: given twice"):
         bench("carp", str(one), str(other), *words)
     with pytest.raises(OSError, match=r"t\.dat"):
@@ -210,7 +210,7 @@ def test_a_seed_that_fails_does_not_cost_the_others(
 
     monkeypatch.setattr(table, "solve", sometimes)
     path = file_with(tmp_path, "t.dat", TRIANGLE)
-    assert bench("carp", str(path), "--budget", "0", "--engine", "plain", "--seeds", "1,2") == 1
+    assert bench("carp", str(path), "--iterations", "20", "--seeds", "1,2") == 1
     said = capsys.readouterr()
     assert "t.dat: RuntimeError: no luck" in said.err
     assert "1 of the files failed" in said.err
@@ -226,7 +226,7 @@ def test_where_the_way_takes_the_time_as_many_vehicles_drive_as_it_asks_for(
         f" LIST_REQ_EDGES :\n{ends} LIST_NOREQ_EDGES :\n(1,2) cost 40\n"
     )
     path = file_with(tmp_path, "far.dat", text)
-    assert bench("mcarptif", str(path), "--budget", "0", "--engine", "plain") == 0
+    assert bench("mcarptif", str(path), "--budget", "0", "--engine", "ortools") == 0
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["far", "1", "950", "10"]
 
 

@@ -20,10 +20,10 @@ import pytest
 
 import ripeur
 from onboard.clock import DrillClock
-from weighbridge.bridge.agent import Files, ask
+from weighbridge.bridge.agent import BridgeFiles, ask_bridge
 from weighbridge.bridge.register import Register
 from weighbridge.indicator.indicator import indicator_of
-from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
+from weighbridge.indicator.simulator import Platform, PtyIndicator, SimulatedIndicator
 
 ROOT = Path(__file__).parent.parent
 SPEED = 20
@@ -33,12 +33,12 @@ class Site:
     """A simulated bridge and the agent that runs at it."""
 
     def __init__(self, folder: Path, protocol: str) -> None:
-        self.files, self.protocol = Files(folder), protocol
+        self.files, self.protocol = BridgeFiles(folder), protocol
         start = datetime(2026, 11, 23, 6, tzinfo=UTC)
         self.clock = DrillClock(start, SPEED)
         self.text = f"2026-11-23T06:00:00Z x{SPEED} @{time.time()}"
-        self.plate = Plate(self.clock)
-        self.simulated = SimulatedIndicator(indicator_of(protocol), self.plate, self.clock)
+        self.platform = Platform(self.clock)
+        self.simulated = SimulatedIndicator(indicator_of(protocol), self.platform, self.clock)
         self.agent: subprocess.Popen[str] | None = None
 
     def start(self, port: str, *more: str) -> None:
@@ -59,7 +59,7 @@ class Site:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return ask(self.files, request)
+            return ask_bridge(self.files, request)
         except OSError:
             return {"kg": None, "open": [], "plate": None}
 
@@ -73,9 +73,9 @@ class Site:
     def weigh(self, truck: str, kg: float) -> None:
         """A truck is announced, drives on, is weighed and drives off."""
         self.ask({"do": "announce", "truck": truck})
-        self.plate.move(kg)
+        self.platform.move(kg)
         self.wait(lambda: self.ask({"do": "status"})["plate"] == "weighed")
-        self.plate.empty()
+        self.platform.empty()
         self.wait(lambda: self.ask({"do": "status"})["plate"] == "empty")
 
 
@@ -125,7 +125,7 @@ def test_a_load_goes_from_the_plate_to_the_depot(
         site.ask({"do": "correct", "number": "1", "reason": "it was T2", "truck": "T2"})
         site.wait(lambda: len(got) >= 4)
         with pytest.raises(ValueError, match="do = 'dance'"):
-            ask(site.files, {"do": "dance"})
+            ask_bridge(site.files, {"do": "dance"})
         assert ripeur.main(["bridge", "status", "--data", str(tmp_path)]) == 0
         site.end()
     kinds = [fact["kind"] for fact in got if fact["kind"] != "health"]
@@ -150,20 +150,20 @@ def test_kill_9_at_any_moment_of_a_weighing_loses_and_doubles_nothing(tmp_path: 
         for k, wait_s in enumerate((0.1, 0.45, 0.65, 0.8, 1.0, 1.3)):  # on its way, still, being weighed, weighed
             kg = 17000 - 1000 * (k % 2) * 5
             site.ask({"do": "announce", "truck": "T1"})
-            site.plate.move(kg)
+            site.platform.move(kg)
             time.sleep(wait_s)
             site.end(signal.SIGKILL)
             site.start(pty.port)
             site.wait(lambda: site.ask({"do": "status"})["plate"] == "weighed")
-            site.plate.empty()
+            site.platform.empty()
             site.wait(lambda: site.ask({"do": "status"})["plate"] == "empty")
         site.end()
-    register = Register.look(site.files.register)
+    register = Register.open_read_only(site.files.register)
     assert [w.kg for w in register.weighings()] == [17000, 12000] * 3
     assert [t.net_kg for t in register.tickets()] == [5000] * 3
     assert register.open_loads() == []
     known = {w.alibi for w in register.weighings()}
-    assert known <= {str(k + 1) for k in range(len(site.simulated.weighed))}
+    assert known <= {str(k + 1) for k in range(len(site.simulated.alibi_memory))}
 
 
 def test_nobody_to_speak_to_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

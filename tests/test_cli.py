@@ -19,9 +19,9 @@ import pytest
 
 import ripeur
 from dashboards.shared.catalogue import TEXTS
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.area.notes import Note
-from optimizer.bench import commands
+from optimizer.engine_names import ENGINE_NAMES
 from optimizer.new_area.summary import note_text
 from optimizer.new_area.template import LABELS
 from optimizer.search import engines as search
@@ -571,9 +571,9 @@ def test_an_import_speaks_the_areas_language_and_clears_what_is_mended(
 
 
 def test_the_engines_offered_are_those_that_exist_and_the_help_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(ripeur.ENGINES) == set(search.ENGINES) == set(commands.ENGINES)
+    assert set(ENGINE_NAMES) == set(search.ENGINES)
     _, out, _ = answer(capsys, "plan", "--help")
-    assert all(name in out for name in search.ENGINES)
+    assert all(name in out for name in ENGINE_NAMES)
     code = "import sys, ripeur\ntry: ripeur.main(['plan', '--help'])\nfinally: print('ortools' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.splitlines()[-1] == "False"
@@ -644,7 +644,7 @@ def test_an_area_is_shown_in_plain_french(area: Path, capsys: pytest.CaptureFixt
     assert "Site de vidage S1" in out
     assert "Exutoire" not in out
     assert LABELS["fr"]["glass_service"] == "Verre"  # "points d'apport volontaire" is said beside it
-    assert Area.load(DATA / "monaco").service_named("glass").label == "Verre"
+    assert read_area(DATA / "monaco").service_named("glass").label == "Verre"
 
 
 def test_one_of_a_kind_is_in_the_singular() -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from optimizer.area.area import Area, ClosedWindow
-from optimizer.new_area.founding import found
+from optimizer.area.file import read_area
+from optimizer.new_area.new_area import make_area
 from optimizer.new_area.summary import summary
 from optimizer.planning.town import Town, TownFault
-from optimizer.streets.closures import Closure, without_effect
-from optimizer.streets.extract import Extract, read
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.closures import Closure, ineffective_windows
+from optimizer.streets.extract import Extract, read_extract
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 from .tiny_map import write_map
 from .towns import RealTown
@@ -44,24 +45,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ways[300] = ([600, 601], {"highway": "motorway", "name": "Autoroute du Soleil"})
     made = tmp_path_factory.mktemp("closures")
     extract = write_map(made / "grid.osm", nodes, ways, {500: {"amenity": "school"}})
-    found(made / "town", extract, population=500)
+    make_area(made / "town", extract, population=500)
     return made / "town"
 
 
 @pytest.fixture(scope="module")
-def town(folder: Path) -> tuple[Area, Extract, Streets]:
-    area = Area.load(folder)
-    extract = read(area.extract)
-    return area, extract, survey(extract, area)
+def town(folder: Path) -> tuple[Area, Extract, StreetNetwork]:
+    area = read_area(folder)
+    extract = read_extract(area.extract)
+    return area, extract, build_street_network(extract, area)
 
 
-def told(town: tuple[Area, Extract, Streets], **changes: object) -> list[str]:
+def told(town: tuple[Area, Extract, StreetNetwork], **changes: object) -> list[str]:
     area, extract, streets = town
-    return without_effect(replace(area, closed=(replace(WINDOW, **changes),)), extract, streets)  # type: ignore[arg-type]
+    return ineffective_windows(replace(area, closed=(replace(WINDOW, **changes),)), extract, streets)  # type: ignore[arg-type]
 
 
 def test_a_window_near_a_school_closes_the_streets_around_it_and_is_no_fault(
-    town: tuple[Area, Extract, Streets],
+    town: tuple[Area, Extract, StreetNetwork],
 ) -> None:
     window = replace(WINDOW, near="amenity=school")
     assert told(town, near="amenity=school") == []
@@ -70,7 +71,7 @@ def test_a_window_near_a_school_closes_the_streets_around_it_and_is_no_fault(
 
 
 def test_a_misspelt_object_is_told_with_what_may_be_meant_and_what_is_known(
-    town: tuple[Area, Extract, Streets],
+    town: tuple[Area, Extract, StreetNetwork],
 ) -> None:
     (fault,) = told(town, near="amenity=shcool")
     assert fault.startswith("area.toml [[windows.closed]] 1 (écoles), near = 'amenity=shcool', must be one of amenity=")
@@ -79,17 +80,19 @@ def test_a_misspelt_object_is_told_with_what_may_be_meant_and_what_is_known(
 
 
 @pytest.mark.parametrize("near", ["school", "amenity", "amenity=", "=", "shop=bakery"])
-def test_an_object_that_is_not_read_from_the_map_is_told(town: tuple[Area, Extract, Streets], near: str) -> None:
+def test_an_object_that_is_not_read_from_the_map_is_told(town: tuple[Area, Extract, StreetNetwork], near: str) -> None:
     (fault,) = told(town, near=near)
     assert f"near = {near!r}, must be one of" in fault
 
 
-def test_an_object_that_is_nowhere_on_the_map_is_told_with_those_that_are(town: tuple[Area, Extract, Streets]) -> None:
+def test_an_object_that_is_nowhere_on_the_map_is_told_with_those_that_are(
+    town: tuple[Area, Extract, StreetNetwork],
+) -> None:
     (fault,) = told(town, near="amenity=kindergarten")
     assert fault.endswith("is nowhere on the map, must be an object that is there: amenity=school (1)")
 
 
-def test_a_window_too_narrow_to_meet_a_street_is_told(town: tuple[Area, Extract, Streets]) -> None:
+def test_a_window_too_narrow_to_meet_a_street_is_told(town: tuple[Area, Extract, StreetNetwork]) -> None:
     (fault,) = told(town, near="amenity=school", within_m=5.0)
     assert "within_m = 5, meets no collected street" in fault
 
@@ -98,7 +101,7 @@ def test_a_window_too_narrow_to_meet_a_street_is_told(town: tuple[Area, Extract,
     "name", ["rue de l'eglise", "RUE DE L'ÉGLISE", "Rue de l’Église", "Rue Église", "Rue de l'Eglisse"]
 )
 def test_a_street_misspelt_or_in_another_case_or_without_accents_is_told_with_the_map_s_name(
-    town: tuple[Area, Extract, Streets], name: str
+    town: tuple[Area, Extract, StreetNetwork], name: str
 ) -> None:
     assert told(town, streets=("Rue de l'Église",)) == []
     (fault,) = told(town, streets=("Rue de l'Église", name))
@@ -106,7 +109,7 @@ def test_a_street_misspelt_or_in_another_case_or_without_accents_is_told_with_th
     assert fault.endswith("""(did you mean "Rue de l'Église"?)""")
 
 
-def test_a_street_that_is_not_collected_is_told_so(town: tuple[Area, Extract, Streets]) -> None:
+def test_a_street_that_is_not_collected_is_told_so(town: tuple[Area, Extract, StreetNetwork]) -> None:
     (fault,) = told(town, streets=("Autoroute du Soleil",))
     assert "is on the map but not collected" in fault
 

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import HOLIDAY_RULES, Service
-from optimizer.area.area import Area, CollectionException, CollectionRule
+from optimizer.area.area import CollectionException, CollectionRule
 from optimizer.area.collection import REASONS, Key, Promise, Reason, monday_of, promise, usual
+from optimizer.area.file import read_area
 from optimizer.area.public_holidays import parts_with_more, public_holidays
 
-MONACO = Area.load(Path(__file__).parent.parent / "data" / "monaco")
+MONACO = read_area(Path(__file__).parent.parent / "data" / "monaco")
 MO, TU, WE, TH, FR, SA, SU = range(7)
 WEEK = (MO, TU, WE, TH, FR)
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

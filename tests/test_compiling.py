@@ -141,6 +141,26 @@ def test_a_function_that_has_moved_leaves_no_file_of_its_old_line_when_it_is_com
     assert len(now) == len(before) + len(others)
 
 
+def test_an_index_that_names_a_class_that_is_gone_is_of_other_sources(yard: Path) -> None:
+    """numba unpickles what the arguments were before it asks whether the sources are still the same."""
+    path = yard / "yard" / "kernels.py"
+    path.write_text(
+        "from typing import NamedTuple\n"
+        "from optimizer.compiling import kept\n"
+        "class Load(NamedTuple):\n    kg: float\n"
+        "@kept()\ndef weight_of(load):\n    return load.kg\n"
+        "def weight(count):\n    return weight_of(Load(2.0 * count))\n"
+        "weight.stats = weight_of.stats\n"
+    )
+    assert weighed(yard)[:2] == (2.0, False)
+    path.write_text(path.read_text().replace("Load", "Burden"))
+    assert weighed(yard)[:2] == (2.0, False), "compiled anew"
+    assert weighed(yard)[:2] == (2.0, True)
+    (index,) = (yard / "yard" / "__pycache__").glob("*weight_of*.nbi")
+    index.write_bytes(index.read_bytes()[:-20])
+    assert weighed(yard)[:2] == (2.0, False), "a file that a power cut has cut off"
+
+
 def test_an_import_deletes_no_file(yard: Path) -> None:
     weighed(yard)
     edit(yard / "bins.py", "240", "120")

@@ -226,7 +226,7 @@ def test_every_word_is_there_in_both_languages_and_every_state_has_one() -> None
     wanted |= {f"t_{s}" for s in ("done", "partly", "missed", "pending")}
     assert wanted <= set(TEXTS)
     used = set()
-    for name in ("console.js", "console_map.js", "streetmap.js"):
+    for name in ("console/console.js", "console/console_map.js", "shared/streetmap.js"):
         used |= set(re.findall(r'\bT\("(\w+)"[,)]', (DASHBOARDS / name).read_text("utf-8")))
     assert used <= set(TEXTS) | set(SHARED)
 

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from fleet import Fact, Lift, Outcome, Position, new_id
-from onboard.box.errands import Errands
-from onboard.box.recorder import Recorder
+from onboard.box.errands import DepotPoller
 from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import Depot, Sender
+from onboard.outbox.sender import DepotClient, Sender
+from onboard.recording.recorder import Recorder
 from ripeur import main
 
 from .clocks import ToldClock
@@ -43,7 +43,7 @@ def fact(k: int) -> Fact:
     return Position(id=id, at=at, box_at=at, truck="T1", lat_deg=43.7384123, lon_deg=7.4246123, speed_mps=3.2, mode=3)
 
 
-class Counting(Depot):
+class Counting(DepotClient):
     """Counts how often each fact is named as stored: the real depot would pass over the second time."""
 
     def __init__(self, url: str) -> None:
@@ -307,9 +307,9 @@ def test_a_note_that_does_not_read_any_more_stops_neither_the_box_nor_the_line(
     with closing(Outbox(path)) as outbox:
         outbox.put_all([], notes=dict.fromkeys(("duty", "tour", "messages", "settings", "known_at", "thinned"), "x"))
     edited(path, "UPDATE notes SET value = CAST(:note AS TEXT)", note=note.encode("latin-1"))
-    with closing(Outbox(path)) as outbox, closing(Depot(depot.url, "secret", timeout_s=5)) as link:
+    with closing(Outbox(path)) as outbox, closing(DepotClient(depot.url, "secret", timeout_s=5)) as link:
         clock = ToldClock(START)
-        errands = Errands("T1", outbox, link, clock)
+        errands = DepotPoller("T1", outbox, link, clock)
         recorder = Recorder("T1", outbox, clock, area=errands.area)
         assert not recorder.duty.tracked
         assert errands.tour() is None or note == '{"tour": 5}'
@@ -331,7 +331,7 @@ def test_a_picture_whose_bytes_or_name_are_damaged_is_set_aside_and_the_others_g
            "UPDATE photos SET body = 5 WHERE rowid = 4")  # fmt: skip
     with closing(Outbox(path)) as outbox:
         outbox.put(fact(1))
-        with closing(Depot(depot.url, "secret", timeout_s=5)) as link:
+        with closing(DepotClient(depot.url, "secret", timeout_s=5)) as link:
             sender = Sender(outbox, link, ToldClock(START), random.Random(1))
             for _ in range(20):
                 sender.step()

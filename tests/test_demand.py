@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from optimizer.area.area import Area, Commune
-from optimizer.demand.demand import WEEKS_PER_YEAR, Demand, estimate
-from optimizer.streets.extract import Extract, read
-from optimizer.streets.snapping import plain_name
-from optimizer.streets.streets import Streets, survey
+from optimizer.demand.demand import WEEKS_PER_YEAR, Demand, estimate_demand
+from optimizer.streets.extract import Extract, read_extract
+from optimizer.streets.snapping import normalized_street_name
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 from .tiny_map import rules, write_map
 from .towns import RealTown
@@ -57,12 +57,12 @@ class Drawn:
         self.nodes[node] = (x, y)
         self.node_tags[node] = {"addr:housenumber": number, "addr:street": street}
 
-    def read(self) -> tuple[Area, Extract, Streets]:
-        extract = read(write_map(self.folder / "map.osm", self.nodes, self.ways, self.node_tags))
-        return self.area, extract, survey(extract, self.area)
+    def read(self) -> tuple[Area, Extract, StreetNetwork]:
+        extract = read_extract(write_map(self.folder / "map.osm", self.nodes, self.ways, self.node_tags))
+        return self.area, extract, build_street_network(extract, self.area)
 
     def demand(self) -> Demand:
-        return estimate(*self.read())
+        return estimate_demand(*self.read())
 
     def people(self, demand: Demand) -> dict[tuple[int, str], int]:
         """By way and side, whole persons."""
@@ -137,7 +137,7 @@ def test_a_tunnel_has_no_neighbours(town: Drawn) -> None:
     ],
 )
 def test_street_names_meet_across_accents_case_and_abbreviations(one: str, other: str) -> None:
-    assert plain_name(one) == plain_name(other)
+    assert normalized_street_name(one) == normalized_street_name(other)
 
 
 # --- how people are spread ---------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_building_far_from_every_street_has_no_people_and_its_address_is_liste
 
 
 def test_two_estimates_of_the_same_town_are_equal(boeblingen: RealTown) -> None:
-    again = estimate(boeblingen.area, boeblingen.extract, boeblingen.streets)
+    again = estimate_demand(boeblingen.area, boeblingen.extract, boeblingen.streets)
     assert again == boeblingen.demand
 
 
@@ -336,7 +336,7 @@ def test_all_the_people_of_monaco_and_its_neighbours_live_somewhere(monaco: Real
 
 def test_monaco_s_people_live_inside_monaco(monaco: RealTown) -> None:
     alone = replace(monaco.area, communes=tuple(c for c in monaco.area.communes if c.name == "Monaco"))
-    demand = estimate(alone, monaco.extract, monaco.streets)
+    demand = estimate_demand(alone, monaco.extract, monaco.streets)
     assert demand.people == pytest.approx(36371, rel=1e-6)
     stretches = {s.id: s for s in monaco.streets.stretches}
     lonlat_ = monaco.extract.lonlat
@@ -362,17 +362,19 @@ def test_heidelberg_without_buildings_has_its_people_along_residential_streets(h
 
 def test_addresses_lie_on_the_street_they_name(boeblingen: RealTown) -> None:
     """Of Böblingen's addressed buildings whose street exists, nearly all are laid on that street."""
-    from optimizer.demand.addresses import merged
+    from optimizer.demand.addresses import merged_addresses
     from optimizer.demand.households import Households
-    from optimizer.streets.snapping import Kerbs
+    from optimizer.streets.snapping import StretchIndex
 
-    kerbs = Kerbs.of(boeblingen.streets.stretches, boeblingen.extract)
-    homes = Households.of(boeblingen.area, boeblingen.extract, merged([], boeblingen.extract))
-    snapped = kerbs.snap(homes.door_xy, [a.street for a in homes.door_address], 200.0)
+    stretch_index = StretchIndex.of(boeblingen.streets.stretches, boeblingen.extract)
+    homes = Households.of(boeblingen.area, boeblingen.extract, merged_addresses([], boeblingen.extract))
+    snapped = stretch_index.snap(homes.door_xy, [a.street for a in homes.door_address], 200.0)
     right = wrong = 0
     for address, k in zip(homes.door_address, snapped.stretch, strict=True):
-        if k >= 0 and address.street and plain_name(address.street) in kerbs.codes:
-            same = plain_name(boeblingen.streets.stretches[k].name) == plain_name(address.street)
+        if k >= 0 and address.street and normalized_street_name(address.street) in stretch_index.codes:
+            same = normalized_street_name(boeblingen.streets.stretches[k].name) == normalized_street_name(
+                address.street
+            )
             right, wrong = right + same, wrong + (not same)
     assert right > 5000
     assert wrong < 0.03 * right

@@ -27,8 +27,8 @@ from fleet import Message, Plan, new_id
 from onboard.clock import DrillClock
 from onboard.outbox.outbox import Outbox
 from onboard.simulation.drive import Unloading
-from onboard.simulation.rehearsal import course_from, courses, sensors_of
-from onboard.simulation.simulate import drive
+from onboard.simulation.rehearsal import read_course, read_courses, sensors_of
+from onboard.simulation.simulate import simulate_drive
 
 from .gpsd_service import need_gpsd
 from .test_cli import MONDAY, grid
@@ -78,10 +78,10 @@ MINUTES, SPEED = 0.5, 25.0
 
 def seed_with_a_weighing(town: Path) -> int:
     """A day on which the truck comes and leaves the site within the window."""
-    plan, course = Plan.read(town / "plan" / "plan.json"), courses(town / "plan")[0]
+    plan, course = Plan.read(town / "plan" / "plan.json"), read_courses(town / "plan")[0]
     since = window_of(plan, timedelta(minutes=MINUTES * SPEED))
     until = since + timedelta(minutes=MINUTES * SPEED)
-    days = ((seed, drive(course, seed).unloadings) for seed in range(1, 400))
+    days = ((seed, simulate_drive(course, seed).unloadings) for seed in range(1, 400))
     margin = timedelta(seconds=15)
     return next(
         seed
@@ -185,7 +185,7 @@ def test_planned_kilometres_grow_with_the_time(town: Path) -> None:
 
 def test_a_plans_folder_is_enough_to_drive_it(town: Path) -> None:
     plan = Plan.read(town / "plan" / "plan.json")
-    found = courses(town / "plan")
+    found = read_courses(town / "plan")
     assert [course.tour for course in found] == [tour.id for tour in plan.tours]
     for course, tour in zip(found, plan.tours, strict=True):
         assert [len(leg.line) for leg in course.legs] == [len(leg.osm_nodes) for leg in tour.legs]
@@ -194,17 +194,17 @@ def test_a_plans_folder_is_enough_to_drive_it(town: Path) -> None:
 
 def test_a_box_drives_its_own_trucks_tour_of_a_plan_and_no_other(town: Path) -> None:
     plan = Plan.read(town / "plan" / "plan.json")
-    assert course_from(town / "plan", plan.tours[0].truck, plan.tours[0].start_at).tour == plan.tours[0].id
+    assert read_course(town / "plan", plan.tours[0].truck, plan.tours[0].start_at).tour == plan.tours[0].id
     with pytest.raises(ValueError, match="has no tour of truck T99"):
-        course_from(town / "plan", "T99", AT)
+        read_course(town / "plan", "T99", AT)
 
 
 def test_played_sensors_say_only_what_is_still_to_come_when_they_are_switched_on(town: Path) -> None:
-    driven = drive(courses(town / "plan")[0], 1)
+    driven = simulate_drive(read_courses(town / "plan")[0], 1)
     middle = driven.lifts[len(driven.lifts) // 2].at
     clock = DrillClock(middle, 2_000)
     heard = list(sensors_of(driven, clock)["lifts"].readings())
-    left = [lift.seen for lift in driven.lifts if lift.at >= middle]
+    left = [lift.reading for lift in driven.lifts if lift.at >= middle]
     assert heard  # the clock runs: the very first may be over already
     assert heard == left[len(left) - len(heard) :]
 

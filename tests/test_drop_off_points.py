@@ -15,30 +15,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.area import open_data
-from optimizer.drop_off.listing import TEXTS, show, write_refused
+from optimizer.drop_off.listing import TEXTS, listing_lines, write_refused
 from optimizer.drop_off.mapping import ColumnMapping
-from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
+from optimizer.drop_off.osm import FLUX_OF_OSM, extract_bounds, read_osm_points
 from optimizer.drop_off.points import (
     HANDLINGS,
     OSM_SOURCE,
     POSITIONS,
     STATUSES,
-    Box,
+    BoundingBox,
     Container,
     DropOffFaults,
     DropOffPoint,
-    Reading,
-    read,
-    write_csv,
+    ImportResult,
+    read_points_csv,
+    write_points_csv,
 )
-from optimizer.drop_off.town_file import number, read_town_file
+from optimizer.drop_off.town_file import decimal_number, read_town_file
 
 ROOT = Path(__file__).parent.parent
 POINT = DropOffPoint(
     "P1", "Mairie", 49.42, 2.82, "Compiègne", "1 rue du Port", (Container("C1", "glass", 4.0, "buried", "kinshofer"),),
     "Service déchets", "Agglomération", date(2026, 1, 31),
 )  # fmt: skip
-TOWN = Box(49.0, 2.0, 50.0, 3.0)
+TOWN = BoundingBox(49.0, 2.0, 50.0, 3.0)
 
 # --- strategies --------------------------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ def town_file(folder: Path, text: str, name: str = "town.csv", encoding: str = "
     return path
 
 
-def why(reading: Reading) -> list[tuple[int, str, str]]:
+def why(reading: ImportResult) -> list[tuple[int, str, str]]:
     return [(refusal.row, refusal.column, refusal.why) for refusal in reading.refused]
 
 
@@ -112,22 +112,22 @@ def test_what_is_written_to_an_area_reads_back_the_same(
     points: list[DropOffPoint], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("area") / "drop_off_points.csv"
-    write_csv(points, path)
-    assert read(path) == tuple(points)
+    write_points_csv(points, path)
+    assert read_points_csv(path) == tuple(points)
 
 
 def test_two_points_of_one_id_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="id = P1, each must be there once"):
-        write_csv([POINT, POINT], tmp_path / "points.csv")
+        write_points_csv([POINT, POINT], tmp_path / "points.csv")
 
 
 def test_all_faults_of_an_area_file_are_listed_at_once(tmp_path: Path) -> None:
     path = tmp_path / "drop_off_points.csv"
-    write_csv([POINT, replace(POINT, id="P2"), replace(POINT, id="P3")], path)
+    write_points_csv([POINT, replace(POINT, id="P2"), replace(POINT, id="P3")], path)
     broken = path.read_text().replace("P1,Mairie,49.42", "P1,Mairie,north").replace("P2,Mairie,49.42", "P2,Mairie,99")
     path.write_text(broken.replace("kinshofer", "tongs", 1) + "P3,too short\n")
     with pytest.raises(DropOffFaults) as caught:
-        read(path)
+        read_points_csv(path)
     assert sorted(fault.split(": ")[1] for fault in caught.value.faults) == ["row 2", "row 2", "row 3", "row 5"]
     assert "lat_deg = 'north', must be a number" in str(caught.value)
     assert "handling = 'tongs', must be one of hook, kinshofer, other" in str(caught.value)
@@ -139,7 +139,7 @@ def test_all_faults_of_an_area_file_are_listed_at_once(tmp_path: Path) -> None:
 
 def test_boeblingens_points_are_those_extracted_by_others(shared: Path) -> None:
     """osm_recycling_boeblingen.csv has 51 objects, one of them an amenity=waste_disposal that takes no recycling."""
-    reading = read_osm(shared / "realdata/osm/boeblingen.osm.pbf")
+    reading = read_osm_points(shared / "realdata/osm/boeblingen.osm.pbf")
     with (shared / "realdata/pav/osm_recycling_boeblingen.csv").open(encoding="utf-8", newline="") as file:
         theirs = {f"osm-{row['osm_type']}-{row['osm_id']}": row for row in csv.DictReader(file)}
     assert len(theirs) == 51
@@ -166,10 +166,10 @@ def test_the_csv_of_boeblingen_reads_through_a_mapping(shared: Path, tmp_path: P
             "m.toml",
         )
     )
-    box = extract_box(shared / "realdata/osm/boeblingen.osm.pbf")
+    box = extract_bounds(shared / "realdata/osm/boeblingen.osm.pbf")
     reading = read_town_file(shared / "realdata/pav/osm_recycling_boeblingen.csv", mapping, box)
     assert (len(reading.points), reading.refused) == (48, ())
-    mapped = read_osm(shared / "realdata/osm/boeblingen.osm.pbf").points
+    mapped = read_osm_points(shared / "realdata/osm/boeblingen.osm.pbf").points
     assert {p.id: {b.flux for b in p.containers} for p in reading.points} == {
         p.id.removeprefix("osm-node-"): {b.flux for b in p.containers} for p in mapped
     }
@@ -177,10 +177,10 @@ def test_the_csv_of_boeblingen_reads_through_a_mapping(shared: Path, tmp_path: P
 
 @pytest.mark.parametrize(("extract", "glass", "centres"), [("monaco.osm.pbf", 2, 0), ("heidelberg.test.pbf", 1, 2)])
 def test_other_extracts_give_their_points(shared: Path, extract: str, glass: int, centres: int) -> None:
-    reading = read_osm(shared / "realdata/osm" / extract)
+    reading = read_osm_points(shared / "realdata/osm" / extract)
     assert sum(box.flux == "glass" for point in reading.points for box in point.containers) == glass
     assert len(reading.centres) == centres
-    box = extract_box(shared / "realdata/osm" / extract)
+    box = extract_bounds(shared / "realdata/osm" / extract)
     assert all(box.holds(point.lat_deg, point.lon_deg) for point in reading.points)
     assert box.east_deg - box.west_deg < 5
 
@@ -204,7 +204,7 @@ def drawn(folder: Path) -> Path:
 
 
 def test_ways_and_relations_stand_at_their_centroid_and_a_cut_one_is_refused(tmp_path: Path) -> None:
-    reading = read_osm(drawn(tmp_path))
+    reading = read_osm_points(drawn(tmp_path))
     assert {point.id: (point.lat_deg, point.lon_deg) for point in reading.points} == {
         "osm-way-12": (49.1, 2.1),
         "osm-relation-20": (49.1, 2.1),
@@ -216,7 +216,7 @@ def test_ways_and_relations_stand_at_their_centroid_and_a_cut_one_is_refused(tmp
 
 def test_a_mapping_renames_or_drops_the_maps_materials(tmp_path: Path) -> None:
     mapping = ColumnMapping(osm={"glass": "", "cds": "discs"})
-    reading = read_osm(drawn(tmp_path), {**FLUX_OF_OSM, **mapping.osm})
+    reading = read_osm_points(drawn(tmp_path), {**FLUX_OF_OSM, **mapping.osm})
     assert [box.flux for point in reading.points for box in point.containers] == ["discs"]
 
 
@@ -225,7 +225,7 @@ def test_a_missing_or_truncated_extract_is_one_clear_fault(tmp_path: Path) -> No
         path = tmp_path / name
         if content is not None:
             path.write_bytes(content)
-        for reader in (read_osm, extract_box):
+        for reader in (read_osm_points, extract_bounds):
             with pytest.raises(DropOffFaults, match="cannot be read as an OSM extract"):
                 reader(path)
 
@@ -373,7 +373,7 @@ def test_a_collection_calendar_is_refused_row_by_row_without_a_crash(shared: Pat
         assert reading.points == ()
         assert reading.refused_rows == 9298
         assert ("lat_deg", "no_column") in {(refusal.column, refusal.why) for refusal in reading.refused}
-        assert len(show(reading, "fr")) < 40  # grouped by reason, not 9,298 lines
+        assert len(listing_lines(reading, "fr")) < 40  # grouped by reason, not 9,298 lines
         write_refused(reading.refused, tmp_path / "refused.csv", "fr")
 
 
@@ -419,7 +419,7 @@ def test_geojson_is_read_with_its_dirt(tmp_path: Path) -> None:
         ("feature", 2, "swapped"), ("feature", 3, "not_a_point"), ("feature", 4, "not_a_number"),
         ("feature", 6, "not_a_point"), ("feature", 7, "not_a_point"), ("feature", 8, "missing"),
     ]  # fmt: skip
-    "\n".join(show(reading)).encode()  # half a surrogate pair must not break the terminal
+    "\n".join(listing_lines(reading)).encode()  # half a surrogate pair must not break the terminal
 
 
 def test_geojson_in_lambert_93_is_read_by_its_old_crs_member(tmp_path: Path) -> None:
@@ -453,7 +453,7 @@ def test_every_town_csv_gives_back_its_rows_whatever_its_dialect(
     for point_id, name, *figures in written:
         table.writerow((point_id, name, *(str(f).replace(".", ",") if comma else f for f in figures), "Verre"))
     path = town_file(tmp_path_factory.mktemp("town"), file.getvalue(), encoding=encoding)
-    reading = read_town_file(path, within=Box(-90, -180, 90, 180))
+    reading = read_town_file(path, within=BoundingBox(-90, -180, 90, 180))
     assert reading.refused == ()
     assert [(p.id, p.name, p.lat_deg, p.lon_deg, p.containers[0].volume_m3) for p in reading.points] == written
 
@@ -470,8 +470,8 @@ def test_no_file_makes_the_reader_crash(content: bytes, tmp_path_factory: pytest
             reading = read_town_file(path)
         except DropOffFaults:
             continue
-        write_csv(reading.points, path)
-        assert read(path) == reading.points
+        write_points_csv(reading.points, path)
+        assert read_points_csv(path) == reading.points
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_no_file_makes_the_reader_crash(content: bytes, tmp_path_factory: pytest
      ("1\u202f000", 1000.0), ("", None), ("inf", None), ("0x1", None), ("1e999", None), ("1,2,3", None)],
 )  # fmt: skip
 def test_numbers_are_read_as_people_write_them(text: str, value: float | None) -> None:
-    assert number(text) == value
+    assert decimal_number(text) == value
 
 
 # --- the mapping file --------------------------------------------------------------------------------------------
@@ -532,7 +532,10 @@ def test_a_mapping_that_names_absent_columns_says_which_and_what_there_is(tmp_pa
 def test_show_counts_flux_communes_volume_and_refusals_in_both_languages(tmp_path: Path) -> None:
     text = COMPIEGNE + "14;60159;Compiègne;;687500;6924000;Actif;460;Vere;;;\n"
     reading = read_town_file(town_file(tmp_path, text), within=TOWN)
-    french, english = "\n".join(show(reading, "fr")), "\n".join(show(reading, "en", {"glass": "Bottles"}))
+    french, english = (
+        "\n".join(listing_lines(reading, "fr")),
+        "\n".join(listing_lines(reading, "en", {"glass": "Bottles"})),
+    )
     assert "2 points, 3 conteneurs, volume 7.5 m³ (dont 1 de volume inconnu)" in french
     assert "ligne 5, flux = 'Vere': flux inconnu" in french
     assert re.search(r"Bottles +2 containers +2 points", english)
@@ -544,14 +547,14 @@ def test_words_refused_in_many_rows_are_named_with_their_number_and_a_way_out(tm
     cells = ["cans;glass"] * 38 + ["Vere"] * 7 + [f"mot{k}" for k in range(10)]
     rows = "".join(f"P{k},48.68,9.0,{cell}\n" for k, cell in enumerate(cells))
     path = town_file(tmp_path, "id,lat,lon,flux\n" + rows)
-    english = "\n".join(show(read_town_file(path), "en"))
+    english = "\n".join(listing_lines(read_town_file(path), "en"))
     assert "flux: unknown flux: 'cans;glass' (38 rows), 'Vere' (7 rows), 'mot0' (1 row)" in english
     assert "and 4 more" in english
     assert 'separator = ";"' in english
-    assert "Plusieurs flux dans une cellule ?" in "\n".join(show(read_town_file(path), "fr"))
+    assert "Plusieurs flux dans une cellule ?" in "\n".join(listing_lines(read_town_file(path), "fr"))
     reading = read_town_file(path, ColumnMapping(separator=";"))
     assert [box.flux for box in reading.points[0].containers] == ["metal", "glass"]
-    assert "separator" not in "\n".join(show(reading, "en"))
+    assert "separator" not in "\n".join(listing_lines(reading, "en"))
 
 
 def test_every_text_is_there_in_french_and_english() -> None:
@@ -648,38 +651,42 @@ def test_every_exported_geojson_obeys_rfc_7946(points: list[DropOffPoint], langu
 
 
 def test_ids_stay_from_export_to_export_and_differ_between_towns() -> None:
-    assert open_data.uid("Ville", "12") == open_data.uid("Ville", "12") == "a8a439bc-fa3f-5a23-a20b-65948b7b38e0"
-    assert open_data.uid("Ville", "12") != open_data.uid("Autre", "12")
+    assert (
+        open_data.point_uid("Ville", "12")
+        == open_data.point_uid("Ville", "12")
+        == "a8a439bc-fa3f-5a23-a20b-65948b7b38e0"
+    )
+    assert open_data.point_uid("Ville", "12") != open_data.point_uid("Autre", "12")
 
 
 def test_points_of_the_map_are_published_under_its_licence_only() -> None:
     mapped = replace(POINT, id="M", source=OSM_SOURCE)
     assert open_data.OSM_SOURCE == OSM_SOURCE
-    terms = open_data.publication([mapped, POINT], "Ville", TODAY)
+    terms = open_data.publication_terms([mapped, POINT], "Ville", TODAY)
     assert (terms.licence, terms.attribution) == ("ODbL-1.0", "© OpenStreetMap contributors; Agglomération")
     with pytest.raises(ValueError, match=r"licence = 'lov2', must be ODbL-1\.0"):
-        open_data.publication([mapped], "Ville", TODAY, "lov2")
+        open_data.publication_terms([mapped], "Ville", TODAY, "lov2")
 
 
 def test_a_towns_own_points_need_the_licence_that_the_town_chose() -> None:
     with pytest.raises(ValueError, match="licence = None, must be given"):
-        open_data.publication([POINT], "Ville", TODAY)
-    assert open_data.publication([POINT], "Ville", TODAY, "lov2").attribution == "Agglomération"
+        open_data.publication_terms([POINT], "Ville", TODAY)
+    assert open_data.publication_terms([POINT], "Ville", TODAY, "lov2").attribution == "Agglomération"
 
 
 def test_an_export_is_never_overwritten_silently(tmp_path: Path) -> None:
-    terms = open_data.publication([POINT], "Ville", TODAY, "lov2")
-    written = open_data.write([POINT], terms, tmp_path / "out")
+    terms = open_data.publication_terms([POINT], "Ville", TODAY, "lov2")
+    written = open_data.write_open_data([POINT], terms, tmp_path / "out")
     with pytest.raises(FileExistsError, match=r"drop-off-points\.geojson, drop-off-points\.csv already there"):
-        open_data.write([], terms, tmp_path / "out")
+        open_data.write_open_data([], terms, tmp_path / "out")
     assert "P1" in written[1].read_text(encoding="utf-8")
-    open_data.write([], terms, tmp_path / "out", replace=True)
+    open_data.write_open_data([], terms, tmp_path / "out", replace=True)
     assert "P1" not in written[1].read_text(encoding="utf-8")
 
 
 def test_the_exported_csv_can_be_imported_again_by_anyone(tmp_path: Path) -> None:
-    terms = open_data.publication([POINT], "Ville", TODAY, "lov2")
-    _, path = open_data.write([POINT, replace(POINT, id="P2", containers=())], terms, tmp_path)
+    terms = open_data.publication_terms([POINT], "Ville", TODAY, "lov2")
+    _, path = open_data.write_open_data([POINT, replace(POINT, id="P2", containers=())], terms, tmp_path)
     mapping = ColumnMapping(
         columns={
             "id": "id_point", "name": "nom", "lat_deg": "latitude", "lon_deg": "longitude", "commune": "commune",

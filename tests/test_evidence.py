@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
 from onboard.simulation.course import course_of, streets_of
-from onboard.simulation.simulate import drive
-from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, State
+from onboard.simulation.simulate import simulate_drive
+from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, TaskState, crew_state
 from optimizer.evidence.follow import FollowedTour
-from optimizer.evidence.progress import Progress
+from optimizer.evidence.progress import TourProgress
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network
 from optimizer.night.night import plan_day
@@ -81,7 +81,7 @@ def after(tour: Tour) -> datetime:
     return tour.end_at + OVER_AFTER
 
 
-def by_street(states: dict[str, State]) -> dict[str, str]:
+def by_street(states: dict[str, TaskState]) -> dict[str, str]:
     return {id_.split(":")[0][1:]: state.status for id_, state in states.items()}
 
 
@@ -237,6 +237,17 @@ def test_what_the_crew_says_stands(town: Matcher, outcome: str, status: str, rea
     assert state.evidence[-1].what == "crew"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status", "share"),
+    [("done", "done", 1.0), ("partly", "partly", 0.5), ("not_presented", "done", 1.0), ("blocked", "missed", 0.0)],
+)
+def test_without_a_track_the_crews_word_is_all_there_is(outcome: str, status: str, share: float) -> None:
+    state = crew_state(said("w2-3:right", outcome, BEGIN))
+    assert (state.status, state.reason, state.share) == (status, f"crew_{outcome}", share)
+    assert (state.from_at, state.until_at) == (BEGIN, BEGIN)
+    assert [(piece.what, piece.note) for piece in state.evidence] == [("crew", outcome)]  # the pages word the note
+
+
 def test_a_crew_that_says_done_where_the_truck_never_was_leaves_a_doubt(town: Matcher) -> None:
     tour, tasks = planned([task(n) for n in [SOUTH[0], (4, 5), NORTH[0]]])
     wheel = served(Wheel(*XY[1]), [2]).over([12, 13, 14, 15], 9)
@@ -314,7 +325,7 @@ def test_facts_of_another_truck_or_another_day_change_nothing(town: Matcher) -> 
 
 
 def test_no_speed_leaves_the_module() -> None:
-    names = {field.name for cls in (State, Evidence, Progress) for field in fields(cls)}
+    names = {field.name for cls in (TaskState, Evidence, TourProgress) for field in fields(cls)}
     assert not [name for name in names if "speed" in name or "mps" in name or "kmh" in name]
     assert not [what for what in WHAT if "speed" in what]
     assert len(set(REASONS)) == len(REASONS)
@@ -387,7 +398,7 @@ def test_a_simulated_day_of_monaco_is_told_as_it_was(tmp_path: Path) -> None:
     streets = streets_of(leg for tour in plan.tours for leg in course_of(tour, lonlat).legs)
     told = []
     for tour in plan.tours[:4]:
-        done = drive(course_of(tour, lonlat, tasks, streets), 3)
+        done = simulate_drive(course_of(tour, lonlat, tasks, streets), 3)
         followed = FollowedTour(matcher, tour, {leg.task: tasks[leg.task] for leg in tour.legs if leg.task})
         followed.add_all(done.facts(("position", "vehicle", "lift", "duty")))
         states = followed.states(tour.end_at + OVER_AFTER)

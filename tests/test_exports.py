@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dashboards.area.open_data import Publication, csv_text
 from dashboards.plan.exports import GPX, write_geojson, write_gpx, write_kpi_csv, write_tours_csv
-from fleet import Plan, spreadsheet_cell, utc
+from fleet import Plan, spreadsheet_cell, utc_instant
 from optimizer.drop_off.listing import write_refused
-from optimizer.drop_off.points import Refusal
+from optimizer.drop_off.points import RowFault
 from tests.small_plan import small_basemap, small_plan, small_words
 from tests.test_drop_off_points import POINT
 
@@ -75,7 +75,7 @@ def test_geojson_has_a_feature_for_each_leg_with_nodes(tmp_path: Path) -> None:
         assert len(line) == len(leg.osm_nodes)
         assert all(7.41 < lon < 7.43 and 43.73 < lat < 43.75 for lon, lat in line)
         assert (said["tour"], said["leg"], said["kind"], said["task"]) == (tour.id, index, leg.kind, leg.task)
-        assert utc(said["start_at"]) == leg.start_at
+        assert utc_instant(said["start_at"]) == leg.start_at
     walked = next(f for f in found["features"] if f["properties"]["mode"] == "foot")
     assert walked["properties"]["street"] == "Place de la Source"
 
@@ -84,7 +84,7 @@ def test_gpx_follows_the_schema_and_its_times_never_go_back(tmp_path: Path) -> N
     plan = small_plan()
     for root, tour in zip(gpx(tmp_path), plan.tours, strict=True):
         assert_gpx(root)
-        times = [utc(time.text or "") for time in root.iterfind(f".//{{{GPX}}}trkpt/{{{GPX}}}time")]
+        times = [utc_instant(time.text or "") for time in root.iterfind(f".//{{{GPX}}}trkpt/{{{GPX}}}time")]
         assert times == sorted(times)
         assert (times[0], times[-1]) == (tour.start_at, tour.end_at)
 
@@ -142,7 +142,7 @@ def test_no_name_in_a_table_is_taken_for_a_formula_by_a_spreadsheet(tmp_path: Pa
         point = replace(POINT, id=name, name=name, commune=name, address=name, operator=name)
     published = Publication("Ville", "lov2", "Ville", date(2026, 11, 23))
     (tmp_path / "points.csv").write_bytes(csv_text([point], published).encode())
-    write_refused([Refusal("town.csv", 2, "name", name, "unreadable")], tmp_path / "refused.csv")
+    write_refused([RowFault("town.csv", 2, "name", name, "unreadable")], tmp_path / "refused.csv")
     for file in ("tours.csv", "kpi.csv", "points.csv", "refused.csv"):
         cells = [cell for row in table(tmp_path / file) for cell in row.values()]
         assert f"'{name}" in cells or (file == "points.csv" and point is POINT), file
@@ -209,4 +209,4 @@ def test_a_plan_without_tours_exports_heads_alone(tmp_path: Path) -> None:
 def test_instants_are_utc_with_seconds(tmp_path: Path) -> None:
     write_tours_csv(small_plan(), tmp_path / "tours.csv")
     assert table(tmp_path / "tours.csv")[0]["start_at"] == "2026-11-23T04:00:00Z"
-    assert utc("2026-11-23T04:00:00Z") == datetime(2026, 11, 23, 4, tzinfo=UTC)
+    assert utc_instant("2026-11-23T04:00:00Z") == datetime(2026, 11, 23, 4, tzinfo=UTC)

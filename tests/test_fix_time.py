@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.position.fix_time import BUILT_AT, FURTHEST, ROLLOVER, BestTime, fix_time_fault
+from onboard.recording.fix_time import BUILT_AT, FURTHEST, ROLLOVER, BestTime, fix_time_fault
 
 from .clocks import ToldClock
 

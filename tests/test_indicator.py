@@ -15,17 +15,17 @@ import pytest
 from onboard.clock import DrillClock
 from onboard.sensors.serial_line import SerialSettings
 from weighbridge.indicator.indicator import IndicatorLine, indicator_of
-from weighbridge.indicator.protocols import PROTOCOLS, Reading
-from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
+from weighbridge.indicator.protocols import PROTOCOLS, WeightReading
+from weighbridge.indicator.simulator import Platform, PtyIndicator, SimulatedIndicator
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
 
-def plate_of(clock: DrillClock) -> Plate:
-    return Plate(clock)
+def platform_of(clock: DrillClock) -> Platform:
+    return Platform(clock)
 
 
-def until(readings: Iterator[Reading | None], wanted: object, seconds: float = 8) -> Reading:
+def until(readings: Iterator[WeightReading | None], wanted: object, seconds: float = 8) -> WeightReading:
     """The first reading of which ``wanted`` is true, within so many real seconds."""
     ends = time.monotonic() + seconds
     for reading in readings:
@@ -38,13 +38,13 @@ def until(readings: Iterator[Reading | None], wanted: object, seconds: float = 8
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))
 def test_a_truck_is_followed_on_and_off_the_plate_over_a_pty(name: str) -> None:
     clock = DrillClock(START, 20)
-    plate = plate_of(clock)
+    platform = platform_of(clock)
     protocol = indicator_of(name)
-    with PtyIndicator(SimulatedIndicator(protocol, plate, clock)) as pty:
+    with PtyIndicator(SimulatedIndicator(protocol, platform, clock)) as pty:
         line = IndicatorLine(protocol, pty.port, SerialSettings(protocol.baud), clock)
         readings = line.readings()
         assert until(readings, lambda r: r.stable).gross_kg == 0
-        plate.move(15460)
+        platform.move(15460)
         until(readings, lambda r: not r.stable)
         still = until(readings, lambda r: r.stable and r.gross_kg > 300)
         assert still.gross_kg == 15460
@@ -52,7 +52,7 @@ def test_a_truck_is_followed_on_and_off_the_plate_over_a_pty(name: str) -> None:
         assert (legal is not None) == (protocol.weigh is not None)
         if legal is not None:
             assert (legal.gross_kg, legal.alibi, legal.date) == (15460, "1", START.date())
-        plate.empty()
+        platform.empty()
         assert until(readings, lambda r: r.stable and r.gross_kg < 300).gross_kg == 0
         assert line.damaged == 0
         line.close()
@@ -61,21 +61,21 @@ def test_a_truck_is_followed_on_and_off_the_plate_over_a_pty(name: str) -> None:
 def test_alibi_numbers_restart_every_day() -> None:
     clock = DrillClock(datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC), 1)
     protocol = indicator_of("systec")
-    simulated = SimulatedIndicator(protocol, plate_of(clock), clock, "Europe/Paris")
+    simulated = SimulatedIndicator(protocol, platform_of(clock), clock, "Europe/Paris")
     assert protocol.weigh is not None
-    simulated.said(protocol.weigh)
-    simulated.said(protocol.weigh)
+    simulated.respond(protocol.weigh)
+    simulated.respond(protocol.weigh)
     clock.start = datetime(2026, 11, 23, 23, 0, 1, tzinfo=UTC)
-    simulated.said(protocol.weigh)
-    assert [name for name, _ in simulated.weighed] == ["2026-11-23/1", "2026-11-23/2", "2026-11-24/1"]
+    simulated.respond(protocol.weigh)
+    assert [name for name, _ in simulated.alibi_memory] == ["2026-11-23/1", "2026-11-23/2", "2026-11-24/1"]
 
 
 def test_spoilt_frames_are_counted_and_the_good_ones_still_heard() -> None:
     clock = DrillClock(START, 20)
-    plate = plate_of(clock)
+    platform = platform_of(clock)
     protocol = indicator_of("mt-continuous")
-    simulated = SimulatedIndicator(protocol, plate, clock, damage=0.4)
-    plate.move(12340)
+    simulated = SimulatedIndicator(protocol, platform, clock, damage=0.4)
+    platform.move(12340)
     with PtyIndicator(simulated, baud=115_200) as pty:
         line = IndicatorLine(protocol, pty.port, SerialSettings(115_200), clock)
         weights = [r.gross_kg for r in islice(line.readings(), 40) if r is not None and r.stable]

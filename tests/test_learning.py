@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer.demand.demand import estimate
-from optimizer.demand.learning import LEAST_DWELLINGS, Learned, Weighed, learn, read_learned, write_learned
+from optimizer.demand.demand import estimate_demand
+from optimizer.demand.learning import (
+    LEAST_DWELLINGS,
+    LearnedFactor,
+    WeighedLoads,
+    learn_factors,
+    read_learned,
+    write_learned,
+)
 
 from .towns import RealTown
 
@@ -19,7 +26,7 @@ TRUE = {("A", "residual"): 1.3, ("A", "food"): 0.8, ("B", "residual"): 0.9, ("B"
 MANY = {"A": 500, "B": 500}
 
 
-def weeks(n: int, seed: int = 1, days: bool = True, noise: float = 0.08) -> list[Weighed]:
+def weeks(n: int, seed: int = 1, days: bool = True, noise: float = 0.08) -> list[WeighedLoads]:
     """Loads that hold the two sectors in changing parts, and the plant's day beside them."""
     random = Random(seed)
     rows = []
@@ -30,17 +37,17 @@ def weeks(n: int, seed: int = 1, days: bool = True, noise: float = 0.08) -> list
             ("B", "residual"): 3000 * (1 - part), ("B", "food"): 1000 * (1 - part),
         }  # fmt: skip
         kg = {cell: value * TRUE[cell] * random.gauss(1, noise) for cell, value in planned.items()}
-        rows.append(Weighed(sum(kg.values()), planned))
+        rows.append(WeighedLoads(sum(kg.values()), planned))
         for flux in ("residual", "food") if days else ():
             cells = {cell: value for cell, value in planned.items() if cell[1] == flux}
-            rows.append(Weighed(sum(kg[cell] for cell in cells), cells, loads=0))
+            rows.append(WeighedLoads(sum(kg[cell] for cell in cells), cells, loads=0))
     return rows
 
 
 def test_factors_are_found_and_their_intervals_hold_them() -> None:
     inside = total = 0
     for seed in range(30):
-        for one in learn(weeks(60, seed), MANY):
+        for one in learn_factors(weeks(60, seed), MANY):
             truth = TRUE[one.sector, one.flux]
             assert one.factor == pytest.approx(truth, abs=0.12)
             assert one.loads == 60
@@ -50,46 +57,46 @@ def test_factors_are_found_and_their_intervals_hold_them() -> None:
 
 
 def test_few_loads_change_little_and_say_so() -> None:
-    (one,) = learn([Weighed(6000, {("A", "residual"): 3000.0})], MANY)
+    (one,) = learn_factors([WeighedLoads(6000, {("A", "residual"): 3000.0})], MANY)
     assert 1 < one.factor < 2
     assert one.high - one.low > 0.3
-    many = learn([Weighed(6000, {("A", "residual"): 3000.0})] * 50, MANY)[0]
+    many = learn_factors([WeighedLoads(6000, {("A", "residual"): 3000.0})] * 50, MANY)[0]
     assert many.factor > one.factor
     assert many.factor == pytest.approx(2, abs=0.05)
 
 
 def test_tickets_alone_cannot_tell_fluxes_apart_and_leave_them_wide() -> None:
-    without = {(o.sector, o.flux): o for o in learn(weeks(60, days=False), MANY)}
-    with_days = {(o.sector, o.flux): o for o in learn(weeks(60), MANY)}
+    without = {(o.sector, o.flux): o for o in learn_factors(weeks(60, days=False), MANY)}
+    with_days = {(o.sector, o.flux): o for o in learn_factors(weeks(60), MANY)}
     for cell, one in with_days.items():
         assert one.high - one.low < without[cell].high - without[cell].low
 
 
 def test_nothing_is_learned_of_a_handful_of_homes() -> None:
     rows = weeks(40)
-    assert {one.sector for one in learn(rows, {"A": 500, "B": LEAST_DWELLINGS - 1})} == {"A"}
-    assert {one.sector for one in learn(rows, {"A": 500})} == {"A"}
-    assert learn(rows, {}) == []
-    assert learn([], MANY) == []
+    assert {one.sector for one in learn_factors(rows, {"A": 500, "B": LEAST_DWELLINGS - 1})} == {"A"}
+    assert {one.sector for one in learn_factors(rows, {"A": 500})} == {"A"}
+    assert learn_factors(rows, {}) == []
+    assert learn_factors([], MANY) == []
 
 
 @given(
     st.lists(
         st.builds(
-            Weighed,
+            WeighedLoads,
             st.floats(0, 30_000),
             st.dictionaries(st.tuples(st.sampled_from("AB"), st.sampled_from(["x", "y"])), st.floats(0, 9000)),
         ),
         max_size=12,
     )
 )
-def test_whatever_was_weighed_factors_stay_within_bounds(rows: list[Weighed]) -> None:
-    for one in learn(rows, MANY):
+def test_whatever_was_weighed_factors_stay_within_bounds(rows: list[WeighedLoads]) -> None:
+    for one in learn_factors(rows, MANY):
         assert 0.3 <= one.low <= one.factor <= one.high <= 3.0
 
 
 def test_what_was_learned_survives_its_file(tmp_path: Path) -> None:
-    learned = [Learned("A", "food", 0.8, 0.7, 0.9, 12), Learned("B;x", "residual", 1.25, 1.1, 1.4, 3)]
+    learned = [LearnedFactor("A", "food", 0.8, 0.7, 0.9, 12), LearnedFactor("B;x", "residual", 1.25, 1.1, 1.4, 3)]
     write_learned(learned, tmp_path / "l.csv")
     assert read_learned(tmp_path / "l.csv", ["A", "B;x"], ["food", "residual"]) == learned
 
@@ -118,11 +125,11 @@ def test_a_file_that_cannot_be_right_is_said(tmp_path: Path, line: str, said: st
 
 
 def test_the_next_plan_s_demand_follows_in_the_sectors_named_and_nowhere_else(monaco: RealTown, tmp_path: Path) -> None:
-    write_learned([Learned("Monaco-Est", "residual", 1.5, 1.3, 1.7, 40)], tmp_path / "learned.csv")
+    write_learned([LearnedFactor("Monaco-Est", "residual", 1.5, 1.3, 1.7, 40)], tmp_path / "learned.csv")
     area = replace(
         monaco.area, folder=tmp_path, demand=replace(monaco.area.demand, learned="learned.csv", drop_off_points=None)
     )
-    corrected = estimate(area, monaco.extract, monaco.streets)
+    corrected = estimate_demand(area, monaco.extract, monaco.streets)
     changed = {"more": 0, "same": 0}
     for stretch, side in monaco.demand.dwellings:
         before = monaco.demand.weekly_kg(stretch, side, "bags", "blocks")

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.clock import SystemClock
-from onboard.sensors.lifts import LiftCase, Lifts, contact_line, open_lifts, sources_of
-from onboard.sensors.readings import LiftSeen
+from onboard.sensors.lifts import LiftMatcher, Lifts, contact_line, lift_sources, open_lifts
+from onboard.sensors.readings import LiftReading
 from onboard.sensors.serial_line import SerialSettings
 from onboard.sensors.tags import Tag, em4100_frame, long_frame, short_frame
 
@@ -25,51 +25,51 @@ BIN = Tag(250, 12345678)
 OTHER = Tag(250, 87654321)
 
 
-def case(text: str) -> tuple[LiftCase, list]:
-    sources = sources_of(text)
-    return LiftCase(sources), list(sources)
+def case(text: str) -> tuple[LiftMatcher, list]:
+    sources = lift_sources(text)
+    return LiftMatcher(sources), list(sources)
 
 
 def test_a_tag_repeated_while_in_view_is_one_lift() -> None:
     lifts, (reader,) = case("fdxb-long:/dev/ttyUSB0,side=left")
     told = [each for s in range(40) for each in lifts.tag("250-1", reader, float(s))]
-    assert told == [LiftSeen("250-1", "left")]
+    assert told == [LiftReading("250-1", "left")]
     assert lifts.tag("250-1", reader, 53.9) == []
-    assert lifts.tag("250-1", reader, 69.0) == [LiftSeen("250-1", "left")]
+    assert lifts.tag("250-1", reader, 69.0) == [LiftReading("250-1", "left")]
 
 
 def test_a_tag_that_both_readers_see_is_one_lift_of_the_side_that_saw_it_first() -> None:
     lifts, (left, right) = case("fdxb-long:a,side=left;fdxb-long:b,side=right")
-    assert lifts.tag("250-1", right, 0.0) == [LiftSeen("250-1", "right")]
+    assert lifts.tag("250-1", right, 0.0) == [LiftReading("250-1", "right")]
     assert lifts.tag("250-1", left, 1.0) == []
-    assert lifts.tag("250-2", left, 1.5) == [LiftSeen("250-2", "left")]
+    assert lifts.tag("250-2", left, 1.5) == [LiftReading("250-2", "left")]
 
 
 def test_a_tag_and_its_contact_are_one_lift_with_the_weight() -> None:
     lifts, (reader, _) = case("fdxb-long:a,side=left;contacts:b")
     assert lifts.tag("250-1", reader, 0.0) == []
-    assert lifts.contact("left", 14.5, "L 14.5", 4.0) == [LiftSeen("250-1", "left", 14.5, "L 14.5")]
+    assert lifts.contact("left", 14.5, "L 14.5", 4.0) == [LiftReading("250-1", "left", 14.5, "L 14.5")]
     assert lifts.tick(60.0) == []
 
 
 def test_a_contact_of_the_other_side_takes_no_tag() -> None:
     lifts, (reader, _) = case("fdxb-long:a,side=left;contacts:b")
     lifts.tag("250-1", reader, 0.0)
-    assert lifts.contact("right", None, "R", 1.0) == [LiftSeen(None, "right", None, "R")]
-    assert lifts.contact("left", None, "L", 2.0) == [LiftSeen("250-1", "left", None, "L")]
+    assert lifts.contact("right", None, "R", 1.0) == [LiftReading(None, "right", None, "R")]
+    assert lifts.contact("left", None, "L", 2.0) == [LiftReading("250-1", "left", None, "L")]
 
 
 def test_a_tag_whose_contact_never_comes_is_a_lift_all_the_same() -> None:
     lifts, (reader, _) = case("fdxb-long:a,side=left,pair=8;contacts:b")
     lifts.tag("250-1", reader, 0.0)
     assert lifts.tick(7.9) == []
-    assert lifts.tick(8.0) == [LiftSeen("250-1", "left")]
+    assert lifts.tick(8.0) == [LiftReading("250-1", "left")]
     assert lifts.tick(9.0) == []
 
 
 def test_a_reader_of_a_side_without_contact_waits_for_none() -> None:
     lifts, (reader, _) = case("fdxb-long:a,side=rear;contacts:b,side=left")
-    assert lifts.tag("250-1", reader, 0.0) == [LiftSeen("250-1", "rear")]
+    assert lifts.tag("250-1", reader, 0.0) == [LiftReading("250-1", "rear")]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["tag", "contact", "wait"]), st.floats(0, 30)), max_size=30))
@@ -134,8 +134,8 @@ def test_two_readers_and_an_input_box_are_heard_over_their_lines(tmp_path: Path,
     hearing.wait(lambda: len(hearing.told) == 2)
     hearing.close()
     assert hearing.told == [
-        LiftSeen(None, "right", 9.2, "R 9.2"),
-        LiftSeen("250-000012345678", "left", 31.0, "L 31.0"),
+        LiftReading(None, "right", 9.2, "R 9.2"),
+        LiftReading("250-000012345678", "left", 31.0, "L 31.0"),
     ]
     assert hearing.lifts.damaged == 1
 
@@ -174,14 +174,14 @@ def test_125_khz_tags_are_told_in_hexadecimal(tmp_path: Path, ports: list[int]) 
     os.write(ports[0], em4100_frame("0C000621A5") * 3)
     hearing.wait(lambda: hearing.told)
     hearing.close()
-    assert hearing.told == [LiftSeen("0C000621A5", "rear")]
+    assert hearing.told == [LiftReading("0C000621A5", "rear")]
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
 def test_noise_never_breaks_the_input_box_and_chunks_make_no_difference(wire: bytes, cuts: list[int]) -> None:
-    from onboard.sensors.lifts import _Contacts
+    from onboard.sensors.lifts import _ContactLines
 
-    whole, pieces = _Contacts(), _Contacts()
+    whole, pieces = _ContactLines(), _ContactLines()
     at = [0, *sorted(cuts), len(wire) + 200]
     found = [each for a, b in pairwise(at) for each in pieces.feed(wire[a:b])]
     assert found == list(whole.feed(wire))
@@ -189,11 +189,11 @@ def test_noise_never_breaks_the_input_box_and_chunks_make_no_difference(wire: by
 
 
 def test_what_the_command_line_says_is_read_whole() -> None:
-    long, box = sources_of("fdxb-long:socket://10.0.0.7:4001,side=left,absence=20; contacts:/dev/ttyACM0,baud=115200")
+    long, box = lift_sources("fdxb-long:socket://10.0.0.7:4001,side=left,absence=20; contacts:/dev/ttyACM0,baud=115200")
     assert (long.kind, long.port, long.side, long.absence_s) == ("fdxb-long", "socket://10.0.0.7:4001", "left", 20)
     assert long.settings == SerialSettings(38400)
     assert (box.kind, box.side, box.settings.baud) == ("contacts", None, 115200)
-    (short,) = sources_of("fdxb-short:/dev/ttyS0")
+    (short,) = lift_sources("fdxb-short:/dev/ttyS0")
     assert short.settings == SerialSettings(9600, 8, "even")
 
 

@@ -276,23 +276,23 @@ def test_bag_colours_may_be_written_as_css_does() -> None:
 
 def test_numbers_weights_lengths_and_days_are_written_as_people_write_them() -> None:
     nbsp = "\u00a0"
-    assert catalogue.number(1234.56, "fr", 1) == f"1{nbsp}234,6"
-    assert catalogue.number(1234.56, "en", 1) == "1,234.6"
-    assert catalogue.number(-0.01, "fr", 1) == "0,0"
-    assert catalogue.mass(999.4, "fr") == f"999{nbsp}kg"
-    assert catalogue.mass(999.6, "fr") == f"1,0{nbsp}t"
-    assert catalogue.distance(3, "en") == f"5{nbsp}m"
-    assert catalogue.distance(997, "en") == f"1.0{nbsp}km"
-    assert catalogue.span(3660, "fr") == f"1{nbsp}h{nbsp}01"
-    assert catalogue.day(small_plan().date.replace(month=2, day=1), "fr") == "dimanche 1er février 2026"
+    assert catalogue.format_number(1234.56, "fr", 1) == f"1{nbsp}234,6"
+    assert catalogue.format_number(1234.56, "en", 1) == "1,234.6"
+    assert catalogue.format_number(-0.01, "fr", 1) == "0,0"
+    assert catalogue.format_mass(999.4, "fr") == f"999{nbsp}kg"
+    assert catalogue.format_mass(999.6, "fr") == f"1,0{nbsp}t"
+    assert catalogue.format_distance(3, "en") == f"5{nbsp}m"
+    assert catalogue.format_distance(997, "en") == f"1.0{nbsp}km"
+    assert catalogue.format_duration(3660, "fr") == f"1{nbsp}h{nbsp}01"
+    assert catalogue.format_day(small_plan().date.replace(month=2, day=1), "fr") == "dimanche 1er février 2026"
     with pytest.raises(ValueError, match="lang = 'de'"):
-        catalogue.text("tour", "de")
+        catalogue.catalogue_text("tour", "de")
 
 
 def test_times_are_local_on_both_sides_of_a_clock_change() -> None:
     at = small_plan().tours[0].start_at
-    assert catalogue.clock(at, "Europe/Paris") == "05:00"
-    assert catalogue.clock(at.replace(month=7), "Europe/Paris") == "06:00"
+    assert catalogue.format_time(at, "Europe/Paris") == "05:00"
+    assert catalogue.format_time(at.replace(month=7), "Europe/Paris") == "06:00"
 
 
 def test_bags_are_rounded_up_and_unknown_without_a_bag() -> None:

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet import Position, new_id
-from optimizer.matching.matching import GAP_S, Fix, Matcher, Step
+from optimizer.matching.matching import GAP_S, LocatedFix, MatchedStep, Matcher
 from optimizer.matching.network import Line, Network
-from optimizer.streets.turns import expand
+from optimizer.streets.turns import expand_turns
 from tests.ladder import BEGIN, LINES, LONLAT, XY, Wheel, ladder, place, way
 from tests.towns import RealTown
 from tests.tracks import NOTHING, Driver, Hof, NearestEdge, Receiver, matched, right, spans_of
@@ -125,14 +125,14 @@ def test_a_yard_off_the_streets_ends_the_chain(town: Matcher) -> None:
 
 
 def test_far_from_every_street_there_is_no_way(town: Matcher) -> None:
-    fixes = [Fix(BEGIN + timedelta(seconds=k), 52.0 + k / 1e4, 4.35, 4.0, 10.0, 0.0) for k in range(200)]
+    fixes = [LocatedFix(BEGIN + timedelta(seconds=k), 52.0 + k / 1e4, 4.35, 4.0, 10.0, 0.0) for k in range(200)]
     assert matched(town, fixes) == []
 
 
 def test_positions_without_a_fix_are_no_places() -> None:
     told = {"id": new_id(BEGIN), "at": BEGIN, "truck": "T1"}
-    assert Fix.of(Position(**told, mode=1)) is None
-    fix = Fix.of(Position(**told, lat_deg=43.7, lon_deg=7.4, mode=3, speed_mps=3.0))
+    assert LocatedFix.of(Position(**told, mode=1)) is None
+    fix = LocatedFix.of(Position(**told, lat_deg=43.7, lon_deg=7.4, mode=3, speed_mps=3.0))
     assert fix is not None
     assert fix.speed_mps == 3.0
 
@@ -147,7 +147,7 @@ def test_a_fix_older_than_the_last_is_passed_over(town: Matcher) -> None:
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8), st.integers(0, 5))
 def test_the_way_is_the_same_however_the_fixes_arrive(town: Matcher, cuts: list[int], seed: int) -> None:
     fixes = Driver(town.network, seed).track(Receiver(), 800.0).fixes
-    track, steps, at = town.track(), list[Step](), 0
+    track, steps, at = town.track(), list[MatchedStep](), 0
     for cut in cuts:
         steps += track.add(fixes[at : at + cut]).steps
         at += cut
@@ -169,7 +169,7 @@ def test_whatever_a_receiver_says_steps_lie_on_streets_and_in_order(
     for seconds, x, y, speed in said:
         at += timedelta(seconds=seconds)
         lon, lat = place(x, y)
-        fixes.append(Fix(at, lat, lon, None, speed, None if speed is None else 90.0))
+        fixes.append(LocatedFix(at, lat, lon, None, speed, None if speed is None else 90.0))
     clock = BEGIN
     for step in matched(town, fixes):
         assert clock <= step.enter_at <= step.leave_at
@@ -232,7 +232,7 @@ _NETWORKS: dict[str, Network] = {}
 
 def _network(town: RealTown) -> Network:
     if town.area.name not in _NETWORKS:
-        turns = expand(town.extract, town.streets, ())
+        turns = expand_turns(town.extract, town.streets, ())
         _NETWORKS[town.area.name] = Network.of(town.streets, town.extract.lonlat, turns)
     return _NETWORKS[town.area.name]
 
@@ -240,7 +240,7 @@ def _network(town: RealTown) -> Network:
 def test_a_real_receivers_hour_is_followed_without_a_break_where_its_streets_are_known(shared: Path) -> None:
     text = (shared / "realdata/traces/sbn-v13.gpx").read_text(encoding="utf-8")
     found = re.findall(r'<trkpt lat="([-\d.]+)" lon="([-\d.]+)">.*?<time>([^<]+)</time>', text, re.DOTALL)
-    fixes = [Fix(datetime.fromisoformat(at), float(lat), float(lon)) for lat, lon, at in found]
+    fixes = [LocatedFix(datetime.fromisoformat(at), float(lat), float(lon)) for lat, lon, at in found]
     kept = [fixes[0]]
     for fix in fixes:
         if abs(fix.lat_deg - kept[-1].lat_deg) + abs(fix.lon_deg - kept[-1].lon_deg) > 4e-4:

@@ -11,15 +11,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from fleet import Hours, Plan
+from fleet import Hours, Plan, Unserved
 from optimizer.area.area import Area
 from optimizer.check.checker import check
 from optimizer.check.rawmap import RawMap, read_map
-from optimizer.new_area.founding import found
-from optimizer.night.night import carried_over, plan_day, solved, with_area, with_trucks
+from optimizer.new_area.new_area import make_area
+from optimizer.night.night import SearchSettings, plan_day, solve_day
+from optimizer.night.what_if import (
+    comparisons,
+    fleet_changes,
+    search_alternative,
+    warm_start,
+    with_area,
+    with_trucks,
+)
 from optimizer.planning.day import Day, due_tasks, mixable_services
 from optimizer.planning.town import Town, TownFault
 from optimizer.problem.cost import cost_eur
+from tests.small_plan import at_cost, small_plan
 from tests.tiny_map import DATA
 
 MONDAY = date(2026, 11, 23)
@@ -37,6 +46,10 @@ def raw(monaco: Town) -> RawMap:
 
 def plan_at_once(town: Town, day: date) -> Plan:
     return plan_day(town, day, budget_s=0, seed=1, engine="ortools", version="test")
+
+
+def settings(engine: str, budget_s: float) -> SearchSettings:
+    return SearchSettings(budget_s=budget_s, seed=1, engine=engine, version="test")
 
 
 def faults(plan: Plan, town: Town, raw: RawMap) -> list[str]:
@@ -168,21 +181,46 @@ def test_one_truck_less_or_more_is_still_a_fleet_with_crews_of_its_own(monaco: T
     assert faults(plan_at_once(town, MONDAY), town, raw) == []
 
 
-def test_a_plan_carried_over_to_another_fleet_keeps_the_tours_of_the_trucks_that_stay(monaco: Town) -> None:
+def test_a_warm_start_for_another_fleet_keeps_the_tours_of_the_trucks_that_stay(monaco: Town) -> None:
     base = Day.of(monaco, MONDAY)
-    solution = solved(base, None, 0, 1, "ortools")
+    solution = solve_day(base, None, settings("ortools", 0))
     other = Day.of(with_area(monaco, with_trucks(monaco.area, -1)), MONDAY)
-    carried = carried_over(solution, base, other)
-    kept = {shift.id: len(route) for shift, route in zip(other.shifts, carried.routes, strict=True)}
+    start = warm_start(solution, base, other)
+    kept = {shift.id: len(route) for shift, route in zip(other.shifts, start.routes, strict=True)}
     assert kept == {s.id: len(r) for s, r in zip(base.shifts, solution.routes, strict=True) if s.id in kept}
-    served = sum(v.kind == "task" for route in carried.routes for v in route)
-    assert served + len(carried.unserved) == len(other.tasks)
+    served = sum(v.kind == "task" for route in start.routes for v in route)
+    assert served + len(start.unserved) == len(other.tasks)
+
+
+def test_an_alternative_is_a_checked_plan_of_its_fleet_unless_the_search_was_stopped(monaco: Town) -> None:
+    base = Day.of(monaco, MONDAY)
+    quick = settings("ortools-alone", 0)
+    solution = solve_day(base, None, quick)
+    fewer = search_alternative(base, solution, -1, quick, lambda *_: None, lambda: False)
+    assert fewer is not None
+    assert fewer.report.ok
+    assert {t.shift for t in fewer.plan.tours} <= {s.id for s in with_trucks(monaco.area, -1).shifts}
+    assert search_alternative(base, solution, 0, quick, lambda *_: None, lambda: True) is None
+
+
+def test_more_trucks_are_never_worse_than_fewer_and_waste_left_counts_before_money() -> None:
+    plan = small_plan()
+    cheap, dear = at_cost(plan, -100, plan.unserved), at_cost(plan, 100, plan.unserved)
+    wasteful = at_cost(plan, -1000, (*plan.unserved, Unserved("a1", "SHIFT_TIME")))
+    plans = {0: plan, 1: dear, -1: wasteful}
+    assert list(comparisons(plans, [1, -1])) == [(1, plan, plan), (-1, plan, wasteful)]
+    assert list(comparisons(plans | {1: cheap}, [1])) == [(1, plan, cheap)]
+    assert list(comparisons({-1: cheap, 1: dear}, [-1, 1])) == []  # nothing to compare with
+
+
+def test_changes_of_the_fleet_are_read_in_their_order() -> None:
+    assert fleet_changes("trucks=-1,+1,2") == [-1, 1, 2]
 
 
 def test_or_tools_by_itself_improves_the_constructed_plan(monaco: Town) -> None:
     day = Day.of(monaco, MONDAY)
-    start = solved(day, None, 0, 1, "ortools-alone")
-    better = solved(day, None, 8, 1, "ortools-alone")
+    start = solve_day(day, None, settings("ortools-alone", 0))
+    better = solve_day(day, None, settings("ortools-alone", 8))
     assert cost_eur(day.problem, better) < cost_eur(day.problem, start)
 
 
@@ -266,7 +304,7 @@ def test_four_weeks_of_plans_serve_every_street_side_as_often_as_promised(monaco
 def test_a_founded_town_keeps_its_weekly_promise_over_the_same_four_weeks(shared: Path, tmp_path: Path) -> None:
     """Böblingen: 25 and 26 December, 1 and 6 January are free; what is due then is brought forward or put off."""
     folder = tmp_path / "boeblingen"
-    found(folder, shared / "realdata" / "osm" / "boeblingen.osm.pbf", language="en", holidays="DE-BW")
+    make_area(folder, shared / "realdata" / "osm" / "boeblingen.osm.pbf", language="en", holidays="DE-BW")
     town = Town.prepare(folder)
     raw = read_map(town.area.extract)
     pass_of = {one.id: one for one in town.passes}

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.position import nmea
-from onboard.position.receiver import Fix, fix_of
+from onboard.checksum import nmea_sentence
+from onboard.recording import nmea
+from onboard.recording.receiver import Fix, fix_of
 
 AT = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
 #: From the NMEA FAQ and countless manuals; the check stands in them.
@@ -20,7 +21,7 @@ KNOWN = "$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A"
 
 
 def test_a_sentence_of_the_manuals_is_read_with_its_date_and_its_speed_in_metres_per_second() -> None:
-    (fix,) = nmea.fixes([KNOWN])
+    (fix,) = nmea.read_fixes([KNOWN])
     assert fix.at == datetime(1994, 3, 23, 12, 35, 19, tzinfo=UTC)
     assert fix.lat_deg == pytest.approx(48.1173)
     assert fix.lon_deg == pytest.approx(11.516667, abs=1e-6)
@@ -38,7 +39,7 @@ def test_a_sentence_whose_check_fails_is_counted_and_not_read() -> None:
 
 def test_sentences_of_one_second_make_one_fix() -> None:
     fix = Fix(AT, 43.7384, 7.4246, 4.2, 271.5, 6.1, 3)
-    (back,) = nmea.fixes(nmea.sentences(fix))
+    (back,) = nmea.read_fixes(nmea.fix_sentences(fix))
     assert back.at == AT
     assert back.lat_deg == pytest.approx(43.7384, abs=1e-6)
     assert back.lon_deg == pytest.approx(7.4246, abs=1e-6)
@@ -48,16 +49,16 @@ def test_sentences_of_one_second_make_one_fix() -> None:
 
 
 def test_a_receiver_without_a_fix_has_no_place() -> None:
-    (back,) = nmea.fixes(nmea.sentences(Fix(AT, None, None, None, None, None, 1)))
+    (back,) = nmea.read_fixes(nmea.fix_sentences(Fix(AT, None, None, None, None, None, 1)))
     assert back == Fix(AT, None, None, None, None, None, 1)
 
 
 def test_a_night_that_passes_midnight_goes_on_into_the_next_day_without_a_new_date() -> None:
     lines = [
-        *nmea.sentences(Fix(AT.replace(hour=23, minute=59, second=59), 43.0, 7.0, 1.0, 0.0, 5.0, 3)),
-        *(nmea.sentence(f"GPGGA,00000{k}.00,4300.00000,N,00700.00000,E,1,08,0.9,5.0,M,48.0,M,,") for k in range(3)),
+        *nmea.fix_sentences(Fix(AT.replace(hour=23, minute=59, second=59), 43.0, 7.0, 1.0, 0.0, 5.0, 3)),
+        *(nmea_sentence(f"GPGGA,00000{k}.00,4300.00000,N,00700.00000,E,1,08,0.9,5.0,M,48.0,M,,") for k in range(3)),
     ]
-    times = [fix.at for fix in nmea.fixes(lines)]
+    times = [fix.at for fix in nmea.read_fixes(lines)]
     assert times == [AT.replace(hour=23, minute=59, second=59) + timedelta(seconds=k) for k in range(4)]
 
 
@@ -69,7 +70,7 @@ def test_whatever_is_written_is_read_back(
     lat: float, lon: float, speed: float, heading: float, eph: float, mode: int, at: datetime
 ) -> None:
     fix = Fix(at.replace(microsecond=0, tzinfo=UTC), lat, lon, speed, heading, eph, mode)
-    (back,) = nmea.fixes(nmea.sentences(fix))
+    (back,) = nmea.read_fixes(nmea.fix_sentences(fix))
     assert (back.at, back.mode) == (fix.at, fix.mode)
     assert back.lat_deg == pytest.approx(lat, abs=1e-6)
     assert back.lon_deg == pytest.approx(lon, abs=1e-6)
@@ -85,14 +86,14 @@ NOISE = st.text("0123456789.,NSEWAV", max_size=60)
         st.one_of(
             st.text(max_size=90),
             NOISE.map(lambda body: f"$GPRMC,{body}*00"),
-            NOISE.map(lambda body: nmea.sentence(f"GPRMC,{body}")),
-            NOISE.map(lambda body: nmea.sentence(f"GPGGA,{body}")),
+            NOISE.map(lambda body: nmea_sentence(f"GPRMC,{body}")),
+            NOISE.map(lambda body: nmea_sentence(f"GPGGA,{body}")),
         ),
         max_size=20,
     )
 )
 def test_no_line_whatever_makes_the_reader_raise(lines: list[str]) -> None:
-    for fix in nmea.fixes(lines):
+    for fix in nmea.read_fixes(lines):
         assert fix.placed or fix.mode <= 1
 
 
@@ -103,7 +104,7 @@ def test_no_line_whatever_makes_the_reader_raise(lines: list[str]) -> None:
 )  # fmt: skip
 def test_logs_of_real_receivers_are_read_with_their_own_dates(shared: Path, log: str, least: int, year: int) -> None:
     with (shared / "realdata" / "gpsd" / log).open(encoding="ascii", errors="replace") as lines:
-        found = list(nmea.fixes(lines))
+        found = list(nmea.read_fixes(lines))
     placed = [fix for fix in found if fix.placed]
     assert len(placed) >= least
     assert {fix.at.year for fix in placed if fix.at} == {year}  # gpsd 3.22 says 2029 of the first
@@ -120,7 +121,7 @@ def test_a_written_drive_goes_through_the_real_gpsd_unchanged(tmp_path: Path) ->
         for k in range(60)
     ]  # fmt: skip
     log = tmp_path / "drive.nmea"
-    log.write_text("".join(line for fix in sent for line in nmea.sentences(fix)), encoding="ascii")
+    log.write_text("".join(line for fix in sent for line in nmea.fix_sentences(fix)), encoding="ascii")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -29,7 +29,7 @@ from fleet import Fact, Lift, Position, new_id
 from onboard.box.crew import ask_box
 from onboard.clock import DrillClock
 from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import Depot, Sender
+from onboard.outbox.sender import DepotClient, Sender
 
 from .cutting_proxy import CuttingProxies, Proxy
 from .gpsd_service import free_port
@@ -186,7 +186,7 @@ def storm(trucks: list[Truck], depot: RealDepot, drive: Path, random: Random) ->
 def flush(truck: Truck) -> None:
     """What a box does when a bad network is back, without the waiting: the same sender on the same file."""
     truck.proxy.offline = False
-    link = Depot(f"http://127.0.0.1:{truck.proxy.port}", truck.token)
+    link = DepotClient(f"http://127.0.0.1:{truck.proxy.port}", truck.token)
     with closing(Outbox(truck.outbox)) as outbox, closing(link):
         sender = Sender(outbox, link, DrillClock(START, 50), Random(truck.seed))
         until = time.monotonic() + 30

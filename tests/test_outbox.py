@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from fleet import Fact, Health, Lift, Position, fact_from_json, new_id
-from onboard.box.recorder import Recorder
-from onboard.outbox.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, shown
-from onboard.position.receiver import Fix
-from onboard.sensors.readings import LiftSeen
+from onboard.outbox.outbox import QUOTA_BYTES, RESERVE_BYTES, Outbox, OutboxFull, read_outbox
+from onboard.recording.receiver import Fix
+from onboard.recording.recorder import Recorder
+from onboard.sensors.readings import LiftReading
 from ripeur import main
 
 from .clocks import ToldClock
@@ -343,7 +343,7 @@ def test_a_position_that_finds_no_room_does_not_keep_a_lift_off_the_disk(tmp_pat
         for _ in range(4):
             recorder.on_fix(Fix(clock.now(), 43.7, 7.4, 2.0, 90.0, 4.0, 3))
             clock.sleep(1)
-        recorder.on_reading(LiftSeen(lifter="left"))  # and with it its place, which was not kept yet
+        recorder.on_reading(LiftReading(lifter="left"))  # and with it its place, which was not kept yet
         assert [fact["kind"] for fact in outbox.peek(9)] == ["lift", "duty"]
         assert recorder.lost == 3
 
@@ -424,5 +424,5 @@ def test_what_was_refused_is_shown_beside_a_running_agent(outbox: Outbox, capsys
     assert f"position {bad.id}: eph_m = -1" in capsys.readouterr().out
     assert main(["outbox", "--json", str(outbox.path)]) == 1
     assert json.loads(capsys.readouterr().out)["fact"]["id"] == bad.id
-    assert shown(outbox.path)[0].pending == 1
+    assert read_outbox(outbox.path)[0].pending == 1
     assert main(["outbox", str(outbox.path) + "x"]) == 2

@@ -249,6 +249,32 @@ def test_the_administrator_changes_disables_and_enables_others_but_not_himself(s
     assert chief.post("/people/a.planner", data={"do": "promote"}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "form", "french"),
+    [
+        ("", {"name": "a b", "role": "planner"}, "80 lettres"),
+        ("", {"name": "a.planner", "role": "planner"}, "déjà pris"),
+        ("", {"name": "ben", "role": "king"}, "Rôle"),
+        ("", {"name": "ben", "role": "planner", "bound_to": "T1"}, "lié à rien"),
+        ("", {"name": "ben", "role": "contractor", "bound_to": "T" * 41}, "40 caractères"),
+        ("/nobody", {"do": "disable"}, "pas de ce nom"),
+        ("/a.administrator", {"do": "disable"}, "le sien"),
+        ("/a.planner", {"do": "promote"}, "Action"),
+    ],
+)
+def test_a_refused_input_is_told_in_the_language_of_the_page(
+    scene: Scene, name: str, form: dict[str, str], french: str
+) -> None:
+    chief = scene.person("administrator")
+    scene.person("planner")
+    refused = chief.post(f"/people{name}", data=form)
+    assert refused.status_code == 400
+    assert french in refused.text
+    assert "must be" not in refused.text
+    chief.get("/people?lang=en")
+    assert french not in chief.post(f"/people{name}?lang=en", data=form).text
+
+
 def test_what_people_typed_is_shown_as_text(scene: Scene) -> None:
     chief = scene.person("administrator")
     page = chief.post("/people", data={"name": '<script>"', "role": "planner"}).text

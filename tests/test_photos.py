@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sqlalchemy import insert
 from depot_api.pictures.metadata import media_type_of, without_metadata
 from depot_api.settings.depot import DepotSettings
 from depot_api.store.backup import back_up
+from depot_api.store.store import microseconds
 from depot_api.store.tables import photos
 
 from .depot_clients import Client, depot
@@ -118,9 +120,10 @@ def test_what_was_sent_lies_nowhere_on_the_disk(tmp_path: Path) -> None:
 
 
 def test_what_an_earlier_version_left_in_a_picture_is_not_given_out(client: Client) -> None:
+    now_us = microseconds(datetime.now(UTC))  # not past its term: the night's run would take it
     bodies = {kind: picture(kind) + SECRET for kind in ("JPEG", "PNG", "WEBP")} | {"cut off": picture("JPEG")[:-9]}
     kept = [
-        {"sha256": name_of(body), "media_type": "image/png", "who": "T1", "received_us": 1, "picture": body}
+        {"sha256": name_of(body), "media_type": "image/png", "who": "T1", "received_us": now_us, "picture": body}
         for body in bodies.values()
     ]
     client.store.write(lambda connection: connection.execute(insert(photos), kept))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from fleet import Leg, LegKind, Tour
-from optimizer.evidence.evidence import State
-from optimizer.evidence.progress import SiteVisit, progress
+from optimizer.evidence.evidence import TaskState
+from optimizer.evidence.progress import SiteVisit, tour_progress
 
 START = datetime(2026, 11, 23, 5, tzinfo=UTC)
 
@@ -29,14 +29,14 @@ TOUR = Tour(
 )  # fmt: skip
 
 
-def served(begin: float, end: float) -> State:
-    return State("done", "collected", 1.0, at(begin), at(end))
+def served(begin: float, end: float) -> TaskState:
+    return TaskState("done", "collected", 1.0, at(begin), at(end))
 
 
 def test_a_street_passed_again_later_is_not_where_the_tour_is() -> None:
     states = {"a": served(0, 52), "b": served(10, 20), "c": served(20, 30), "d": served(45, 53)}
     visit = SiteVisit("S1", at(31), at(44))
-    now = progress(TOUR, states, at(54), began_at=at(0), ended_at=None, at_sites=(visit,))
+    now = tour_progress(TOUR, states, at(54), began_at=at(0), ended_at=None, at_sites=(visit,))
     assert now.late_s is not None
     assert abs(now.late_s) < 300
     assert not now.expected_at
@@ -45,7 +45,7 @@ def test_a_street_passed_again_later_is_not_where_the_tour_is() -> None:
 def test_streets_collected_beside_a_site_are_no_unloading() -> None:
     states = {"a": served(0, 10), "b": served(10, 20)}
     beside = SiteVisit("S1", at(6), at(20))
-    now = progress(TOUR, states, at(21), began_at=at(0), ended_at=None, at_sites=(beside,))
+    now = tour_progress(TOUR, states, at(21), began_at=at(0), ended_at=None, at_sites=(beside,))
     assert now.late_s is not None
     assert abs(now.late_s) < 300
     assert set(now.expected_at) == {"c", "d"}

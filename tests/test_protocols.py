@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.indicator.decoder import Decoder
-from weighbridge.indicator.frames import Bits, Code, FrameFormat, Number, Shape, Text, Word
-from weighbridge.indicator.protocols import PROTOCOLS, Reader, Reading, toledo_check
+from weighbridge.indicator.decoder import IndicatorDecoder
+from weighbridge.indicator.frames import Bits, Code, FrameFormat, FrameLayout, Number, StatusWord, Text
+from weighbridge.indicator.protocols import PROTOCOLS, FrameInterpreter, WeightReading, toledo_check
+from weighbridge.protocol_names import INDICATOR_PROTOCOLS
 
 AT = datetime(2026, 11, 23, 6, tzinfo=UTC)
 MT = PROTOCOLS["mt-continuous"].format
 
 
-def readings(protocol: str, wire: bytes, reader: Reader | None = None) -> list[Reading]:
-    decoder, reader = Decoder(PROTOCOLS[protocol].format), reader or Reader()
+def readings(protocol: str, wire: bytes, reader: FrameInterpreter | None = None) -> list[WeightReading]:
+    decoder, reader = IndicatorDecoder(PROTOCOLS[protocol].format), reader or FrameInterpreter()
     frames = decoder.feed(wire) + decoder.silence()
     found = [reader.reading(frame, AT) for frame in frames]
     assert decoder.damaged == 0
     return [reading for reading in found if reading is not None]
 
 
-def one(protocol: str, wire: bytes, reader: Reader | None = None) -> Reading:
+def one(protocol: str, wire: bytes, reader: FrameInterpreter | None = None) -> WeightReading:
     (reading,) = readings(protocol, wire, reader)
     return reading
 
@@ -93,9 +95,9 @@ def test_painted_zeros_are_not_guessed() -> None:
     tens = MT.encode("full", {"weight": Decimal(24580), "decimals": -1, "step": 2})
     assert one("mt-continuous", tens).fault == "dummy_zeros"
     assert one("mt-continuous", tens).gross_kg is None
-    assert one("mt-continuous", tens, Reader(dummy_zeros=True)).gross_kg == 24580
+    assert one("mt-continuous", tens, FrameInterpreter(dummy_zeros=True)).gross_kg == 24580
     without = MT.encode("full", {"weight": Decimal(2458), "decimals": -1, "step": 2})
-    assert one("mt-continuous", without, Reader(dummy_zeros=False)).gross_kg == 24580
+    assert one("mt-continuous", without, FrameInterpreter(dummy_zeros=False)).gross_kg == 24580
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_weight_that_may_not_be_used_is_not_given(values: dict[str, Any], faul
 
 def test_a_short_frame_on_a_line_of_full_ones_is_damage() -> None:
     full = MT.encode("full", {"weight": Decimal(24580), "tare": Decimal(0)})
-    decoder = Decoder(MT)
+    decoder = IndicatorDecoder(MT)
     assert len(decoder.feed(full + full)) == 1
     decoder.feed(full[:4] + full[7:10] + full[13:] + full)  # six bytes lost
     assert decoder.damaged == 1
@@ -171,7 +173,7 @@ def test_rinstrum_a_and_b_are_read() -> None:
     assert one("rinstrum", b"\x02-     40N\x03").net_kg == -40
     assert not one("rinstrum", b"\x02   24580M\x03").stable
     assert one("rinstrum", b"\x02   99999O\x03").fault == "over"
-    assert one("rinstrum", b"\x02   24.58G\x03", Reader(unit="t")).gross_kg == 24580
+    assert one("rinstrum", b"\x02   24.58G\x03", FrameInterpreter(unit="t")).gross_kg == 24580
     b = readings("rinstrum", b"\x02   24.58G  -  t\x03\x02   24.60GM -   \x03")
     assert [(r.gross_kg, r.stable) for r in b] == [(24580, True), (24600, False)]  # in motion it names no unit
 
@@ -192,7 +194,7 @@ def test_however_the_bytes_are_cut_up_the_same_frames_come_out(protocol: str, da
     pieces = data.draw(st.lists(st.sampled_from(SAMPLES[protocol]) | st.binary(max_size=30), max_size=8))
     wire = b"".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=10)))
-    whole, cut = Decoder(PROTOCOLS[protocol].format), Decoder(PROTOCOLS[protocol].format)
+    whole, cut = IndicatorDecoder(PROTOCOLS[protocol].format), IndicatorDecoder(PROTOCOLS[protocol].format)
     at_once = whole.feed(wire) + whole.silence()
     in_parts = [f for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True) for f in cut.feed(wire[a:b])]
     assert in_parts + cut.silence() == at_once
@@ -201,7 +203,7 @@ def test_however_the_bytes_are_cut_up_the_same_frames_come_out(protocol: str, da
 
 @given(st.sampled_from(sorted(SAMPLES)), st.lists(st.binary(max_size=60), max_size=8))
 def test_noise_never_breaks_a_reader(protocol: str, chunks: list[bytes]) -> None:
-    decoder, reader = Decoder(PROTOCOLS[protocol].format), Reader()
+    decoder, reader = IndicatorDecoder(PROTOCOLS[protocol].format), FrameInterpreter()
     for chunk in chunks:
         for frame in decoder.feed(chunk) + decoder.silence():
             reader.reading(frame, AT)
@@ -216,7 +218,7 @@ def test_a_toledo_frame_damaged_under_its_check_byte_is_counted_and_never_believ
     bit = data.draw(st.integers(0, 6))
     bad = bytearray(good)
     bad[at] ^= 1 << bit
-    decoder = Decoder(MT)
+    decoder = IndicatorDecoder(MT)
     frames = decoder.feed(good + bytes(bad) + good) + decoder.silence()
     assert {frame.values["weight"] for frame in frames} == {Decimal(2 * kg)}
     assert len(frames) >= 1
@@ -228,7 +230,7 @@ def test_a_lost_byte_costs_its_frame_and_no_other(protocol: str, data: st.DataOb
     good = SAMPLES[protocol][0]
     at = data.draw(st.integers(1, len(good) - 2))
     format = PROTOCOLS[protocol].format
-    decoder = Decoder(format)
+    decoder = IndicatorDecoder(format)
     frames = decoder.feed(good * 2 + good[:at] + good[at + 1 :] + good * 3) + decoder.silence()
     whole = [frame for frame in frames if frame.raw == good]
     assert len(whole) >= 4  # the frame after a lost end may go with it
@@ -237,10 +239,10 @@ def test_a_lost_byte_costs_its_frame_and_no_other(protocol: str, data: st.DataOb
         assert decoder.damaged >= 1
 
 
-def _values(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
-    """Values that the shape's own table can say."""
+def _values(layout: FrameLayout) -> st.SearchStrategy[dict[str, Any]]:
+    """Values that the layout's own table can say."""
     parts: list[st.SearchStrategy[dict[str, Any]]] = []
-    for part in shape.fields:
+    for part in layout.fields:
         match part:
             case Number():
                 top = 10 ** (part.width - (1 if part.whole else 2)) - 1
@@ -248,7 +250,7 @@ def _values(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
                 parts.append(whole.map(lambda n, part=part: {part.name: n}))  # type: ignore[misc]
             case Code():
                 parts.append(st.sampled_from([dict(meaning) for meaning in part.table.values()]))
-            case Word():
+            case StatusWord():
                 parts += [
                     st.sampled_from(list(bits.meaning.values())).map(lambda v, bits=bits: {bits.name: v})  # type: ignore[misc]
                     for bits in part.bits
@@ -263,42 +265,48 @@ def _values(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
     return st.tuples(*parts).map(lambda said: {k: v for d in said for k, v in d.items()})
 
 
-SHAPES = [(p.format, shape) for p in PROTOCOLS.values() for shape in p.format.shapes]
+LAYOUTS = [(p.format, layout) for p in PROTOCOLS.values() for layout in p.format.layouts]
 
 
 @given(st.data())
 def test_what_is_encoded_decodes_to_the_same_frame_and_weights(data: st.DataObject) -> None:
-    format, shape = data.draw(st.sampled_from(SHAPES))
-    values = data.draw(_values(shape))
+    format, layout = data.draw(st.sampled_from(LAYOUTS))
+    values = data.draw(_values(layout))
     values["weight"] = values.get("weight", Decimal(0))
-    if any(isinstance(f, Code) and any("negative" in m for m in f.table.values()) for f in shape.fields):
+    if any(isinstance(f, Code) and any("negative" in m for m in f.table.values()) for f in layout.fields):
         values["weight"] = abs(values["weight"]) * (-1 if values.pop("negative", False) else 1)
     try:
-        wire = _encoded(format, shape, values)
+        wire = _encoded(format, layout, values)
     except ValueError:  # one letter cannot say two things at once (Rinstrum A: in motion, and net)
         return
-    decoder = Decoder(format)
+    decoder = IndicatorDecoder(format)
     (frame,) = decoder.feed(wire) + decoder.silence()
-    again = _encoded(format, shape, frame.values)
+    again = _encoded(format, layout, frame.values)
     assert again == wire
     for name in ("weight", "gross", "tare", "net"):
         if name in frame.values:
             assert frame.values[name] == values[name]
 
 
-def _encoded(format: FrameFormat, shape: Shape, values: Any) -> bytes:
-    if shape.name.endswith("addressed"):
+def _encoded(format: FrameFormat, layout: FrameLayout, values: Any) -> bytes:
+    if layout.name.endswith("addressed"):
         values = {"address": "07", **values}
-    if shape.name == "error":
+    if layout.name == "error":
         values = {"code": "13", **values}
-    if shape.name == "about":
+    if layout.name == "about":
         values = {"key": "MFG", "text": "x", **values}
-    return format.encode(shape.name, values)
+    return format.encode(layout.name, values)
 
 
 def test_every_bit_of_a_status_word_is_declared_once() -> None:
-    for _, shape in SHAPES:
-        for part in shape.fields:
-            if isinstance(part, Word):
+    for _, layout in LAYOUTS:
+        for part in layout.fields:
+            if isinstance(part, StatusWord):
                 named = [place for bits in part.bits for place in bits.at if isinstance(bits, Bits)]
                 assert len(named) == len(set(named))
+
+
+def test_every_protocol_is_on_the_command_line_and_in_the_manual() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "weighbridge.md").read_text(encoding="utf-8")
+    assert tuple(PROTOCOLS) == INDICATOR_PROTOCOLS
+    assert all(f"| `{name}` |" in manual for name in INDICATOR_PROTOCOLS)

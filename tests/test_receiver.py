@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.clock import DrillClock
-from onboard.position.fix_time import fix_time_fault
-from onboard.position.receiver import NOTHING, Fix, GpsdReceiver, fix_of
+from onboard.recording.fix_time import fix_time_fault
+from onboard.recording.receiver import NO_REPORT, Fix, GpsdReceiver, fix_of
 
 from .gpsd_service import Gpsd, free_port, gpsfake
 
@@ -44,7 +44,7 @@ def test_a_fix_without_a_place_is_no_fix() -> None:
     assert fix_of(TPV) == Fix(datetime(2026, 11, 20, 5, tzinfo=UTC), None, None, None, None, None, 1)
     assert fix_of({**TPV, "lat": 43.7}).mode == 1
     assert fix_of({"class": "TPV", "mode": 1}) == Fix(None, None, None, None, None, None, 1)
-    assert fix_of({"class": "TPV"}) == NOTHING
+    assert fix_of({"class": "TPV"}) == NO_REPORT
 
 
 def test_an_error_is_the_larger_of_both_axes_and_unknown_when_one_is() -> None:
@@ -79,7 +79,7 @@ def test_whatever_a_report_holds_a_fix_is_within_bounds(report: dict[str, Any]) 
 def test_without_gpsd_the_receiver_says_so_and_goes_on() -> None:
     receiver = GpsdReceiver(port=free_port(), clock=quick())
     fixes = receiver.fixes()
-    assert [next(fixes) for _ in range(3)] == [NOTHING] * 3
+    assert [next(fixes) for _ in range(3)] == [NO_REPORT] * 3
     assert receiver.state() == "no_gpsd"
 
 
@@ -123,7 +123,7 @@ def test_a_gpsd_that_says_nothing_at_all_is_left_and_asked_again() -> None:
     receiver = GpsdReceiver(port=listening(lambda link: _quietly(mute, link)), clock=quick(), silence_s=0.05)
     fixes = receiver.fixes()
     for _ in range(6):
-        assert next(fixes) == NOTHING
+        assert next(fixes) == NO_REPORT
     assert calls.qsize() >= 2, "the dead line was given up and opened again"
 
 
@@ -140,7 +140,7 @@ def test_what_is_not_gpsd_does_not_fill_the_memory() -> None:
             link.sendall(b"x" * 65536)
 
     receiver = GpsdReceiver(port=listening(lambda link: _quietly(torrent, link)), clock=quick())
-    assert next(receiver.fixes()) == NOTHING
+    assert next(receiver.fixes()) == NO_REPORT
     assert receiver.state() == "no_gpsd"
 
 
@@ -157,7 +157,7 @@ def played(log: Path, reports: Path) -> list[Fix]:
             if receiver.state() == "no_gpsd":
                 if got or fake.poll() is not None:
                     break
-            elif fix != NOTHING:
+            elif fix != NO_REPORT:
                 got.append(fix)
     return got
 

@@ -37,7 +37,7 @@ class Basket:
 
 
 def weigh(register: Register, kg: float, alibi: str | None, day: str = "2026-11-23", **more: Any) -> tuple[str, bool]:
-    with register.change() as change:
+    with register.transaction() as change:
         values = {"at": AT, "instrument": "IT1", "kg": kg, "alibi": alibi, "raw": f"<{kg}>", **more}
         weighing, new = change.weighing(day, **values)
     return weighing.id, new
@@ -69,7 +69,7 @@ def test_weighings_without_an_alibi_memory_are_told_apart_even_by_a_bridge_that_
     assert len(set(ids)) == 3
     numbers = []
     for register in (one, after):
-        with register.change() as change:
+        with register.transaction() as change:
             numbers.append(change.ticket(at=AT, net_kg=1.0).number)
     assert len(set(numbers)) == 2
 
@@ -78,7 +78,7 @@ def test_a_change_that_fails_leaves_no_gap_in_the_numbers(tmp_path: Path) -> Non
     register = Register(tmp_path / "r.db", "S1")
     for k in range(6):
         try:
-            with register.change() as change:
+            with register.transaction() as change:
                 change.ticket(at=AT, net_kg=float(k))
                 if k % 2:
                     raise KeyboardInterrupt
@@ -123,7 +123,7 @@ WORKER = """
     register.hand_over()
     start = len(register.weighings())
     for k in itertools.count(start + 1):
-        with register.change() as change:
+        with register.transaction() as change:
             at = datetime.now(UTC)
             w, new = change.weighing("2026-11-23", at=at, instrument="I", kg=float(k), alibi=str(k), raw=str(k))
             t = change.ticket(at=at, net_kg=float(k), gross_weighing=w.id)
@@ -162,7 +162,7 @@ def test_kill_9_leaves_no_gap_no_double_and_no_fact_behind(tmp_path: Path) -> No
 
 def test_a_stored_tare_has_its_term(tmp_path: Path) -> None:
     register = Register(tmp_path / "r.db", "S1")
-    with register.change() as change:
+    with register.transaction() as change:
         change.tare("T1", 12000.0, AT, 30, None)
     tare = register.tare_of("T1")
     assert tare is not None

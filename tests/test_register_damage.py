@@ -16,7 +16,7 @@ import pytest
 
 from fleet import Fact, Ticket
 from onboard.outbox.outbox import Outbox
-from weighbridge.bridge.bridge import Bridge
+from weighbridge.bridge.bridge import BridgeSettings
 from weighbridge.bridge.register import Register
 from weighbridge.bridge.weighing import Weighbridge
 
@@ -29,7 +29,7 @@ def weighed(path: Path, outbox: Outbox | None = None, n: int = 40) -> dict[str, 
     facts: list[Fact] = []
     for k in range(n):
         at = START + timedelta(minutes=k)
-        with register.change() as change:
+        with register.transaction() as change:
             weighing, _ = change.weighing(
                 "2026-11-20", at=at, instrument="IT1", kg=15_000.0 + k, alibi=str(k), raw=f"<{k}>", truck=f"T{k % 7}"
             )
@@ -71,9 +71,9 @@ def test_one_row_of_the_register_that_is_no_fact_is_handed_on_from_its_copy_or_s
     assert register.unreadable() == 1
     assert len(register.weighings()) == 39
     assert len(register.tickets()) == 19
-    with register.change() as change:
+    with register.transaction() as change:
         assert change.ticket(at=START, net_kg=1.0).number.endswith("-000021")
-    assert Weighbridge(Bridge("S1"), register).status(START)["open"] is not None
+    assert Weighbridge(BridgeSettings("S1"), register).status(START)["open"] is not None
     register.close()
 
 
@@ -94,16 +94,16 @@ def test_a_damaged_register_opens_hands_on_what_reads_and_repeats_no_number(seed
     register = Register(path, "S1", basket)
     for _ in range(2):
         register.hand_over()
-        with register.change() as change:
+        with register.transaction() as change:
             new = change.ticket(at=START, net_kg=1.0)
         assert new.number not in numbers
         numbers.add(new.number)
     assert clean <= set(basket.ids)
     assert max(basket.ids.values()) == 1
     assert clean <= {fact.id for fact in (*register.weighings(), *register.tickets())}
-    Weighbridge(Bridge("S1"), register).status(START)
+    Weighbridge(BridgeSettings("S1"), register).status(START)
     register.close()
-    assert Register.look(path).tickets()
+    assert Register.open_read_only(path).tickets()
 
 
 def words(fact: Fact) -> bytes:
@@ -123,12 +123,12 @@ def test_whatever_stands_where_the_register_was_the_bridge_starts(what: str, tmp
     stand_in(path, what)
     register = Register(path, "S1", basket)
     register.hand_over()
-    with register.change() as change:
+    with register.transaction() as change:
         change.ticket(at=START, net_kg=1.0)
     if what in ("no schema", "no head", "a page too many"):
         assert set(facts) <= set(basket.ids)
         assert {fact.id for fact in (*register.weighings(), *register.tickets())} >= set(facts)
-        assert Weighbridge(Bridge("S1"), register).status(START)["open"] == []
+        assert Weighbridge(BridgeSettings("S1"), register).status(START)["open"] == []
     register.close()
 
 
@@ -140,8 +140,8 @@ def test_a_note_of_the_bridge_that_does_not_read_any_more_does_not_stop_it(note:
     weighed(path)
     edited(path, "UPDATE notes SET value = CAST(:note AS TEXT)", note=note.encode("latin-1"))
     register = Register(path, "S1")
-    Weighbridge(Bridge("S1"), register).status(START)
-    with register.change() as change:
+    Weighbridge(BridgeSettings("S1"), register).status(START)
+    with register.transaction() as change:
         change.ticket(at=START, net_kg=1.0)
     register.close()
 
@@ -156,8 +156,8 @@ def test_a_register_that_goes_bad_in_use_is_mended_in_use(tmp_path: Path) -> Non
     register._db.execute("PRAGMA shrink_memory")
     with pytest.raises(sqlite3.DatabaseError):
         register.weighings()
-    register.heal()
-    with register.change() as change:
+    register.reopen()
+    with register.transaction() as change:
         number = change.ticket(at=START, net_kg=1.0).number
     assert register.ticket(number).net_kg == 1.0
     register.close()
@@ -169,7 +169,7 @@ def test_what_a_box_keeps_is_its_owner_s_only_whatever_the_umask(umask: int, tmp
     script = (
         "import os, pathlib, sys; os.umask(int(sys.argv[2])); path = pathlib.Path(sys.argv[1]) / 'outbox.db'\n"
         "from onboard.box.agent import _alone; from onboard.outbox.outbox import Outbox\n"
-        "from onboard.box.crew import CrewDoor\n"
+        "from onboard.box.crew import CrewSocket\n"
         "from weighbridge.bridge.register import Register\n"
         "with _alone(path.parent):\n"
         "    outbox = Outbox(path); outbox.put_photo(b'x'); register = Register(path.with_name('register.db'), 'S1')\n"

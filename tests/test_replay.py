@@ -9,8 +9,8 @@ import pytest
 
 from fleet import Position, new_id
 from onboard.clock import DrillClock
-from onboard.position.receiver import Fix, Receiver
-from onboard.position.replay import Recording, csv_fixes, recorded
+from onboard.recording.receiver import Fix, Receiver
+from onboard.recording.replay import Recording, csv_fixes, read_recording
 
 from .clocks import ToldClock
 
@@ -55,7 +55,7 @@ def test_a_fix_without_a_time_comes_between_its_neighbours_and_gets_none() -> No
 
 
 def test_a_cars_gpx_is_read_and_what_had_no_fix_has_no_place(shared: Path) -> None:
-    found = recorded(shared / "realdata" / "traces" / "sbn-v13.gpx")
+    found = read_recording(shared / "realdata" / "traces" / "sbn-v13.gpx")
     assert len(found) == 3453
     assert sum(not f.placed for f in found) == 89  # <fix>none</fix>, with coordinates all the same
     placed = [f for f in found if f.placed]
@@ -64,7 +64,7 @@ def test_a_cars_gpx_is_read_and_what_had_no_fix_has_no_place(shared: Path) -> No
 
 
 def test_what_gpsd_made_of_a_modem_is_read_with_the_errors_that_gpsd_gives(shared: Path) -> None:
-    found = recorded(shared / "realdata" / "gpsd" / "telit-he910.log.chk")
+    found = read_recording(shared / "realdata" / "gpsd" / "telit-he910.log.chk")
     assert len(found) == 301
     assert all(f.eph_m and f.eph_m > 1 for f in found if f.placed)
 
@@ -73,9 +73,9 @@ def test_every_recording_of_gpsd_is_known_or_refused_by_name(shared: Path) -> No
     for path in sorted((shared / "realdata" / "gpsd").glob("*.log*")):
         if path.name == "bu303-moving.log":  # SiRF's own binary protocol: gpsd's work
             with pytest.raises(ValueError, match="no recording known here"):
-                recorded(path)
+                read_recording(path)
         else:
-            assert any(f.placed for f in recorded(path)), path.name
+            assert any(f.placed for f in read_recording(path)), path.name
 
 
 def test_one_track_of_a_fleets_csv_is_read_from_its_geometries(shared: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_csv_says_its_units_or_its_speed_is_left_out(tmp_path: Path) -> None:
         "time;latitude;longitude;speed;speed_kmh;accuracy_m\n2026-11-23T05:00:00Z;43.7;7.4;99;36;4\n1795410001;;;;;\n",
         encoding="utf-8",
     )
-    first, second = recorded(path)
+    first, second = read_recording(path)
     assert first == Fix(AT, 43.7, 7.4, 10.0, None, 4.0, 2)
     assert second == Fix(datetime.fromtimestamp(1795410001, UTC), None, None, None, None, None, 1)
 
@@ -105,7 +105,7 @@ def test_a_csv_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, text
     path = tmp_path / "points.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=said):
-        recorded(path)
+        read_recording(path)
 
 
 def test_stored_facts_are_a_recording_too(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_stored_facts_are_a_recording_too(tmp_path: Path) -> None:
     ]
     path = tmp_path / "facts.jsonl"
     path.write_text("".join(json.dumps(f.to_json()) + "\n" for f in facts), encoding="utf-8")
-    assert [f.at for f in recorded(path)] == [AT + timedelta(seconds=k) for k in range(3)]
+    assert [f.at for f in read_recording(path)] == [AT + timedelta(seconds=k) for k in range(3)]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select
 
-from dashboards.staff.audit_log import term
+from dashboards.staff.audit_log import term_text
 from depot_api.access import audit_log
 from depot_api.accounts import sessions, users
 from depot_api.accounts.throttle import may_try
@@ -363,7 +363,7 @@ def test_the_register_entry_that_authorities_complete_has_the_terms_that_are_enf
         cells = (
             purpose.why,
             purpose.what,
-            {"fr": html.unescape(term(purpose.days, "fr"))},
+            {"fr": html.unescape(term_text(purpose.days, "fr"))},
             purpose.ground,
             purpose.source,
         )
@@ -376,4 +376,4 @@ def test_the_register_entry_that_authorities_complete_has_the_terms_that_are_enf
      (1827, "5 ans", "5 years"), (3653, "10 ans", "10 years"), (100, "100 jours", "100 days")],
 )  # fmt: skip
 def test_a_term_is_told_as_people_say_it(days: int, french: str, english: str) -> None:
-    assert (html.unescape(term(days, "fr")), term(days, "en")) == (french, english)
+    assert (html.unescape(term_text(days, "fr")), term_text(days, "en")) == (french, english)

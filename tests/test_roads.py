@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.planning.town import Town
 from optimizer.problem.problem import UNREACHABLE
-from optimizer.streets.extract import ExtractFault, read
+from optimizer.streets.extract import ExtractFault, read_extract
 from optimizer.streets.roads import CLOSED, Roads, TruckRoads
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.streets import StreetNetwork, build_street_network
 from tests.tiny_map import DATA, roads_of, rules, write_map
 
 RESIDENTIAL = {"highway": "residential", "name": "Rue"}
@@ -33,7 +33,7 @@ STREETS = {
 }
 
 
-def stretch_stand(streets: Streets, roads: TruckRoads, nodes: tuple[int, ...]):
+def stretch_stand(streets: StreetNetwork, roads: TruckRoads, nodes: tuple[int, ...]):
     stretch = next(s for s in streets.stretches if set(nodes) <= set(s.osm_nodes))
     stand = roads.street_stand(nodes, stretch.segments)
     assert stand is not None
@@ -198,13 +198,13 @@ def test_turning_across_traffic_takes_longer(tmp_path: Path) -> None:
 
 def test_a_missing_truncated_or_streetless_extract_says_so(tmp_path: Path) -> None:
     with pytest.raises(ExtractFault, match="no such file"):
-        read(tmp_path / "none.osm.pbf")
+        read_extract(tmp_path / "none.osm.pbf")
     whole = (DATA / "monaco" / "monaco.osm.pbf").read_bytes()
     (tmp_path / "cut.osm.pbf").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ExtractFault, match="cannot be read"):
-        read(tmp_path / "cut.osm.pbf")
+        read_extract(tmp_path / "cut.osm.pbf")
     with pytest.raises(ExtractFault, match="holds no street"):
-        read(write_map(tmp_path / "empty.osm", {1: (0, 0)}, {}))
+        read_extract(write_map(tmp_path / "empty.osm", {1: (0, 0)}, {}))
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +231,9 @@ def test_paths_take_exactly_the_time_of_the_matrix_and_follow_the_map(monaco: To
 
 
 def test_a_second_town_from_the_cache_gives_the_same_times(tmp_path: Path) -> None:
-    area = Area.load(DATA / "monaco")
-    extract = read(area.extract)
-    streets = survey(extract, area, ())
+    area = read_area(DATA / "monaco")
+    extract = read_extract(area.extract)
+    streets = build_street_network(extract, area, ())
     stop = next(node for node, found in streets.at_node.items() if len(found) > 3)
     fresh = Roads(extract, area, streets, [stop], tmp_path).for_truck(area.trucks[0])
     kept = Roads(extract, area, streets, [stop], tmp_path).for_truck(area.trucks[0])

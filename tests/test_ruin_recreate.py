@@ -227,7 +227,7 @@ def test_what_was_met_is_recombined_into_a_plan_that_is_worth_what_its_routes_ar
 
 def test_two_cores_exchange_and_never_return_a_worse_plan_than_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = street_problem(100, 4, seed=6)
-    start = solve(problem, None, 2.0, 1, engine="plain")
+    start = solve(problem, None, 60.0, 1, iterations=1_000)
     pools: list[list[int]] = []
 
     def seen(ground: Ground, mets: list[Met], *rest: Any) -> Any:

@@ -13,17 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.sensors.readings import LoadSeen
+from onboard.checksum import nmea_checksum
+from onboard.sensors.lifts import CONTACTS
+from onboard.sensors.readings import LoadReading
 from onboard.sensors.scale import (
     SCALES,
-    Decoder,
-    checksum,
+    ScaleDecoder,
     format4_frame,
     format5_frame,
     gpvws_line,
     open_scale,
     scale_source,
 )
+from onboard.sensors.tags import READERS
 
 from .clocks import ToldClock
 
@@ -31,18 +33,18 @@ from .clocks import ToldClock
 GPVWS = "GPVWS,01,+,15000,25000,15500,26000,NS0,GP0,164100,280210"
 
 
-def decoder(text: str) -> Decoder:
+def decoder(text: str) -> ScaleDecoder:
     return scale_source(text).decoder()
 
 
 def line(body: str) -> bytes:
-    return f"${body}*{checksum(body):02X}\r\n".encode()
+    return f"${body}*{nmea_checksum(body):02X}\r\n".encode()
 
 
 def test_the_manuals_format_6_line_reads_as_net_and_gross_with_its_raw_line() -> None:
     scale = decoder("gpvws:/dev/ttyUSB0")
     raw = line(GPVWS).decode().strip()
-    assert scale.feed(line(GPVWS)) == [LoadSeen("net", 15000.0, raw=raw), LoadSeen("gross", 25000.0, raw=raw)]
+    assert scale.feed(line(GPVWS)) == [LoadReading("net", 15000.0, raw=raw), LoadReading("gross", 25000.0, raw=raw)]
     assert scale.feed(line(GPVWS.replace("+", "-").replace("15000", "00040")))[0].kg == -40.0
     assert scale.damaged == 0
 
@@ -58,11 +60,11 @@ def test_the_manuals_axle_lines_read_as_published_in_their_block_of_wrong_sums()
     scale = decoder("rwawt:/dev/ttyUSB0")
     block = b"$OAWTS*00\r\n$RWAWT,Drive,11600,11111111*11\r\n$RWAWT,Cal 1,10000,22222222*05\r\n$OAWTE*00\r\n"
     assert scale.feed(block) == [
-        LoadSeen("axle", 5261.671, "Drive", raw="$RWAWT,Drive,11600,11111111*11"),
-        LoadSeen("axle", 4535.924, "Cal 1", raw="$RWAWT,Cal 1,10000,22222222*05"),
+        LoadReading("axle", 5261.671, "Drive", raw="$RWAWT,Drive,11600,11111111*11"),
+        LoadReading("axle", 4535.924, "Cal 1", raw="$RWAWT,Cal 1,10000,22222222*05"),
     ]
     assert scale.damaged == 0
-    assert (checksum("OAWTS"), checksum("OAWTE")) == (0x5E, 0x48)
+    assert (nmea_checksum("OAWTS"), nmea_checksum("OAWTE")) == (0x5E, 0x48)
     assert scale.feed(b"$OAWTS*5E\r\n$OAWTE*48\r\n") == []
     assert scale.damaged == 0
 
@@ -96,13 +98,13 @@ def test_a_line_cut_off_by_the_next_costs_only_itself() -> None:
 
 def test_the_manuals_format_5_frame_reads_as_published() -> None:
     frame = bytes.fromhex("02 20 20 20 31 35 30 30 30 4E 03")
-    assert decoder("format5:/dev/ttyUSB0").feed(frame) == [LoadSeen("net", 15000.0, raw=frame.hex(" "))]
+    assert decoder("format5:/dev/ttyUSB0").feed(frame) == [LoadReading("net", 15000.0, raw=frame.hex(" "))]
     assert format5_frame(15000) == frame
 
 
 def test_the_manuals_format_4_frame_reads_as_published() -> None:
     frame = bytes.fromhex("01 00 0A 81 BE 01 01 00 01 00 00 48 58 EC")
-    assert decoder("format4:/dev/ttyUSB0").feed(frame) == [LoadSeen("net", 18520.0, raw=frame.hex(" "))]
+    assert decoder("format4:/dev/ttyUSB0").feed(frame) == [LoadReading("net", 18520.0, raw=frame.hex(" "))]
     assert format4_frame(18520, 0xBE, frame[1:4], frame[5:10]) == frame
 
 
@@ -199,3 +201,8 @@ def test_weights_that_no_frame_can_carry_are_refused() -> None:
         format5_frame(10_000_000)
     with pytest.raises(ValueError, match="16777215"):
         format4_frame(-1)
+
+
+def test_every_kind_of_sensor_is_in_the_manual() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "sensors.md").read_text(encoding="utf-8")
+    assert all(f"| `{kind}` |" in manual for kind in (*SCALES, *READERS, CONTACTS))

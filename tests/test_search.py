@@ -22,7 +22,6 @@ from optimizer.search import repair as repair_module
 from optimizer.search.construct import construct
 from optimizer.search.engines import Progress, solve
 from optimizer.search.ortools_routing import _cut, improve_by_routing
-from optimizer.search.recreate import improve
 from optimizer.search.repair import insert_unserved, repair, solution_of, tidy
 from optimizer.search.ruin_recreate.ground import Ground
 from tests.street_problem import small_problem, street_problem
@@ -64,12 +63,12 @@ def test_a_first_plan_serves_each_task_once_or_says_why_not(seed: int) -> None:
     judge(day, solve(day, None, 0, seed))
 
 
-@given(SEEDS)
-@settings(max_examples=25, deadline=None)
-def test_our_improvement_keeps_every_rule_and_never_makes_a_plan_dearer(seed: int) -> None:
-    day = small_problem(seed)
+@given(st.integers(0, 50))
+@settings(max_examples=15, deadline=None)
+def test_the_search_keeps_every_rule_and_never_makes_a_plan_dearer(seed: int) -> None:
+    day = street_problem(40, 3, seed=seed)
     first = construct(day, seed)
-    better = improve(day, first, time.monotonic() + 0.1, seed)
+    better = solve(day, first, 60.0, seed, iterations=200)
     judge(day, better)
     assert cost_eur(day, better) <= cost_eur(day, first) + 1e-6
 
@@ -165,7 +164,7 @@ def test_prices_and_loads_are_numbers_that_can_be_added_up() -> None:
             replace(day, balance_eur_per_s=bad)
 
 
-@pytest.mark.parametrize("engine", ["ripeur", "plain"])
+@pytest.mark.parametrize("engine", ["ripeur", "ortools"])
 def test_a_truck_drives_out_for_what_no_street_alone_pays_for(engine: str) -> None:
     day = street_problem(60, 2, seed=3, windows_share=0.0)
     day = replace(
@@ -263,7 +262,7 @@ def test_a_plan_of_very_many_short_trips_is_improved() -> None:
     day = replace(day, shifts=tuple(replace(s, capacity=(350.0, 22.0)) for s in day.shifts))
     first = construct(day)
     assert sum(v.kind == "unload" for visits in first.routes for v in visits) > 40
-    plan = improve(day, first, time.monotonic() + 1.5)
+    plan = solve(day, first, 60.0, 1, iterations=2_000)
     judge(day, plan)
     assert cost_eur(day, plan) < cost_eur(day, first)
 
@@ -275,7 +274,7 @@ def test_the_same_seed_gives_the_same_first_plan() -> None:
 
 def test_a_given_plan_is_repaired_and_never_worsened() -> None:
     day = street_problem(80, 3)
-    good = solve(day, None, 1.0, 1, engine="plain")
+    good = solve(day, None, 60.0, 1, iterations=1_000)
     assert cost_eur(day, solve(day, good, 0, 1)) <= cost_eur(day, good) + 1e-6
     row = tuple(Visit("task", t) for t in range(len(day.tasks)))
     judge(day, solve(day, Solution((row, (), ()), ()), 0, 1))

@@ -13,10 +13,10 @@ from random import Random
 import pytest
 
 from fleet import Fact, Incident, Position, new_id
-from onboard.box.errands import Errands
+from onboard.box.errands import DepotPoller
 from onboard.clock import DrillClock
 from onboard.outbox.outbox import Outbox
-from onboard.outbox.sender import LONGEST_WAIT_S, Depot, DepotError, Sender, drain
+from onboard.outbox.sender import LONGEST_WAIT_S, DepotClient, DepotError, Sender, drain
 
 from .clocks import ToldClock
 from .fake_depot import FakeDepot, fake_depot
@@ -42,7 +42,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield box
 
 
-opened: list[Depot] = []
+opened: list[DepotClient] = []
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def close_connections() -> Iterator[None]:
         opened.pop().close()
 
 
-def open_depot(url: str) -> Depot:
-    opened.append(Depot(url, "secret", timeout_s=5))
+def open_depot(url: str) -> DepotClient:
+    opened.append(DepotClient(url, "secret", timeout_s=5))
     return opened[-1]
 
 
@@ -288,12 +288,12 @@ def test_the_loop_sends_what_comes_and_stops_when_told(outbox: Outbox, depot: Fa
 @pytest.mark.parametrize("url", ["", "depot", "ftp://depot", "http://", "http://depot?x=1", "http://a:b@depot"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must be written http"):
-        Depot(url, "secret")
+        DepotClient(url, "secret")
 
 
 def test_without_a_token_nothing_starts() -> None:
     with pytest.raises(ValueError, match="RIPEUR_TOKEN"):
-        Depot("http://depot", "")
+        DepotClient("http://depot", "")
 
 
 # --- what the box asks -------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_the_tour_the_settings_and_the_messages_are_fetched_and_kept(outbox: Out
         "/messages?truck=T%201": (200, message, None),
     }
     clock = ToldClock(START)
-    errands = Errands("T 1", outbox, open_depot(depot.url), clock)
+    errands = DepotPoller("T 1", outbox, open_depot(depot.url), clock)
     assert errands.area().bin_tags is None, "until it is known, the strictest"
     errands.run()
     assert errands.area().bin_tags == "billing"
@@ -318,12 +318,12 @@ def test_the_tour_the_settings_and_the_messages_are_fetched_and_kept(outbox: Out
     depot.answers.clear()
     clock.sleep(60)
     errands.run()  # the depot has lost its way; what is known stays
-    assert Errands("T 1", outbox, open_depot(depot.url), clock).tour() is not None
+    assert DepotPoller("T 1", outbox, open_depot(depot.url), clock).tour() is not None
 
 
 def test_a_stranger_s_answer_is_no_settings(outbox: Outbox, depot: FakeDepot) -> None:
     depot.answers = {"/settings/T1": (200, b"<html>hotel</html>", None)}
-    Errands("T1", outbox, open_depot(depot.url), ToldClock(START)).run()
+    DepotPoller("T1", outbox, open_depot(depot.url), ToldClock(START)).run()
     assert outbox.note("settings") is None
     with pytest.raises(DepotError, match="not JSON"):
         open_depot(depot.url).get("/settings/T1").json()

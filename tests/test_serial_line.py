@@ -159,26 +159,6 @@ def test_a_port_served_by_rfc_2217_gets_the_settings_asked_for(listener: socket.
     assert seen[-1] == (38400, serial.PARITY_EVEN)
 
 
-def test_lines_come_whole_and_half_a_line_before_a_loss_is_dropped(tmp_path: Path) -> None:
-    clock = ToldClock()
-    line = SerialLine(str(tmp_path / "port"), wait_s=0.05, monotonic_s=clock.monotonic_s, sleep=clock.sleep)
-    lines = line.lines()
-    with plugged(tmp_path / "port") as near:
-        assert next(lines) == b""
-        os.write(near, b"ST,GS, 1\r\nST,GS")
-        assert next(lines) == b"ST,GS, 1\r\n"
-        assert next(lines) == b""
-    assert next(lines) == b""
-    assert line.state == "lost"
-    with plugged(tmp_path / "port") as near:
-        while line.state == "lost":
-            assert next(lines) == b""
-        os.write(near, b"ST,GS, 2\r\n")
-        assert next(filter(None, lines)) == b"ST,GS, 2\r\n"
-    line.close()
-    assert list(lines) == []
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [

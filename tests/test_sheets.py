@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 
-from dashboards.plan.drawing import Frame, beside, insets, labels, latin
-from dashboards.plan.rows import CLOSED, Note, Row, rows, turn
+from dashboards.plan.drawing import MapFrame, beside, inset_frames, place_labels
+from dashboards.plan.rows import CLOSED, RowNote, SheetRow, sheet_rows, turn_between
 from dashboards.plan.sheets import TYPES, write_sheets
 from dashboards.shared.basemap import Basemap, Road
-from dashboards.shared.catalogue import note, street
-from fleet import Plan, Task, Tour
+from dashboards.shared.catalogue import row_note_text, short_street
+from fleet import Plan, Task, Tour, latin
 from tests.small_plan import Network, TourMaker, small_basemap, small_plan, small_words
 
 
-def told(index: int = 0) -> tuple[Row, ...]:
+def told(index: int = 0) -> tuple[SheetRow, ...]:
     plan = small_plan()
-    return rows(plan, plan.tours[index], small_basemap(), 3.5)
+    return sheet_rows(plan, plan.tours[index], small_basemap(), 3.5)
 
 
-def row_of(found: tuple[Row, ...], street: str) -> Row:
+def row_of(found: tuple[SheetRow, ...], street: str) -> SheetRow:
     return next(row for row in found if row.street == street)
 
 
@@ -42,7 +42,7 @@ def test_neighbouring_legs_on_one_street_and_side_become_one_row() -> None:
 def test_every_leg_is_told_once_and_nothing_is_lost() -> None:
     plan = small_plan()
     for tour in plan.tours:
-        found = rows(plan, tour, small_basemap(), 3.5)
+        found = sheet_rows(plan, tour, small_basemap(), 3.5)
         legs = [i for row in found for i in row.legs]
         assert legs == [i for i, leg in enumerate(tour.legs) if leg.kind != "drive"]
         assert [row.number for row in found if row.number] == list(
@@ -68,10 +68,10 @@ def test_reversing_walking_one_ways_and_low_bridges_are_noted() -> None:
     walked = next(row for row in told(1) if row.on_foot)
     assert [note.key for note in walked.notes] == ["foot"]
     assert walked.notes[0].m == pytest.approx(59.3, abs=1)
-    assert Note("presentation") in row_of(told(1), "Escalier des Roses").notes
+    assert RowNote("presentation") in row_of(told(1), "Escalier des Roses").notes
 
 
-def dead_end_tour(*, reversing_m: float, back: bool) -> tuple[Row, ...]:
+def dead_end_tour(*, reversing_m: float, back: bool) -> tuple[SheetRow, ...]:
     """An avenue, a dead end off it collected to its end (and back where ``back``), and on along the avenue."""
     avenue = Road("secondary", "Avenue", ((7.400, 43.73), (7.401, 43.73), (7.402, 43.73)), (1, 2, 3))
     end = Road("residential", "Impasse", ((7.401, 43.73), (7.401, 43.731), (7.401, 43.732)), (2, 20, 21))
@@ -97,7 +97,7 @@ def dead_end_tour(*, reversing_m: float, back: bool) -> tuple[Row, ...]:
         )  # fmt: skip
         legs.insert(first, turn_round)
     plan = replace(small_plan(), tasks=tuple(maker.tasks), tours=(replace(tour, legs=tuple(legs)),), unserved=())
-    return rows(plan, plan.tours[0], Basemap((avenue, end), network.places), 3.5)
+    return sheet_rows(plan, plan.tours[0], Basemap((avenue, end), network.places), 3.5)
 
 
 def test_a_street_left_in_reverse_says_so_itself() -> None:
@@ -122,16 +122,16 @@ def test_a_street_collected_there_and_back_is_one_row() -> None:
 
 def test_a_height_limit_far_above_the_truck_is_not_told() -> None:
     plan = small_plan()
-    found = rows(plan, plan.tours[0], small_basemap(), 2.8)
+    found = sheet_rows(plan, plan.tours[0], small_basemap(), 2.8)
     assert "height" not in {note.key for row in found for note in row.notes}
 
 
 def test_turns_are_as_the_driver_sees_them() -> None:
     south_north = ((7.0, 43.0), (7.0, 43.001))
-    assert turn(south_north, ((7.0, 43.001), (7.001, 43.001))) == "right"
-    assert turn(south_north, ((7.0, 43.001), (6.999, 43.001))) == "left"
-    assert turn(south_north, ((7.0, 43.001), (7.0, 43.002))) == "straight"
-    assert turn(south_north, ((7.0, 43.001), (7.0, 43.0))) == "back"
+    assert turn_between(south_north, ((7.0, 43.001), (7.001, 43.001))) == "right"
+    assert turn_between(south_north, ((7.0, 43.001), (6.999, 43.001))) == "left"
+    assert turn_between(south_north, ((7.0, 43.001), (7.0, 43.002))) == "straight"
+    assert turn_between(south_north, ((7.0, 43.001), (7.0, 43.0))) == "back"
     assert row_of(told(), "Avenue du Berceau").turn == "left"
     assert row_of(told(), "Rue des Genêts").turn == "right"
 
@@ -190,8 +190,8 @@ def test_the_sheet_names_tour_people_times_bags_and_every_street(tmp_path: Path)
     ):  # fmt: skip
         assert expected in words, expected
     for tour in plan.tours:
-        for row in rows(plan, tour, small_basemap(), 3.5):
-            assert latin(street(row.street, "fr")) in words.replace("\n", " ")
+        for row in sheet_rows(plan, tour, small_basemap(), 3.5):
+            assert latin(short_street(row.street, "fr")) in words.replace("\n", " ")
 
 
 def test_the_sheet_speaks_english_too(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_collected_side_is_drawn_on_that_side() -> None:
 
 def test_the_frame_holds_all_that_is_collected() -> None:
     points = [(7.41, 43.73), (7.43, 43.731), (7.42, 43.76)]
-    frame = Frame.around(points, 10, 10, 190, 120)
+    frame = MapFrame.around(points, 10, 10, 190, 120)
     assert all(frame.holds(frame.at(p), 5) for p in points)
     assert frame.at((7.42, 43.76))[1] < frame.at((7.42, 43.73))[1], "north is up"
 
@@ -299,8 +299,8 @@ def test_quarters_far_apart_get_frames_of_their_own_and_one_street_does_not() ->
     box = (7.0, 150.0, 196.0, 120.0)
     here = [[(7.40 + 0.0005 * i, 43.73), (7.40 + 0.0005 * i, 43.732)] for i in range(6)]
     far = [[(7.48 + 0.0005 * i, 43.77), (7.48 + 0.0005 * i, 43.772)] for i in range(6)]
-    assert insets(box, here) == []
-    *quarters, whole = insets(box, here + far)
+    assert inset_frames(box, here) == []
+    *quarters, whole = inset_frames(box, here + far)
     assert len(quarters) == 2
     assert all(frame.scale < whole.scale / 3 for frame in quarters)
     for line in here + far:
@@ -320,12 +320,12 @@ def test_a_site_beyond_the_map_has_its_label_at_its_arrow() -> None:
     lon, lat = basemap.place(words.sites[0].osm_node)
     box = (7.0, 150.0, 196.0, 120.0)
     for east, north in ((0.02, 0), (-0.02, 0), (0, 0.02), (0, -0.02), (0.02, 0.01)):
-        frame = Frame.around([(lon + east, lat + north), (lon + east + 0.004, lat + north + 0.002)], *box)
+        frame = MapFrame.around([(lon + east, lat + north), (lon + east + 0.004, lat + north + 0.002)], *box)
         # the scale, the letter and a crowd in the middle
         frame.free([(7, 259, 64, 270)])
         frame.free([(7, 150, 13, 156)])
         frame.free([(40, 180, 170, 240)])
-        found = labels(pdf, frame, basemap, words, inside=False)
+        found = place_labels(pdf, frame, basemap, words, inside=False)
         assert {label.words for label in found} == {"Dépôt Foch", "Centre de tri optique"}
         for label in found:
             assert label.heading is not None
@@ -345,8 +345,8 @@ def closed(*windows: tuple[int, int], street: str = "Avenue du Berceau") -> Plan
     )
 
 
-def closed_notes(plan: Plan) -> list[tuple[Note, ...]]:
-    found = rows(plan, plan.tours[0], small_basemap(), 3.5)
+def closed_notes(plan: Plan) -> list[tuple[RowNote, ...]]:
+    found = sheet_rows(plan, plan.tours[0], small_basemap(), 3.5)
     return [tuple(n for n in row.notes if n.key in CLOSED) for row in found if any(n.key in CLOSED for n in row.notes)]
 
 
@@ -366,16 +366,16 @@ def test_a_row_says_when_its_street_is_closed_not_when_it_is_open(
 ) -> None:
     notes = closed_notes(closed(*windows))
     for row in notes or [()]:
-        assert [note(n.key, "fr", n.m, n.seconds) for n in row] == said
+        assert [row_note_text(n.key, "fr", n.m, n.seconds) for n in row] == said
 
 
 def test_streets_closed_alike_are_one_row_and_otherwise_two() -> None:
     bpc = "Boulevard Princesse Charlotte"
     alike = closed((0, 30), (34, 192), street=bpc)
-    assert row_of(rows(alike, alike.tours[0], small_basemap()), bpc).legs == (2, 3)
+    assert row_of(sheet_rows(alike, alike.tours[0], small_basemap()), bpc).legs == (2, 3)
     tasks = tuple(replace(t, windows=()) if t.id == "a2" else t for t in alike.tasks)
     one = replace(alike, tasks=tasks)
-    assert row_of(rows(one, one.tours[0], small_basemap()), bpc).legs == (2,)
+    assert row_of(sheet_rows(one, one.tours[0], small_basemap()), bpc).legs == (2,)
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

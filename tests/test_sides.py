@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from optimizer.planning.sides import Pass, passes
+from optimizer.planning.sides import Pass, collection_passes
 from tests.test_roads import RESIDENTIAL, SQUARE, STREETS
 from tests.tiny_map import roads_of, rules, write_map
 
@@ -13,7 +13,7 @@ def found(tmp_path: Path, ways=STREETS, node_tags=None, nodes=SQUARE, **streets:
     area = rules(**streets)
     path = write_map(tmp_path / "m.osm", nodes, ways, node_tags)
     _, surveyed, roads = roads_of(path, area, stops=[DEPOT])
-    return list(passes(area, surveyed, {"all": roads}, DEPOT))
+    return list(collection_passes(area, surveyed, {"all": roads}, DEPOT))
 
 
 def of_way(passes_: list[Pass], way: int) -> list[Pass]:

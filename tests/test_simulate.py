@@ -8,18 +8,18 @@ from itertools import pairwise
 import pytest
 
 from fleet import Leg, Lift, Position, Task, Tour, fact_from_json
-from onboard.position.geo import Spot, metres
-from onboard.simulation.course import Course, course_of, course_of_published, streets_of, way_round
+from onboard.geo import LatLon, distance_m
+from onboard.simulation.course import Course, course_of, course_of_published, detour, streets_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.gnss import Receiver
+from onboard.simulation.gnss import ReceiverModel
 from onboard.simulation.motion import XY, Halt, move
-from onboard.simulation.simulate import Model, drive
+from onboard.simulation.simulate import DrivingModel, simulate_drive
 
 AT = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 STEP = 0.0008  # degrees: about 89 m north, 64 m east
 #: Nodes 10 r + c on a grid of six by six streets.
 NODES = {10 * r + c: (7.42 + c * STEP, 43.73 + r * STEP) for r in range(6) for c in range(6)}
-CERTAIN = Model(passed_share=0, blocked_share=0, broken_off_share=0, detour_share=0, tunnels_per_km=0)
+CERTAIN = DrivingModel(passed_share=0, blocked_share=0, broken_off_share=0, detour_share=0, tunnels_per_km=0)
 
 
 def tour() -> tuple[Tour, dict[str, Task]]:
@@ -51,8 +51,8 @@ def tour() -> tuple[Tour, dict[str, Task]]:
 def course() -> Course:
     """With every street of the grid known, both ways."""
     found, tasks = tour()
-    spots = {n: Spot(lat, lon) for n, (lon, lat) in NODES.items()}
-    ways: dict[Spot, list[Spot]] = {}
+    spots = {n: LatLon(lat, lon) for n, (lon, lat) in NODES.items()}
+    ways: dict[LatLon, list[LatLon]] = {}
     for n in NODES:
         for m in (n - 1, n + 1, n - 10, n + 10):
             if m in NODES:
@@ -61,22 +61,25 @@ def course() -> Course:
 
 
 def test_the_same_seed_gives_the_same_drive_and_another_seed_another() -> None:
-    assert drive(course(), 7) == drive(course(), 7)
-    assert drive(course(), 7).fixes != drive(course(), 8).fixes
+    assert simulate_drive(course(), 7) == simulate_drive(course(), 7)
+    assert simulate_drive(course(), 7).fixes != simulate_drive(course(), 8).fixes
 
 
 def test_a_worse_receiver_does_not_change_the_day() -> None:
-    good, bad = drive(course(), 3), drive(course(), 3, Model(receiver=Receiver(drift_m=9, gap_per_h=30)))
+    good, bad = (
+        simulate_drive(course(), 3),
+        simulate_drive(course(), 3, DrivingModel(receiver=ReceiverModel(drift_m=9, gap_per_h=30))),
+    )
     assert good.positions == bad.positions
     assert good.truth == bad.truth
     assert good.fixes != bad.fixes
 
 
 def test_a_truck_is_everywhere_in_between_and_never_faster_than_its_cruise() -> None:
-    found = drive(course(), 1, CERTAIN)
+    found = simulate_drive(course(), 1, CERTAIN)
     for a, b in pairwise(found.positions):
         assert b.at - a.at == timedelta(seconds=1)
-        gone_m = metres(Spot(a.lat_deg, a.lon_deg), Spot(b.lat_deg, b.lon_deg))
+        gone_m = distance_m(LatLon(a.lat_deg, a.lon_deg), LatLon(b.lat_deg, b.lon_deg))
         # a turn swings the lane offset from one side of the street to the other
         assert gone_m <= CERTAIN.cruise_mps[2] + 2 * 2 * CERTAIN.lane_m
     fastest = max(p.speed_mps for p in found.positions)
@@ -98,7 +101,7 @@ def test_speed_is_gained_and_lost_as_a_loaded_truck_can() -> None:
 
 
 def test_every_task_has_its_truth_and_every_kilo_goes_over_the_plate() -> None:
-    found = drive(course(), 5, CERTAIN)
+    found = simulate_drive(course(), 5, CERTAIN)
     assert {t.state for t in found.truth.values()} == {"done"}
     assert set(found.truth) == {f"s{r}" for r in range(6)}
     (visit,) = found.unloadings
@@ -109,34 +112,34 @@ def test_every_task_has_its_truth_and_every_kilo_goes_over_the_plate() -> None:
 
 
 def test_lifts_lie_in_the_service_of_their_street_and_beside_it() -> None:
-    found = drive(course(), 5, replace(CERTAIN, bins_share=1.0))
+    found = simulate_drive(course(), 5, replace(CERTAIN, bins_share=1.0))
     assert found.lifts
     for lift in found.lifts:
         truth = found.truth[lift.task]
         assert truth.from_at <= lift.at <= truth.until_at
         row = int(lift.task[1:])
-        assert abs(lift.spot.lat_deg - (43.73 + row * STEP)) < 3e-5
+        assert abs(lift.position.lat_deg - (43.73 + row * STEP)) < 3e-5
 
 
 def test_hand_loaded_streets_have_no_lift_at_all() -> None:
-    found = drive(course(), 5, replace(CERTAIN, bins_share=0.0))
+    found = simulate_drive(course(), 5, replace(CERTAIN, bins_share=0.0))
     assert found.lifts == ()
     assert all(t.by_hand for t in found.truth.values())
 
 
 def test_a_bin_keeps_its_tag_from_day_to_day() -> None:
     sure = replace(CERTAIN, bins_share=1.0, tag_read_share=1.0)
-    seen = {lift.seen.tag for lift in drive(course(), 1, sure).lifts}
+    seen = {lift.reading.tag for lift in simulate_drive(course(), 1, sure).lifts}
     assert all(tag and tag.startswith("250-") and len(tag) == 16 for tag in seen)
 
 
-def mishaps(model: Model, wanted: str) -> Drive:
-    days = (drive(course(), seed, model) for seed in range(60))
+def mishaps(model: DrivingModel, wanted: str) -> Drive:
+    days = (simulate_drive(course(), seed, model) for seed in range(60))
     return next(day for day in days if wanted in {t.why for t in day.truth.values()})
 
 
 def test_a_blocked_street_is_gone_round_and_known_to_be_missed() -> None:
-    found = mishaps(replace(CERTAIN, blocked_share=0.2, said_share=1.0), "blocked")
+    found = mishaps(replace(CERTAIN, blocked_share=0.2, reported_share=1.0), "blocked")
     task = next(t for t in found.truth.values() if t.why == "blocked")
     assert (task.state, task.kg) == ("missed", 0.0)
     row = int(task.task[1:])
@@ -146,7 +149,7 @@ def test_a_blocked_street_is_gone_round_and_known_to_be_missed() -> None:
         and abs(math.sin(math.radians(p.heading_deg))) > 0.9
     ]  # fmt: skip
     assert not middle
-    said = next(s for s in found.said if s.task == task.task)
+    said = next(s for s in found.reports if s.task == task.task)
     assert (said.outcome, said.incident) == ("blocked", "blocked_street")
 
 
@@ -168,7 +171,7 @@ def test_a_street_broken_off_is_partly_served() -> None:
 
 
 def test_errors_wander_they_do_not_average_away() -> None:
-    found = drive(course(), 2, replace(CERTAIN, receiver=Receiver(multipath_per_h=0, gap_per_h=0)))
+    found = simulate_drive(course(), 2, replace(CERTAIN, receiver=ReceiverModel(multipath_per_h=0, gap_per_h=0)))
     truth = {p.at: p for p in found.positions}
     north_m = [
         (f.lat_deg - truth[f.at].lat_deg) * 111_195
@@ -181,8 +184,8 @@ def test_errors_wander_they_do_not_average_away() -> None:
 
 
 def test_a_receiver_starts_cold_loses_the_sky_in_tunnels_and_says_nothing_in_gaps() -> None:
-    poor = Receiver(gap_per_h=20)
-    found = drive(course(), 4, replace(CERTAIN, tunnels_per_km=3, receiver=poor))
+    poor = ReceiverModel(gap_per_h=20)
+    found = simulate_drive(course(), 4, replace(CERTAIN, tunnels_per_km=3, receiver=poor))
     assert {f.mode for f in found.fixes if f.at and f.at < AT + timedelta(seconds=20)} == {1}
     assert all(f.lat_deg is None for f in found.fixes if f.mode == 1)
     under = {p.at for p in found.positions if not p.sky}
@@ -192,7 +195,7 @@ def test_a_receiver_starts_cold_loses_the_sky_in_tunnels_and_says_nothing_in_gap
 
 
 def test_the_facts_of_a_drive_are_facts_and_stop_in_breaks() -> None:
-    found = drive(course(), 5)
+    found = simulate_drive(course(), 5)
     facts = found.facts()
     assert [fact_from_json(f.to_json()) for f in facts] == facts
     assert facts == found.facts()
@@ -210,18 +213,18 @@ def test_a_tour_as_the_depot_publishes_it_can_be_driven_too() -> None:
         "truck": "T1", "tour": found.id,
         "legs": [leg.to_json() | {"coordinates": [list(NODES[n]) for n in leg.osm_nodes]} for leg in found.legs],
     }  # fmt: skip
-    driven = drive(course_of_published(published), 1, CERTAIN)
+    driven = simulate_drive(course_of_published(published), 1, CERTAIN)
     assert set(driven.truth) == {f"s{r}" for r in range(6)}
 
 
 def test_a_way_round_keeps_off_what_is_blocked_in_both_directions() -> None:
     streets = course().streets
-    spots = {n: Spot(lat, lon) for n, (lon, lat) in NODES.items()}
-    way = way_round(streets, spots[0], spots[5], [spots[n] for n in range(6)], 2_000)
+    spots = {n: LatLon(lat, lon) for n, (lon, lat) in NODES.items()}
+    way = detour(streets, spots[0], spots[5], [spots[n] for n in range(6)], 2_000)
     assert way[0] == spots[0]
     assert way[-1] == spots[5]
     assert not {(spots[n], spots[n + 1]) for n in range(5)} & set(pairwise(way))
-    assert way_round(streets, spots[0], spots[5], [spots[n] for n in range(6)], 300) == ()
+    assert detour(streets, spots[0], spots[5], [spots[n] for n in range(6)], 300) == ()
 
 
 def test_a_tour_without_coordinates_is_refused() -> None:
@@ -235,6 +238,6 @@ def test_a_tour_without_coordinates_is_refused() -> None:
 def test_streets_are_known_in_the_direction_driven_only() -> None:
     found, _ = tour()
     ways = streets_of(course_of(found, NODES).legs)
-    a, b = Spot(43.73, 7.42), Spot(43.73, 7.42 + STEP)
+    a, b = LatLon(43.73, 7.42), LatLon(43.73, 7.42 + STEP)
     assert b in ways[a]
     assert a not in ways.get(b, [])

@@ -1,20 +1,12 @@
 """What the terminal says is in the planner's words, and never calls waste left in the street a saving."""
 
-from dataclasses import replace
-
 import pytest
 
+from dashboards.plan.progress import ProgressReporter
 from dashboards.plan.terminal import figure_lines, what_if_line
 from dashboards.shared.catalogue import TEXTS
-from fleet import Plan, Unserved
-from ripeur import _Teller
-from tests.small_plan import small_plan, small_words
-
-
-def at_cost(plan: Plan, eur: float, unserved: tuple[Unserved, ...]) -> Plan:
-    total = plan.figures["total"]
-    total = total | {"eur": total["eur"] | {"total": total["eur"]["total"] + eur}}
-    return replace(plan, figures={**plan.figures, "total": total}, unserved=unserved)
+from fleet import Unserved
+from tests.small_plan import at_cost, small_plan, small_words
 
 
 def test_fluxes_go_by_the_areas_names() -> None:
@@ -53,7 +45,7 @@ def test_every_text_is_there_in_french_and_english() -> None:
 def test_while_it_compiles_no_seconds_are_told_that_do_not_run_out(
     lang: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _Teller(lang).search("compile", None, 60.0)
+    ProgressReporter(lang).search("compile", None, 60.0)
     said = capsys.readouterr().err.strip()
     assert said.endswith("…")
     assert "60" not in said

@@ -9,27 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.box.thinning import EVERY_FIX, Measures, Seen, Thinning
-from onboard.position.fix_time import Moment
-from onboard.position.geo import metres
-from onboard.position.receiver import Fix
+from onboard.geo import distance_m
+from onboard.recording.fix_time import Moment
+from onboard.recording.receiver import Fix
+from onboard.recording.thinning import EVERY_FIX, Thinning, ThinningRules, TimedFix
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 DEG_PER_M = 1 / 111_195
 
 
-def seen(second: float, north_m: float = 0.0, speed_mps: float | None = 0.0, heading_deg: float | None = 0.0) -> Seen:
+def seen(
+    second: float, north_m: float = 0.0, speed_mps: float | None = 0.0, heading_deg: float | None = 0.0
+) -> TimedFix:
     at = START + timedelta(seconds=second)
     fix = Fix(at, 43.7 + north_m * DEG_PER_M, 7.4, speed_mps, heading_deg, 4.0, 3)
-    return Seen(fix, second, Moment(at, at))
+    return TimedFix(fix, second, Moment(at, at))
 
 
-def lost(second: float) -> Seen:
+def lost(second: float) -> TimedFix:
     at = START + timedelta(seconds=second)
-    return Seen(Fix(None, None, None, None, None, None, 1), second, Moment(at, at))
+    return TimedFix(Fix(None, None, None, None, None, None, 1), second, Moment(at, at))
 
 
-def kept(track: list[Seen], measures: Measures | None = None) -> list[tuple[float, bool]]:
+def kept(track: list[TimedFix], measures: ThinningRules | None = None) -> list[tuple[float, bool]]:
     thinning = Thinning(measures)
     return [(one.at_s, marked) for fix in track for one, marked in thinning.take(fix)]
 
@@ -47,15 +49,15 @@ def test_at_collecting_speed_time_decides_and_on_the_road_distance() -> None:
 
 def test_a_turn_is_kept_where_it_happens() -> None:
     track = [seen(s, s * 2.0, 2.0, 0.0 if s < 4 else 90.0) for s in range(6)]
-    assert 4 in [at for at, _ in kept(track, Measures(every_s=1e6, every_m=1e6))]
+    assert 4 in [at for at, _ in kept(track, ThinningRules(every_s=1e6, every_m=1e6))]
     around = [seen(s, s * 2.0, 2.0, 355.0 if s < 4 else 5.0) for s in range(6)]
-    assert 4 not in [at for at, _ in kept(around, Measures(every_s=1e6, every_m=1e6))], "north is no turn"
+    assert 4 not in [at for at, _ in kept(around, ThinningRules(every_s=1e6, every_m=1e6))], "north is no turn"
 
 
 def test_starts_and_stops_are_kept_and_marked_with_where_the_truck_still_stood() -> None:
     speeds = [0.0] * 10 + [3.0] * 3 + [0.1] * 10 + [3.0] * 3
     where = [sum(speeds[:s]) for s in range(len(speeds))]
-    found = kept([seen(s, where[s], v) for s, v in enumerate(speeds)], Measures(1e6, 1e6, 360, 1e6))
+    found = kept([seen(s, where[s], v) for s, v in enumerate(speeds)], ThinningRules(1e6, 1e6, 360, 1e6))
     assert found == [(0, True), (9, True), (10, True), (13, True), (22, True), (23, True)]
 
 
@@ -105,7 +107,7 @@ def test_nothing_is_kept_twice_nor_out_of_order_and_no_gap_grows_beyond_its_meas
     steps: list[tuple[float, float, bool]],
 ) -> None:
     """And between two kept fixes no placed one strays further than the measure plus one step."""
-    track: list[Seen] = []
+    track: list[TimedFix] = []
     north_m = 0.0
     for s, (speed, heading, has_fix) in enumerate(steps):
         north_m += speed
@@ -116,17 +118,17 @@ def test_nothing_is_kept_twice_nor_out_of_order_and_no_gap_grows_beyond_its_meas
     for fix in track:
         if fix.fix.placed:
             near = [k for k in found if track[int(k)].fix.placed]
-            assert min(metres(fix.fix, track[int(k)].fix) for k in near) <= 30.0 + 20.0
+            assert min(distance_m(fix.fix, track[int(k)].fix) for k in near) <= 30.0 + 20.0
 
 
 def test_distances_are_right_across_the_date_line_and_unknown_without_a_place() -> None:
     a = Fix(START, 0.0, 179.9999, None, None, None, 3)
     b = Fix(START, 0.0, -179.9999, None, None, None, 3)
-    assert metres(a, b) == pytest.approx(22.24, abs=0.05)
-    assert metres(a, lost(0).fix) == math.inf
+    assert distance_m(a, b) == pytest.approx(22.24, abs=0.05)
+    assert distance_m(a, lost(0).fix) == math.inf
 
 
 @pytest.mark.parametrize("name", ["every_s", "every_m", "turn_deg", "still_s", "still_mps"])
 def test_a_measure_is_not_negative(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        Measures(**{name: -1.0})
+        ThinningRules(**{name: -1.0})

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.bridge.agent import sheet_of
-from weighbridge.bridge.plate import Who
+from weighbridge.bridge.agent import ticket_sheet
+from weighbridge.bridge.plate import Identification
 from weighbridge.bridge.ticket import COLUMNS, TicketSheet, day_csv, write_pdf
-from weighbridge.indicator.protocols import Reading
+from weighbridge.indicator.protocols import WeightReading
 
 from .test_weighing import Yard
 
@@ -22,7 +22,7 @@ from .test_weighing import Yard
 @pytest.fixture
 def yard(tmp_path: Path) -> Yard:
     yard = Yard(tmp_path)
-    yard.bridge.name(Who("announced", yard.now, "T1", product="OM résiduelles", flux="residual"))
+    yard.bridge.name(Identification("announced", yard.now, "T1", product="OM résiduelles", flux="residual"))
     yard.hear(17460)
     yard.hear(0, 900)
     yard.cross("T1", 12340)
@@ -40,7 +40,7 @@ def paper(sheet: TicketSheet, folder: Path, lang: str) -> str:
 
 
 def sheet(yard: Yard, number: str) -> TicketSheet:
-    return sheet_of(yard.register, yard.register.ticket(number), "Europe/Paris")
+    return ticket_sheet(yard.register, yard.register.ticket(number), "Europe/Paris")
 
 
 def test_a_ticket_names_its_weighings_and_their_alibi_numbers(yard: Yard, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_correction_s_paper_points_at_the_original_and_a_copy_of_that_at_the_c
     assert f"Remplace le bon {first}. Les pesées d'origine restent inchangées." in text
     assert "Motif : mauvais véhicule" in text
     assert "rectificatif" in text
-    copy = sheet_of(yard.register, yard.register.ticket("1"), "Europe/Paris", copy=True)
+    copy = ticket_sheet(yard.register, yard.register.ticket("1"), "Europe/Paris", copy=True)
     assert "DUPLICATA" in (old := paper(copy, tmp_path, "fr"))
     assert f"Remplacé par le bon {second}." in old
     yard.bridge.correct("2", "pas à nous", yard.now, void=True)
@@ -109,4 +109,4 @@ def test_letters_that_a_printer_s_font_lacks_do_not_stop_a_ticket(yard: Yard, tm
 
 
 def test_raw_frames_are_kept_readable() -> None:
-    assert Reading(datetime(2026, 1, 1, tzinfo=UTC), b"\x02 24580G\x03\xff").raw_text == "\\x02 24580G\\x03\\xff"
+    assert WeightReading(datetime(2026, 1, 1, tzinfo=UTC), b"\x02 24580G\x03\xff").raw_text == "\\x02 24580G\\x03\\xff"

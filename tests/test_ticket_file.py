@@ -16,7 +16,7 @@ import ripeur
 from fleet import Ticket, new_id
 from weighbridge.balance.sorting_file import read_sorting, sorting_format
 from weighbridge.balance.ticket_file import TicketReading, read_tickets, ticket_format
-from weighbridge.balance.trips import APART, Trip, matched
+from weighbridge.balance.trips import APART, Trip, match_tickets
 from weighbridge.bridge.plate import KnownTruck
 
 TRUCKS = {"T1": KnownTruck("T1", "AB-123-CD"), "T2": KnownTruck("T2", "EF-456-GH")}
@@ -124,9 +124,11 @@ def test_strangers_are_shown(tmp_path: Path) -> None:
         (('net = "Net"', 'nett = "Net"'), "nett: unknown"),
         (('number = "N° bon"', ""), "number missing"),
         (('encoding = "cp1252"', 'encoding = "utf-8"'), "is not utf-8 at byte"),
-        (('unit = "t"', 'unit = "st"'), "must hold a unit"),
+        (('unit = "t"', 'unit = "st"'), "unit = 'st', must be one of kg, t, g, lb"),
         (('unit = "t"', "unit = 3"), "unit = 3, must be written like"),
-        (('unit = "t"', 'timezone = "Mars"'), "timezone or encoding"),
+        (('unit = "t"', 'timezone = "Mars"'), "timezone = 'Mars', must be one of the tz database"),
+        (('encoding = "cp1252"', 'encoding = "morse"'), "encoding = 'morse', must be an encoding"),
+        (('unit = "t"', 'decimal = "x"'), "decimal = 'x', must be a comma or a point"),
         (("[flux]", "[flux"), "map.toml"),
     ],
 )
@@ -202,7 +204,7 @@ def trip(minutes: float, nth: int = 1, truck: str = "T1") -> Trip:
 def test_tickets_are_matched_to_trips_by_truck_and_time_and_the_rest_is_shown() -> None:
     tickets = [ticket("a", 100), ticket("b", 230), ticket("late", 900), ticket("t2", 100, "T2"), ticket("?", 100, None)]
     trips = [trip(60), trip(240, 2), trip(500, 3)]
-    pairing = matched(tickets, trips)
+    pairing = match_tickets(tickets, trips)
     assert [(t.number, p.nth) for t, p in pairing.pairs] == [("a", 1), ("b", 2)]
     assert {t.number for t in pairing.tickets_alone} == {"late", "t2", "?"}
     assert pairing.trips_alone == (trips[2],)
@@ -210,7 +212,7 @@ def test_tickets_are_matched_to_trips_by_truck_and_time_and_the_rest_is_shown() 
 
 @given(st.lists(st.integers(0, 900), max_size=6), st.lists(st.integers(0, 900), max_size=6))
 def test_matching_takes_each_once_in_order_and_never_too_far(a: list[int], b: list[int]) -> None:
-    pairing = matched([ticket(str(k), m) for k, m in enumerate(a)], [trip(m, k) for k, m in enumerate(b)])
+    pairing = match_tickets([ticket(str(k), m) for k, m in enumerate(a)], [trip(m, k) for k, m in enumerate(b)])
     assert len(pairing.pairs) + len(pairing.tickets_alone) == len(a)
     assert len(pairing.pairs) + len(pairing.trips_alone) == len(b)
     times = [(t.at, p.at) for t, p in pairing.pairs]

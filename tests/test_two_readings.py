@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from fleet import Truck
-from optimizer.area.area import Area
+from optimizer.area.file import read_area
 from optimizer.check.passage import Passage
 from optimizer.check.rawmap import read_map
-from optimizer.streets.extract import read
+from optimizer.streets.extract import read_extract
 from optimizer.streets.roads import CLOSED, Roads
-from optimizer.streets.streets import survey
+from optimizer.streets.streets import build_street_network
 from tests.tiny_map import DATA
 
 
 def disagreements(extract_path: Path, truck: Truck) -> list[str]:
-    area = Area.load(DATA / "monaco")
-    extract = read(extract_path)
-    streets = survey(extract, area)
+    area = read_area(DATA / "monaco")
+    extract = read_extract(extract_path)
+    streets = build_street_network(extract, area)
     roads = Roads(extract, area, streets, []).for_truck(truck)
     passage = Passage(read_map(extract_path), truck, area.streets.turning_places)
     found = []
@@ -35,11 +35,11 @@ def disagreements(extract_path: Path, truck: Truck) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["T1", "T6", "T8", "T11"])
 def test_on_the_embedded_town_the_two_readings_agree(kind: str) -> None:
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     assert disagreements(area.extract, area.truck(kind)) == []
 
 
 @pytest.mark.parametrize("town", ["boeblingen.osm.pbf", "heidelberg.test.pbf"])
 def test_on_other_towns_the_two_readings_agree(shared: Path, town: str) -> None:
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     assert disagreements(shared / "realdata" / "osm" / town, area.truck("T1")) == []

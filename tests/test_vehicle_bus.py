@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboard.sensors.readings import LoadSeen, VehicleSeen
+from onboard.sensors.readings import LoadReading, VehicleReading
 from onboard.sensors.vehicle_bus import (
     CCVS,
     CVW,
@@ -25,7 +25,7 @@ from onboard.sensors.vehicle_bus import (
     VDHR,
     VW,
     BusSource,
-    Dashboard,
+    SignalState,
     VehicleBus,
     bus_source,
     group_of,
@@ -42,7 +42,7 @@ def raw(group: int, data: str) -> can.Message:
 
 def test_each_value_stands_where_fms_puts_it() -> None:
     """Bytes written out by hand after the table of FMS-Standard positions."""
-    dashboard = Dashboard()
+    dashboard = SignalState()
     for message in (
         raw(CCVS, "FF 00 24 FF FF FF 05 FF"),  # 24h.00h / 256 = 36 km/h; PTO state 5
         raw(VDHR, "40 0D 03 00 FF FF FF FF"),  # 200,000 x 5 m
@@ -51,25 +51,25 @@ def test_each_value_stands_where_fms_puts_it() -> None:
         raw(CVW, "B0 04 FF FF FF FF FF FF"),  # 1,200 x 10 kg
     ):
         assert dashboard.hear(message, 0.0) is None
-    assert dashboard.seen(1.0) == VehicleSeen(10.0, True, 5000.0, 50.0, 1_000_000.0, 12_000.0)
+    assert dashboard.seen(1.0) == VehicleReading(10.0, True, 5000.0, 50.0, 1_000_000.0, 12_000.0)
 
 
 def test_an_axle_says_its_weight_and_which_it_is() -> None:
-    assert Dashboard().hear(raw(VW, "10 E8 35 FF FF FF FF FF"), 0.0) == LoadSeen("axle", 6900.0, axle="axle 2")
-    assert Dashboard().hear(raw(VW, "10 FF FF FF FF FF FF FF"), 0.0) is None
+    assert SignalState().hear(raw(VW, "10 E8 35 FF FF FF FF FF"), 0.0) == LoadReading("axle", 6900.0, axle="axle 2")
+    assert SignalState().hear(raw(VW, "10 FF FF FF FF FF FF FF"), 0.0) is None
 
 
 def test_what_is_not_available_or_in_error_is_unknown_not_zero() -> None:
-    dashboard = Dashboard()
+    dashboard = SignalState()
     for data in ("FF FF FF FF FF FF FF FF", "FF 00 FE FF FF FF 1F FF", "FF 34 FB FF FF FF FF FF"):
         dashboard.hear(raw(CCVS, data), 0.0)
-        assert dashboard.seen(0.0) == VehicleSeen()
+        assert dashboard.seen(0.0) == VehicleReading()
     dashboard.hear(raw(CCVS, "FF 00 00 FF FF FF 00 FF"), 0.0)
-    assert dashboard.seen(0.0) == VehicleSeen(speed_mps=0.0, pto=False)
+    assert dashboard.seen(0.0) == VehicleReading(speed_mps=0.0, pto=False)
 
 
 def test_the_finer_and_the_newer_message_is_believed_first() -> None:
-    dashboard = Dashboard()
+    dashboard = SignalState()
     for message in (
         message_of(CCVS, {"wheel_speed_mps": 256, "pto_state": 0}),
         message_of(TCO1, {"tachograph_speed_mps": 512}),
@@ -78,18 +78,18 @@ def test_the_finer_and_the_newer_message_is_believed_first() -> None:
         message_of(HRLFC, {"fine_fuel_l": 5_123}),
     ):
         dashboard.hear(message, 0.0)
-    assert dashboard.seen(0.0) == VehicleSeen(speed_mps=0.2778, pto=True, fuel_l=5.123)
+    assert dashboard.seen(0.0) == VehicleReading(speed_mps=0.2778, pto=True, fuel_l=5.123)
     dashboard.hear(message_of(PTODE, {"pto_engaged": 2}), 0.0)  # in error: the older message counts
     dashboard.hear(message_of(CCVS, {"pto_state": 0}), 0.0)
-    assert dashboard.seen(0.0) == VehicleSeen(speed_mps=0.5556, pto=False, fuel_l=5.123)
+    assert dashboard.seen(0.0) == VehicleReading(speed_mps=0.5556, pto=False, fuel_l=5.123)
 
 
 def test_a_value_not_heard_any_more_becomes_unknown() -> None:
-    dashboard = Dashboard()
+    dashboard = SignalState()
     dashboard.hear(message_of(CCVS, {"wheel_speed_mps": 256, "pto_state": 5}), 0.0)
     dashboard.hear(message_of(HOURS, {"engine_h": 20}), 0.0)
-    assert dashboard.seen(6.0) == VehicleSeen(engine_h=1.0)
-    assert dashboard.seen(61.0) == VehicleSeen()
+    assert dashboard.seen(6.0) == VehicleReading(engine_h=1.0)
+    assert dashboard.seen(61.0) == VehicleReading()
 
 
 def test_the_group_is_told_from_the_identifier_whatever_the_priority_and_source() -> None:
@@ -109,7 +109,7 @@ def test_every_value_survives_its_message(name: str, data: st.DataObject) -> Non
 @given(st.sampled_from(sorted({s.group for s in SIGNALS.values()})), st.binary(max_size=8), st.booleans())
 def test_no_message_breaks_the_reader(group: int, data: bytes, extended: bool) -> None:
     identifier = group << 8 if extended else group & 0x7FF
-    dashboard = Dashboard()
+    dashboard = SignalState()
     dashboard.hear(can.Message(arbitration_id=identifier, is_extended_id=extended, data=data), 0.0)
     seen = dashboard.seen(0.0)
     assert seen.speed_mps is None or 0 <= seen.speed_mps < 70
@@ -159,9 +159,9 @@ def test_a_bus_is_told_every_ten_seconds_and_when_the_pto_changes_and_nothing_is
     listening.wait(lambda: len(listening.told) == 3)
     listening.close()
     assert listening.told == [
-        VehicleSeen(speed_mps=2.7778, pto=False),
-        VehicleSeen(speed_mps=0.0, pto=True),
-        VehicleSeen(speed_mps=0.0, pto=True),
+        VehicleReading(speed_mps=2.7778, pto=False),
+        VehicleReading(speed_mps=0.0, pto=True),
+        VehicleReading(speed_mps=0.0, pto=True),
     ]
     assert truck.recv(0.0) is None
 
@@ -180,7 +180,7 @@ def test_a_bus_that_goes_is_opened_again(truck: can.BusABC) -> None:
     truck.send(message_of(HOURS, {"engine_h": 20}))
     listening.wait(lambda: listening.told)
     listening.close()
-    assert listening.told == [VehicleSeen(engine_h=1.0)]
+    assert listening.told == [VehicleReading(engine_h=1.0)]
     assert len(tries) == 3
 
 

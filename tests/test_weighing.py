@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from fleet import Ticket
-from weighbridge.bridge.bridge import Bridge
-from weighbridge.bridge.plate import KnownTruck, Who, trucks_of
+from weighbridge.bridge.bridge import BridgeSettings
+from weighbridge.bridge.plate import Identification, KnownTruck, trucks_of
 from weighbridge.bridge.register import Register
 from weighbridge.bridge.weighing import Weighbridge
-from weighbridge.indicator.protocols import Reading
+from weighbridge.indicator.protocols import WeightReading
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)
 TRUCKS = {
@@ -33,7 +33,7 @@ class Yard:
     def open(self) -> None:
         """(Again) after a power cut: nothing is left but the disk."""
         self.register = Register(self.folder / "register.db", "S1")
-        self.bridge = Weighbridge(Bridge("S1", "IT1", **self.how), self.register, TRUCKS)  # type: ignore[arg-type]
+        self.bridge = Weighbridge(BridgeSettings("S1", "IT1", **self.how), self.register, TRUCKS)  # type: ignore[arg-type]
 
     def hear(
         self, kg: float, seconds: float = 4, stable: bool = True, take: bool = True, **more: object
@@ -41,17 +41,17 @@ class Yard:
         """The indicator shows ``kg`` for so long; a weighing is taken as soon as one is due."""
         for _ in range(int(seconds * 2)):
             self.now += timedelta(seconds=0.5)
-            reading = Reading(self.now, b"raw", kg, None, 0.0, stable, **more)  # type: ignore[arg-type]
+            reading = WeightReading(self.now, b"raw", kg, None, 0.0, stable, **more)  # type: ignore[arg-type]
             self.bridge.heard(reading)
             if self.bridge.ready and take:
                 self.alibi += 1
                 return self.bridge.weighed(
-                    Reading(self.now, b"<%d>" % self.alibi, kg, None, 0.0, True, None, str(self.alibi))
+                    WeightReading(self.now, b"<%d>" % self.alibi, kg, None, 0.0, True, None, str(self.alibi))
                 )
         return None
 
     def say(self, truck: str | None = None, source: str = "announced", **more: str) -> None:
-        self.bridge.name(Who(source, self.now, truck, **more))
+        self.bridge.name(Identification(source, self.now, truck, **more))
 
     def cross(self, truck: str, kg: float) -> Ticket | None:
         self.say(truck)
@@ -301,7 +301,7 @@ def test_a_net_weight_is_not_taken_for_a_gross_one(yard: Yard) -> None:
     yard.say("T1")
     for _ in range(20):
         yard.now += timedelta(seconds=0.5)
-        yard.bridge.heard(Reading(yard.now, b"", None, 3100, 12000, True))
+        yard.bridge.heard(WeightReading(yard.now, b"", None, 3100, 12000, True))
     assert yard.bridge.says == "net_shown"
     assert yard.register.weighings() == []
 
@@ -310,7 +310,7 @@ def test_a_legal_weighing_of_something_else_is_not_taken(yard: Yard) -> None:
     yard.say("T1")
     yard.hear(15100, 4, take=False)
     assert yard.bridge.ready
-    yard.bridge.weighed(Reading(yard.now, b"<1>", 9000, None, 0.0, True, None, "1"))
+    yard.bridge.weighed(WeightReading(yard.now, b"<1>", 9000, None, 0.0, True, None, "1"))
     assert yard.register.weighings() == []
     assert not yard.bridge.ready
 
@@ -349,13 +349,20 @@ def test_trucks_are_read_from_the_area(tmp_path: Path) -> None:
         '[[trucks]]\nid = "T1"\nplate = "AB-123-CD"\nkerb_kg = 12000\npayload_kg = 7000\n', encoding="utf-8"
     )
     assert trucks_of(path) == {"T1": KnownTruck("T1", "AB-123-CD", 12000, 7000)}
-    path.write_text("[[trucks]]\nplate = 1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="cannot be read"):
-        trucks_of(path)
+    for content, said in (
+        ("[[trucks]]\nplate = 1\n", r"\[\[trucks\]\] 1: id is missing"),
+        ('[[trucks]]\nid = "T1"\nplate = 1\n', "truck T1: plate = 1, must be text"),
+        ('[[trucks]]\nid = "T1"\nkerb_kg = 0\n', "truck T1: kerb_kg = 0, must be above 0"),
+        ("trucks = 3\n", "trucks = 3, must be tables"),
+        ("[[trucks\n", "cannot be read as TOML"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"area.toml: {said}"):
+            trucks_of(path)
 
 
 def test_a_bridge_that_cannot_be_right_is_said() -> None:
     with pytest.raises(ValueError, match="must rise"):
-        Bridge("S1", empty_kg=5000)
+        BridgeSettings("S1", empty_kg=5000)
     with pytest.raises(ValueError, match="tz database"):
-        Bridge("S1", timezone="Mars/Phobos")
+        BridgeSettings("S1", timezone="Mars/Phobos")

@@ -29,13 +29,13 @@ from depot_api.app.workers import WorkerSupervisor, workers_of
 from depot_api.live.state import LiveState
 from depot_api.store.store import Store, StoreDown, new_fact
 from fleet import Position, instant
-from onboard.box.agent import Agent, Equipment
+from onboard.box.agent import BoxAgent, BoxInputs
 from onboard.box.crew import ask_box
-from onboard.box.settings import Settings
+from onboard.box.settings import BoxSettings
 from onboard.clock import SystemClock
-from onboard.position.receiver import Fix
-from onboard.sensors.framing import Listeners
-from onboard.sensors.readings import LiftSeen
+from onboard.recording.receiver import Fix
+from onboard.sensors.framing import LineListeners
+from onboard.sensors.readings import LiftReading
 from onboard.sensors.serial_line import SerialLine
 from onboard.worker import MOST_DEATHS, Worker
 
@@ -284,10 +284,10 @@ class _Endless:
             time.sleep(0.05)
             yield Fix(SystemClock().now(), 43.7, 7.4, 2.0, 90.0, 4.0, 3)
 
-    def readings(self) -> Iterator[LiftSeen]:
+    def readings(self) -> Iterator[LiftReading]:
         while True:
             time.sleep(0.05)
-            yield LiftSeen(lifter="left")
+            yield LiftReading(lifter="left")
 
     def state(self) -> Any:
         return "fix"
@@ -296,8 +296,8 @@ class _Endless:
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_thread_of_the_box_begins_again(tmp_path: Path) -> None:
     with fake_depot() as there:
-        settings = Settings("T1", there.url, "t" * 43, tmp_path, always_on_duty=True)
-        agent = Agent(settings, SystemClock(), Equipment(_Endless(), {"lifts": _Endless()}))
+        settings = BoxSettings("T1", there.url, "t" * 43, tmp_path, always_on_duty=True)
+        agent = BoxAgent(settings, SystemClock(), BoxInputs(_Endless(), {"lifts": _Endless()}))
         runs = threading.Thread(target=agent.run, name="the box's own")
         runs.start()
         try:
@@ -330,7 +330,7 @@ def test_every_thread_of_the_box_begins_again(tmp_path: Path) -> None:
 
 def test_the_thread_of_each_line_begins_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as converter:
-        listeners = Listeners([SerialLine(f"socket://127.0.0.1:{converter.getsockname()[1]}", wait_s=0.05)])
+        listeners = LineListeners([SerialLine(f"socket://127.0.0.1:{converter.getsockname()[1]}", wait_s=0.05)])
         heard = queue.SimpleQueue[bytes]()
         hears = threading.Thread(
             target=lambda: [heard.put(chunk) for _, chunk in listeners.chunks(0.05) if chunk], daemon=True
@@ -394,9 +394,9 @@ def test_every_thread_of_the_bridge_begins_again(tmp_path: Path) -> None:
 #: Hears no signal in its main thread, as one that waits for a disk does not, and says so when it is ready.
 DEAF = """
 import ctypes, signal, sys, threading
-from onboard.worker import told_to_end
+from onboard.worker import stop_on_signals
 stop = threading.Event()
-with told_to_end(stop, 1.0 if sys.argv[1] == "hangs" else 60.0, signal.SIGTERM):
+with stop_on_signals(stop, 1.0 if sys.argv[1] == "hangs" else 60.0, signal.SIGTERM):
     print("ready", flush=True)
     libc = ctypes.CDLL(None)
     while True:
@@ -408,7 +408,7 @@ print("ended")
 
 
 @pytest.mark.parametrize(("how", "code"), [("hears", 0), ("hangs", 1)])
-def test_who_is_told_to_end_ends_in_time_whether_he_hears_it_or_not(how: str, code: int) -> None:
+def test_who_is_stop_on_signals_ends_in_time_whether_he_hears_it_or_not(how: str, code: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", DEAF, how], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -432,7 +432,7 @@ sys.exit(ripeur.main(sys.argv[1:]))
 """
 
 
-def test_a_depot_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path) -> None:
+def test_a_depot_that_is_stop_on_signals_ends_whatever_hangs(tmp_path: Path) -> None:
     from depot_api.accounts.tokens import make_token
 
     with Store(str(tmp_path / "depot.db")) as store:

@@ -11,9 +11,10 @@ from pyproj import Transformer
 
 from fleet import Truck
 from optimizer.area.area import Area
-from optimizer.streets.extract import Extract, read
+from optimizer.area.file import read_area
+from optimizer.streets.extract import Extract, read_extract
 from optimizer.streets.roads import Roads, TruckRoads
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 CRS = "EPSG:32631"
 _TO_DEGREES = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
@@ -56,14 +57,14 @@ def _tag(key: str, value: str) -> str:
 
 def rules(**streets: object) -> Area:
     """The embedded area's rules on the tiny map's projection; ``streets``: changes to its street rules."""
-    area = Area.load(DATA / "monaco")
+    area = read_area(DATA / "monaco")
     return replace(area, crs=CRS, streets=replace(area.streets, **streets))  # type: ignore[arg-type]
 
 
 def roads_of(
     path: Path, area: Area, truck: Truck | None = None, stops: Iterable[int] = ()
-) -> tuple[Extract, Streets, TruckRoads]:
-    extract = read(path)
+) -> tuple[Extract, StreetNetwork, TruckRoads]:
+    extract = read_extract(path)
     wanted = list(stops)
-    streets = survey(extract, area, wanted)
+    streets = build_street_network(extract, area, wanted)
     return extract, streets, Roads(extract, area, streets, wanted).for_truck(truck or area.trucks[0])

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from optimizer.area.area import Area
-from optimizer.demand.demand import Demand, estimate
-from optimizer.new_area.founding import Founded, found
-from optimizer.streets import extract as osm
+from optimizer.area.file import read_area
+from optimizer.demand.demand import Demand, estimate_demand
+from optimizer.new_area.new_area import NewArea, make_area
+from optimizer.streets import read_extract
 from optimizer.streets.extract import Extract
-from optimizer.streets.streets import Streets, survey
+from optimizer.streets.streets import StreetNetwork, build_street_network
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -21,25 +22,25 @@ DATA = Path(__file__).parent.parent / "data"
 class RealTown:
     area: Area
     extract: Extract
-    streets: Streets
+    streets: StreetNetwork
     demand: Demand
-    founded: Founded | None = None
+    founded: NewArea | None = None
 
     @classmethod
-    def of(cls, area: Area, founded: Founded | None = None) -> RealTown:
-        extract = osm.read(area.extract)
-        streets = survey(extract, area)
-        return cls(area, extract, streets, estimate(area, extract, streets), founded)
+    def of(cls, area: Area, founded: NewArea | None = None) -> RealTown:
+        extract = read_extract(area.extract)
+        streets = build_street_network(extract, area)
+        return cls(area, extract, streets, estimate_demand(area, extract, streets), founded)
 
 
 @pytest.fixture(scope="session")
 def monaco() -> RealTown:
-    return RealTown.of(Area.load(DATA / "monaco"))
+    return RealTown.of(read_area(DATA / "monaco"))
 
 
 @pytest.fixture(scope="session")
 def boeblingen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
-    made = found(
+    made = make_area(
         tmp_path_factory.mktemp("new") / "boeblingen", shared / "realdata/osm/boeblingen.osm.pbf", language="en"
     )
     return RealTown.of(made.area, made)
@@ -47,7 +48,7 @@ def boeblingen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTo
 
 @pytest.fixture(scope="session")
 def heidelberg(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> RealTown:
-    made = found(
+    made = make_area(
         tmp_path_factory.mktemp("new") / "heidelberg", shared / "realdata/osm/heidelberg.test.pbf", population=160_000,
         name="Heidelberg",
     )  # fmt: skip

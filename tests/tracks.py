@@ -24,8 +24,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from optimizer.matching.matching import Fix, Matcher, Step
-from optimizer.matching.network import FORBIDDEN_TURN, Line, Network, Span
+from optimizer.matching.matching import LocatedFix, MatchedStep, Matcher
+from optimizer.matching.network import FORBIDDEN_TURN, ArcSpan, Line, Network
 
 BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 
@@ -34,8 +34,8 @@ BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 class Track:
     """``way``: the true one, in driving order; ``fixes``: what the receiver said."""
 
-    way: tuple[Span, ...]
-    fixes: tuple[Fix, ...]
+    way: tuple[ArcSpan, ...]
+    fixes: tuple[LocatedFix, ...]
 
 
 # --- measures ----------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ class Right:
 NOTHING = Right(0.0, 0.0, 0.0)
 
 
-def _joined(spans: Iterable[Span]) -> dict[int, list[tuple[float, float]]]:
+def _joined(spans: Iterable[ArcSpan]) -> dict[int, list[tuple[float, float]]]:
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for arc, begin, to in sorted(spans):
         if to <= begin:
@@ -77,7 +77,7 @@ def _joined(spans: Iterable[Span]) -> dict[int, list[tuple[float, float]]]:
     return found
 
 
-def right(true: Iterable[Span], matched: Iterable[Span]) -> Right:
+def right(true: Iterable[ArcSpan], matched: Iterable[ArcSpan]) -> Right:
     a, b = _joined(true), _joined(matched)
     driven = sum(t - f for spans in a.values() for f, t in spans)
     said = sum(t - f for spans in b.values() for f, t in spans)
@@ -87,11 +87,11 @@ def right(true: Iterable[Span], matched: Iterable[Span]) -> Right:
     return Right(driven, found, said - found)
 
 
-def spans_of(steps: Iterable[Step]) -> list[Span]:
-    return [Span(s.arc, s.from_m, s.to_m) for s in steps]
+def spans_of(steps: Iterable[MatchedStep]) -> list[ArcSpan]:
+    return [ArcSpan(s.arc, s.from_m, s.to_m) for s in steps]
 
 
-def matched(matcher: Matcher, fixes: Sequence[Fix]) -> list[Step]:
+def matched(matcher: Matcher, fixes: Sequence[LocatedFix]) -> list[MatchedStep]:
     track = matcher.track()
     return track.add(fixes).steps + track.flush().steps
 
@@ -110,7 +110,7 @@ class NearestEdge:
         x, y = a.ax[piece] + share * (a.bx - a.ax)[piece], a.ay[piece] + share * (a.by - a.ay)[piece]
         self._tree = cKDTree(np.column_stack([x, y]))
 
-    def spans(self, fixes: Sequence[Fix]) -> list[Span]:
+    def spans(self, fixes: Sequence[LocatedFix]) -> list[ArcSpan]:
         places = np.array([self.network.plane.xy(f.lon_deg, f.lat_deg) for f in fixes])
         _, nearest = self._tree.query(places)
         runs = [
@@ -119,7 +119,7 @@ class NearestEdge:
                 ((int(self._segment[k]), k) for k in nearest), key=lambda found: found[0]
             )
         ]
-        spans: list[Span] = []
+        spans: list[ArcSpan] = []
         for i, (segment, along) in enumerate(runs):
             length = float(self.network.arrays.length[2 * segment])
             begin, end = along[0], along[-1]
@@ -129,7 +129,7 @@ class NearestEdge:
             end = end if after is None else after * length
             forward = end >= begin
             spans.append(
-                Span(2 * segment, begin, end) if forward else Span(2 * segment + 1, length - begin, length - end)
+                ArcSpan(2 * segment, begin, end) if forward else ArcSpan(2 * segment + 1, length - begin, length - end)
             )
         return spans
 
@@ -198,12 +198,12 @@ class Hof:
         return lines
 
     @staticmethod
-    def _fixes(path: Path) -> dict[str, list[Fix]]:
-        found: dict[str, list[Fix]] = defaultdict(list)
+    def _fixes(path: Path) -> dict[str, list[LocatedFix]]:
+        found: dict[str, list[LocatedFix]] = defaultdict(list)
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 lon, lat = map(float, re.findall(r"[-\d.]+", row["geometry"]))
-                found[row["id"]].append(Fix(datetime.fromisoformat(row["time"]), lat, lon))
+                found[row["id"]].append(LocatedFix(datetime.fromisoformat(row["time"]), lat, lon))
         return {track: sorted(fixes, key=lambda fix: fix.at) for track, fixes in found.items()}
 
     def network(self, without: str) -> Network:
@@ -214,7 +214,7 @@ class Hof:
             lines.append(Line(nodes, ways.pop() if len(ways) == 1 else 0))
         return Network.of_lines(lines, self.lonlat)
 
-    def true_spans(self, network: Network, track: str) -> list[Span]:
+    def true_spans(self, network: Network, track: str) -> list[ArcSpan]:
         return [span for part in self.ways[track] for span in network.along(part) or ()]
 
 
@@ -266,7 +266,7 @@ class Driver:
         arcs = self.route(least_m)
         seconds = self._driven(arcs)
         return Track(
-            tuple(Span(arc, 0.0, float(self.network.arrays.length[arc])) for arc in arcs),
+            tuple(ArcSpan(arc, 0.0, float(self.network.arrays.length[arc])) for arc in arcs),
             tuple(self._received(seconds, receiver)),
         )
 
@@ -296,7 +296,7 @@ class Driver:
                 rows += [(x, y, 0.0, course)] * self.random.randrange(5, 45)
         return rows
 
-    def _received(self, rows: Sequence[tuple[float, float, float, float]], receiver: Receiver) -> list[Fix]:
+    def _received(self, rows: Sequence[tuple[float, float, float, float]], receiver: Receiver) -> list[LocatedFix]:
         keep = math.exp(-1.0 / receiver.drift_s)
         kick = receiver.drift_m * math.sqrt(1.0 - keep * keep)
         gauss = self.random.gauss
@@ -312,9 +312,9 @@ class Driver:
             at = BEGIN + timedelta(seconds=second)
             if receiver.doppler:
                 heading = math.degrees(course + gauss(0, 0.1 + 0.5 / (1.0 + speed))) % 360.0
-                fixes.append(Fix(at, lat, lon, 20.0, max(0.0, speed + abs(gauss(0, 0.15))), heading))
+                fixes.append(LocatedFix(at, lat, lon, 20.0, max(0.0, speed + abs(gauss(0, 0.15))), heading))
             else:
-                fixes.append(Fix(at, lat, lon))
+                fixes.append(LocatedFix(at, lat, lon))
         return fixes
 
 

@@ -6,20 +6,17 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weighbridge import file_commands
+from weighbridge.protocol_names import INDICATOR_PROTOCOLS
 
 if TYPE_CHECKING:
     from weighbridge.bridge import Register
 
-PROTOCOLS = ("mt-continuous", "sma", "dini-argeo", "systec", "rinstrum")
 DATA = Path("bridge-data")
-#: After SIGTERM the process is gone at the latest, whatever hangs.
-END_S = 9.0
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +29,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _weighbridge_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", required=True, help="the site's id (S1)")
     parser.add_argument("--port", required=True, help="/dev/ttyUSB0, socket://HOST:PORT or rfc2217://HOST:PORT")
-    parser.add_argument("--protocol", required=True, choices=PROTOCOLS)
+    parser.add_argument("--protocol", required=True, choices=INDICATOR_PROTOCOLS)
     parser.add_argument("--baud", type=int, help="of the indicator (9600)")
     parser.add_argument("--bits", type=int, choices=(7, 8), default=8)
     parser.add_argument("--parity", choices=("none", "even", "odd"), default="none")
@@ -54,58 +51,30 @@ def _weighbridge_parser(parser: argparse.ArgumentParser) -> None:
 
 def _weighbridge(args: argparse.Namespace) -> int:
     import logging
-    import signal
 
     from onboard.clock import clock_from
-    from onboard.outbox import Depot, Outbox, drain
-    from onboard.private import private_folder
+    from onboard.outbox import DepotClient
     from onboard.sensors.serial_line import SerialSettings
-    from onboard.worker import Worker, told_to_end
-    from weighbridge.bridge import Agent, Bridge, Files, Register, Weighbridge, trucks_of
-    from weighbridge.indicator import IndicatorLine, Reader, indicator_of
+    from weighbridge.bridge import BridgeFiles, BridgeInputs, BridgeSettings, run_bridge, trucks_of
+    from weighbridge.indicator import FrameInterpreter, IndicatorLine, indicator_of
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    clock, files, protocol = clock_from(args.clock), Files(args.data), indicator_of(args.protocol)
-    depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None
-    bridge = Bridge(
-        site=args.site, instrument=args.instrument, timezone=args.timezone, stored_tares=args.stored_tares,
-        second_within_s=args.second_within * 3600,
-    )  # fmt: skip
-    trucks = trucks_of(args.trucks) if args.trucks else {}
-    settings = SerialSettings(args.baud or protocol.baud, args.bits, args.parity)
-    zeros = None if args.dummy_zeros is None else args.dummy_zeros == "sent"
-    line = IndicatorLine(protocol, args.port, settings, clock, Reader(args.unit, zeros, args.date_format))
-    private_folder(files.folder)
-    outbox = Outbox(files.outbox)
-    agent = Agent(
-        weighbridge=Weighbridge(bridge, Register(files.register, args.site, outbox), trucks),
-        indicator=line,
-        outbox=outbox,
-        clock=clock,
+    clock, files, protocol = clock_from(args.clock), BridgeFiles(args.data), indicator_of(args.protocol)
+    inputs = BridgeInputs(
+        depot=DepotClient(args.depot, os.environ.get("RIPEUR_TOKEN", "")) if args.depot else None,
+        settings=BridgeSettings(
+            site=args.site, instrument=args.instrument, timezone=args.timezone, stored_tares=args.stored_tares,
+            second_within_s=args.second_within * 3600,
+        ),
         files=files,
-        told=_say,
+        trucks=trucks_of(args.trucks) if args.trucks else {},
+        tags=args.tags,
         language=args.lang,
-    )
-    workers = [Worker("door", agent.open_door, agent.stop)]
-    if args.tags:
-        from onboard.sensors.lifts import open_lifts
-
-        tags = open_lifts(args.tags, clock)
-        workers.append(Worker("tags", lambda: agent.hear_tags(tags.readings()), agent.stop))
-    if depot is not None:
-        workers.append(Worker("sender", partial(drain, outbox, depot, clock, stop=agent.stop), agent.stop))
-    agent.workers = workers
-    for worker in workers:
-        worker.start()
-    print(f"weighbridge {args.site}: {args.protocol} on {args.port}, kept in {files.folder}", flush=True)
-    try:
-        with told_to_end(agent.stop, END_S, signal.SIGTERM, signal.SIGINT):
-            agent.run()
-    finally:
-        agent.stop.set()
-        line.close()
-        with suppress(FileNotFoundError):
-            files.door.unlink()
+    )  # fmt: skip
+    serial = SerialSettings(args.baud or protocol.baud, args.bits, args.parity)
+    zeros = None if args.dummy_zeros is None else args.dummy_zeros == "sent"
+    line = IndicatorLine(protocol, args.port, serial, clock, FrameInterpreter(args.unit, zeros, args.date_format))
+    run_bridge(inputs, line, clock, _say)
     return 0
 
 
@@ -152,56 +121,48 @@ def _bridge_parser(parser: argparse.ArgumentParser) -> None:
         made.add_argument("--timezone", default="Europe/Paris")
     reprint.add_argument("--lang", choices=("fr", "en"), default="fr")
     drill = actions.add_parser("drill", help="an indicator that is not there, on a pty; trucks are typed")
-    drill.add_argument("--protocol", choices=PROTOCOLS, required=True)
+    drill.add_argument("--protocol", choices=INDICATOR_PROTOCOLS, required=True)
     drill.add_argument("--baud", type=int)
     drill.add_argument("--clock")
     drill.set_defaults(run=_bridge_drill)
 
 
 def _bridge_say(args: argparse.Namespace) -> int:
-    from weighbridge.bridge import Files, ask
+    from weighbridge.bridge import BridgeFiles, ask_bridge
 
     given = {
         k: v for k, v in vars(args).items() if k not in ("run", "data", "clock") and v is not None and v is not False
     }
-    said = ask(Files(args.data), given)
-    if "number" in said:
-        print(f"{said['number']}: {said['net_kg']:g} kg net")
+    answer = ask_bridge(BridgeFiles(args.data), given)
+    if "number" in answer:
+        print(f"{answer['number']}: {answer['net_kg']:g} kg net")
     return 0
 
 
 def _bridge_status(args: argparse.Namespace) -> int:
-    from weighbridge.bridge import Files, ask, shown
+    from weighbridge.bridge import BridgeFiles, ask_bridge, status_lines
 
-    status = ask(Files(args.data), {"do": "status"})
-    kg = "-" if status["kg"] is None else f"{status['kg']:g} kg{'' if status['stable'] else ' (moving)'}"
-    print(f"{status['site']}: plate {status['plate']}, {kg}, {status['who'] or 'no truck named'}")
-    if status["says"]:
-        print(f"  {shown(status['says'])}")
-    if status["announced"]:
-        print(f"  announced: {', '.join(status['announced'])}")
-    for load in status["open"]:
-        left = ", left without its second weighing" if load["left"] else ""
-        print(f"  open: {load['truck']}, {load['kg']:g} kg since {load['since']}{left}")
+    for line in status_lines(ask_bridge(BridgeFiles(args.data), {"do": "status"})):
+        print(line)
     return 0
 
 
 def _register(args: argparse.Namespace) -> Register:
-    from weighbridge.bridge import Files, Register
+    from weighbridge.bridge import BridgeFiles, Register
 
-    path = Files(args.data).register
+    path = BridgeFiles(args.data).register
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file, must be a bridge's register")
-    return Register.look(path)
+    return Register.open_read_only(path)
 
 
 def _bridge_print(args: argparse.Namespace) -> int:
-    from weighbridge.bridge import sheet_of, write_pdf
+    from weighbridge.bridge import ticket_sheet, write_pdf
 
     register = _register(args)
     ticket = register.ticket(args.number)
     path = args.out or Path(f"{ticket.number}.pdf")
-    write_pdf(sheet_of(register, ticket, args.timezone, copy=True), path, args.lang)
+    write_pdf(ticket_sheet(register, ticket, args.timezone, copy=True), path, args.lang)
     print(path)
     return 0
 
@@ -209,13 +170,11 @@ def _bridge_print(args: argparse.Namespace) -> int:
 def _bridge_export(args: argparse.Namespace) -> int:
     from zoneinfo import ZoneInfo
 
-    from weighbridge.bridge import day_csv, sheet_of
+    from weighbridge.bridge import day_csv, local_day_bounds, ticket_sheet
 
-    zone = ZoneInfo(args.timezone)
-    since = datetime.combine(args.date, time(), zone).astimezone(UTC)
-    until = datetime.combine(args.date + timedelta(days=1), time(), zone).astimezone(UTC)
+    since, until = local_day_bounds(args.date, ZoneInfo(args.timezone))
     register = _register(args)
-    text = day_csv([sheet_of(register, ticket, args.timezone) for ticket in register.tickets(since, until)])
+    text = day_csv([ticket_sheet(register, ticket, args.timezone) for ticket in register.tickets(since, until)])
     if args.out is None:
         print(text, end="")
     else:
@@ -226,23 +185,15 @@ def _bridge_export(args: argparse.Namespace) -> int:
 
 def _bridge_drill(args: argparse.Namespace) -> int:
     from onboard.clock import clock_from
-    from weighbridge.indicator import Plate, PtyIndicator, SimulatedIndicator, indicator_of
+    from weighbridge.indicator import Platform, PtyIndicator, SimulatedIndicator, indicator_of
 
     clock = clock_from(args.clock)
-    plate = Plate(clock=clock)
-    with PtyIndicator(
-        SimulatedIndicator(protocol=indicator_of(args.protocol), plate=plate, clock=clock), args.baud
-    ) as pty:
+    platform = Platform(clock=clock)
+    indicator = SimulatedIndicator(protocol=indicator_of(args.protocol), platform=platform, clock=clock)
+    with PtyIndicator(indicator, args.baud) as pty:
         print(f"{pty.port}  (on KG, off, drift KG; Ctrl-D ends)", flush=True)
         with suppress(KeyboardInterrupt):
             for line in sys.stdin:
-                match line.split():
-                    case ["on", kg]:
-                        plate.move(float(kg))
-                    case ["off"]:
-                        plate.empty()
-                    case ["drift", kg]:
-                        plate.drift_kg = float(kg)
-                    case _:
-                        print("on KG, off or drift KG")
+                if not platform.obey(line):
+                    print("on KG, off or drift KG")
     return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fleet import Fact, Ticket
@@ -43,12 +44,12 @@ def _sorting_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _tickets_import(args: argparse.Namespace) -> int:
-    from weighbridge.balance import matched, read_tickets, ticket_format, trips_of
+    from weighbridge.balance import match_tickets, read_tickets, ticket_format, trips_of
     from weighbridge.bridge import trucks_of
 
     trucks = trucks_of(args.trucks) if args.trucks else {}
     reading = read_tickets(args.file, ticket_format(args.mapping), args.site, trucks)
-    _said(reading.refused, reading.doubtful)
+    _print_faults(reading.refused, reading.doubtful)
     for code, count in reading.unknown_products.items():
         print(f"product {code}: no flux of ours, {count} tickets")
     for ticket in reading.strangers if trucks else ():
@@ -56,15 +57,15 @@ def _tickets_import(args: argparse.Namespace) -> int:
     if args.plan is not None:
         from fleet import Plan
 
-        pairing = matched(reading.tickets, trips_of(Plan.read(args.plan), args.site))
+        pairing = match_tickets(reading.tickets, trips_of(Plan.read(args.plan), args.site))
         for ticket in pairing.tickets_alone:
             print(f"no trip of the plan: {_ticket_line(ticket)}")
         for trip in pairing.trips_alone:
             print(f"no ticket: {trip.tour}, {trip.truck}, {trip.at.isoformat()}")
-    return _sent(reading.tickets, args, refused=len(reading.refused))
+    return _hand_over(reading.tickets, args, refused=len(reading.refused))
 
 
-def _said(refused: tuple[str, ...], doubtful: tuple[str, ...]) -> None:
+def _print_faults(refused: tuple[str, ...], doubtful: tuple[str, ...]) -> None:
     for line in refused:
         print(f"refused: {line}")
     for line in doubtful:
@@ -79,27 +80,23 @@ def _sorting_import(args: argparse.Namespace) -> int:
     from weighbridge.balance import read_sorting, sorting_format
 
     reading = read_sorting(args.file, sorting_format(args.mapping), args.site)
-    _said(reading.refused, reading.doubtful)
-    return _sent(reading.facts, args, refused=len(reading.refused))
+    _print_faults(reading.refused, reading.doubtful)
+    return _hand_over(reading.facts, args, refused=len(reading.refused))
 
 
-def _sent(facts: Any, args: argparse.Namespace, refused: int) -> int:
+def _hand_over(facts: Sequence[Fact], args: argparse.Namespace, refused: int) -> int:
     """Hand facts to the depot, or a file, or count them. 1 where a row or a fact was refused."""
     import json
 
-    from onboard.outbox import Depot
+    from onboard.outbox import DepotClient
 
-    known: list[Fact] = list(facts)
+    known = [fact.to_json() for fact in facts]
     if args.out is not None:
-        args.out.write_text(
-            "".join(json.dumps(f.to_json(), ensure_ascii=False) + "\n" for f in known), encoding="utf-8"
-        )
+        args.out.write_text("".join(json.dumps(fact, ensure_ascii=False) + "\n" for fact in known), encoding="utf-8")
     elif args.depot is not None:
-        depot = Depot(args.depot, os.environ.get("RIPEUR_TOKEN", ""))
-        for k in range(0, len(known), 500):
-            _, no = depot.send([fact.to_json() for fact in known[k : k + 500]])
-            for id, why in no.items():
-                print(f"refused by the depot: {id}: {why}")
-            refused += len(no)
+        depot = DepotClient(args.depot, os.environ.get("RIPEUR_TOKEN", ""))
+        for id, why in depot.send_all(known):
+            print(f"refused by the depot: {id}: {why}")
+            refused += 1
     print(f"{len(known)} read, {refused} refused")
     return 1 if refused else 0

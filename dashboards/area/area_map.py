@@ -17,8 +17,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dashboards.plan import Literal, OfflineMap, Page, _data, _head, sealed
-from dashboards.shared import AreaWords, Basemap, LonLat, box, day, deltas, text, tour_colour
+from dashboards.plan import Literal, OfflineMap, Page, map_data, map_head, sealed
+from dashboards.shared import AreaWords, Basemap, LonLat, bounding_box, catalogue_text, deltas, format_day, tour_colour
 from fleet import Plan
 
 Collection = Mapping[str, Any]
@@ -60,7 +60,7 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     texts = {key: found[lang] for key, found in TEXTS.items()} | {
         "title": data["title"],
-        "legend": text("legend", lang),
+        "legend": catalogue_text("legend", lang),
     }
 
     def filled(match: re.Match[str]) -> str:
@@ -71,7 +71,7 @@ def write_area_map(layers: Mapping[str, Collection], basemap: Basemap, title: st
     page = Page(data["title"], lang)
     base.add_to(page)
     page.html.add_child(Literal(body), name="body")
-    head = _head() | {
+    head = map_head() | {
         "area_css": f"<style>{(here / 'area_map.css').read_text(encoding='utf-8')}</style>",
         "area_js": f"<script>{(here / 'area_map.js').read_text(encoding='utf-8')}</script>",
     }
@@ -92,7 +92,7 @@ def _area_data(layers: Mapping[str, Collection], basemap: Basemap, title: str, l
         tours=(),
         unserved=(),
     )
-    data = _data(nothing, basemap, AreaWords(title, ()), lang, TEXTS["title"][lang].format(name=title))
+    data = map_data(nothing, basemap, AreaWords(title, ()), lang, TEXTS["title"][lang].format(name=title))
     streets = [(f["properties"], f["geometry"]["coordinates"]) for f in layers["streets"]["features"]]
     if streets:
         data["bounds"] = _lived_in([(p["people"], line) for p, line in streets])
@@ -135,7 +135,7 @@ def _lived_in(streets: Sequence[tuple[float, Sequence[LonLat]]]) -> tuple[float,
         return west - FRAME * (east - west), east + FRAME * (east - west)
 
     points = [point for _, line in streets for point in line]
-    seen = box(points)
+    seen = bounding_box(points)
     (west, east), (south, north) = span(0), span(1)
     return max(west, seen[0]), max(south, seen[1]), min(east, seen[2]), min(north, seen[3])
 
@@ -152,15 +152,15 @@ def _sectors(layers: Mapping[str, Collection], lang: str) -> list[dict[str, Any]
         {
             "name": f["properties"]["name"], "colour": tour_colour(k),
             "people": round(people[k], 3), "kg": round(kg[k], 3),  # the page rounds, after adding up
-            "days": weekdays(f["properties"].get("weekdays", ()), lang),
+            "days": weekday_names(f["properties"].get("weekdays", ()), lang),
         }
         for k, f in enumerate(layers["sectors"]["features"])
     ]  # fmt: skip
 
 
-def weekdays(numbers: Sequence[int], lang: str) -> str:
+def weekday_names(numbers: Sequence[int], lang: str) -> str:
     """Days of the week in order, 0 = Monday; three and more that follow each other are a span: ``lundi – samedi``."""
-    names = [day(date(2001, 1, 1 + number), lang).split()[0] for number in numbers]
+    names = [format_day(date(2001, 1, 1 + number), lang).split()[0] for number in numbers]
     if len(names) > 2 and numbers[-1] - numbers[0] == len(names) - 1:
         return f"{names[0]} – {names[-1]}"
     return ", ".join(names)

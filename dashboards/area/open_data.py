@@ -11,7 +11,7 @@ that are not in it are published as the area names them.
 **Ids.** ``uid`` (and the GeoJSON ``id``) is a UUID version 5 of the area's name and the point's id: the same at every
 export, different between towns that both have a point "12".
 
-Plain data in: whatever has the attributes of ``Point`` and ``Box`` can be published.
+Plain data in: whatever has the attributes of ``PublishedPoint`` and ``PublishedContainer`` can be published.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, Protocol
 from fleet import spreadsheet_cell
 
 
-class Box(Protocol):
+class PublishedContainer(Protocol):
     """A container."""
 
     @property
@@ -44,7 +44,7 @@ class Box(Protocol):
     def handling(self) -> str | None: ...
 
 
-class Point(Protocol):
+class PublishedPoint(Protocol):
     """A drop-off point; ``lat_deg`` and ``lon_deg`` are WGS 84."""
 
     @property
@@ -60,7 +60,7 @@ class Point(Protocol):
     @property
     def address(self) -> str | None: ...
     @property
-    def containers(self) -> Sequence[Box]: ...
+    def containers(self) -> Sequence[PublishedContainer]: ...
     @property
     def operator(self) -> str | None: ...
     @property
@@ -127,8 +127,8 @@ class Publication:
             raise ValueError(f"publication: language = {self.language!r}, must be one of fr, en")
 
 
-def publication(
-    points: Iterable[Point], area: str, exported_on: date, licence: str | None = None, language: str = "fr"
+def publication_terms(
+    points: Iterable[PublishedPoint], area: str, exported_on: date, licence: str | None = None, language: str = "fr"
 ) -> Publication:
     """The terms that the points' sources allow.
 
@@ -146,11 +146,11 @@ def publication(
     return Publication(area, licence or ODBL, attribution, exported_on, language)
 
 
-def uid(area: str, point_id: str) -> str:
+def point_uid(area: str, point_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:ripeur:drop-off-point:{area}:{point_id}"))
 
 
-def geojson(points: Iterable[Point], terms: Publication) -> dict[str, Any]:
+def geojson(points: Iterable[PublishedPoint], terms: Publication) -> dict[str, Any]:
     """A FeatureCollection of points, WGS 84, [longitude, latitude] (RFC 7946), containers as a list of objects.
 
     Licence, attribution and date are foreign members of the collection (RFC 7946, 6.1) and properties of each feature.
@@ -169,13 +169,13 @@ def geojson(points: Iterable[Point], terms: Publication) -> dict[str, Any]:
     return collection | {"features": [_feature(point, terms) for point in points]}
 
 
-def _feature(point: Point, terms: Publication) -> dict[str, Any]:
+def _feature(point: PublishedPoint, terms: Publication) -> dict[str, Any]:
     boxes = [_box(box) for box in point.containers]
     fields = _point(point, terms)
     properties = _named({k: v for k, v in fields.items() if k not in ("lat_deg", "lon_deg")}, terms.language)
     # Flat fields first: desktop tools style by them, and show a list of objects as text.
     flux = dict.fromkeys(box["flux"] for box in boxes)
-    properties[NAMES["flux"][terms.language]] = [_said(name, terms.language) for name in flux]
+    properties[NAMES["flux"][terms.language]] = [_translated(name, terms.language) for name in flux]
     properties["conteneurs" if terms.language == "fr" else "containers"] = [_named(b, terms.language) for b in boxes]
     return {
         "type": "Feature",
@@ -185,7 +185,7 @@ def _feature(point: Point, terms: Publication) -> dict[str, Any]:
     }
 
 
-def csv_text(points: Iterable[Point], terms: Publication) -> str:
+def csv_text(points: Iterable[PublishedPoint], terms: Publication) -> str:
     """One row per container, one for a point whose containers are unknown; RFC 4180: comma, CRLF, UTF-8 without BOM."""
     file = io.StringIO(newline="")
     rows = csv.DictWriter(file, [NAMES[name][terms.language] for name in NAMES], lineterminator="\r\n")
@@ -197,9 +197,9 @@ def csv_text(points: Iterable[Point], terms: Publication) -> str:
     return file.getvalue()
 
 
-def _point(point: Point, terms: Publication) -> dict[str, Any]:
+def _point(point: PublishedPoint, terms: Publication) -> dict[str, Any]:
     return {
-        "uid": uid(terms.area, point.id), "id": point.id, "name": point.name, "commune": point.commune,
+        "uid": point_uid(terms.area, point.id), "id": point.id, "name": point.name, "commune": point.commune,
         "address": point.address,
         # Seven decimals: a centimetre. More would claim what no survey of a bottle bank measures.
         "lat_deg": round(point.lat_deg, 7), "lon_deg": round(point.lon_deg, 7),
@@ -209,21 +209,23 @@ def _point(point: Point, terms: Publication) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _box(box: Box) -> dict[str, Any]:
+def _box(box: PublishedContainer) -> dict[str, Any]:
     values = (box.id, box.flux, box.volume_m3, box.position, box.handling)
     return dict(zip(_BOX_FIELDS, values, strict=True))
 
 
 def _named(fields: dict[str, Any], language: str) -> dict[str, Any]:
     worded = ("status", "flux", "position", "handling")
-    return {NAMES[k][language]: _said(v, language) if k in worded else v for k, v in fields.items()}
+    return {NAMES[k][language]: _translated(v, language) if k in worded else v for k, v in fields.items()}
 
 
-def _said(value: str | None, language: str) -> str | None:
+def _translated(value: str | None, language: str) -> str | None:
     return VALUES.get(value, value) if value is not None and language == "fr" else value
 
 
-def write(points: Iterable[Point], terms: Publication, folder: Path, replace: bool = False) -> tuple[Path, Path]:
+def write_open_data(
+    points: Iterable[PublishedPoint], terms: Publication, folder: Path, replace: bool = False
+) -> tuple[Path, Path]:
     """Write ``drop-off-points.geojson`` and ``.csv``; ``FileExistsError`` rather than overwrite, unless ``replace``."""
     points = tuple(points)
     folder.mkdir(parents=True, exist_ok=True)

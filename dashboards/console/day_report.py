@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dashboards.console.words import console_text
-from dashboards.shared import catalogue, clock, mass, number
+from dashboards.shared import catalogue, format_mass, format_number, format_time
 from fleet import instant_text
 
 
@@ -78,7 +78,7 @@ class DayReport:
 
     def lines(self, lang: str) -> list[str]:
         """For a terminal: a table, then kilos by flux and incidents."""
-        day = catalogue.day(self.date, lang)
+        day = catalogue.format_day(self.date, lang)
         title = console_text("report_of", lang, day=day)
         if not self.tours:
             return [title, console_text("report_empty", lang)]
@@ -96,33 +96,36 @@ class DayReport:
         for name, (planned, weighed) in self.kg().items():
             label = self.flux.get(name, name) or console_text("r_unknown_flux", lang)
             lines.append(
-                console_text("r_flux", lang, flux=label, planned=mass(planned, lang), weighed=mass(weighed, lang))
+                console_text(
+                    "r_flux", lang, flux=label, planned=format_mass(planned, lang), weighed=format_mass(weighed, lang)
+                )
             )
         if self.incidents:
             told = ", ".join(f"{console_text('i_' + name, lang)} {n}" for name, n in self.incidents.items())
             lines.append(console_text("r_incidents", lang, what=told))
         return lines
 
-    def _row(self, t: TourReport, lang: str) -> list[str]:
+    def _row(self, tour: TourReport, lang: str) -> list[str]:
         def times(planned: datetime, real: datetime | None) -> str:
-            return f"{clock(planned, self.timezone)} > {clock(real, self.timezone) if real else '-'}"
+            return f"{format_time(planned, self.timezone)} > {format_time(real, self.timezone) if real else '-'}"
 
-        km = "-" if t.driven_km is None else number(t.driven_km, lang, 1)
+        km = "-" if tour.driven_km is None else format_number(tour.driven_km, lang, 1)
         return [
-            t.name, t.truck, f"{t.done_tasks}/{t.tasks}", str(t.partly_tasks), str(t.missed_tasks), str(t.open_tasks),
-            f"{number(t.planned_km, lang, 1)} > {km}", times(t.planned_start_at, t.began_at),
-            times(t.planned_end_at, t.ended_at),
-            f"{mass(sum(t.planned_kg.values()), lang)} > {mass(sum(t.weighed_kg.values()), lang)}",
+            tour.name, tour.truck, f"{tour.done_tasks}/{tour.tasks}", str(tour.partly_tasks), str(tour.missed_tasks),
+            str(tour.open_tasks),
+            f"{format_number(tour.planned_km, lang, 1)} > {km}", times(tour.planned_start_at, tour.began_at),
+            times(tour.planned_end_at, tour.ended_at),
+            f"{format_mass(sum(tour.planned_kg.values()), lang)} > {format_mass(sum(tour.weighed_kg.values()), lang)}",
         ]  # fmt: skip
 
     def _sum(self, lang: str) -> list[str]:
         known = [t.driven_km for t in self.tours if t.driven_km is not None]
-        driven = number(sum(known), lang, 1) if known else "-"
+        driven = format_number(sum(known), lang, 1) if known else "-"
         counts = {f.name: sum(getattr(t, f.name) for t in self.tours) for f in fields(TourReport) if "tasks" in f.name}
         planned, weighed = (sum(both[k] for both in self.kg().values()) for k in (0, 1))
         return [
             console_text("r_all", lang), "", f"{counts['done_tasks']}/{counts['tasks']}", str(counts["partly_tasks"]),
             str(counts["missed_tasks"]), str(sum(t.open_tasks for t in self.tours)),
-            f"{number(sum(t.planned_km for t in self.tours), lang, 1)} > {driven}", "", "",
-            f"{mass(planned, lang)} > {mass(weighed, lang)}",
+            f"{format_number(sum(t.planned_km for t in self.tours), lang, 1)} > {driven}", "", "",
+            f"{format_mass(planned, lang)} > {format_mass(weighed, lang)}",
         ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.shared import worded
+from dashboards.shared import text_in
 
 TEXTS: dict[str, dict[str, str]] = {
     # --- frame ---
@@ -194,4 +194,4 @@ SHARED = ("zoom_in", "zoom_out", "key_depot", "key_site", "dwellings")
 
 def console_text(key: str, lang: str, **values: object) -> str:
     """A word of the console."""
-    return worded(TEXTS, key, lang, **values)
+    return text_in(TEXTS, key, lang, **values)

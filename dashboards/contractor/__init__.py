@@ -5,11 +5,21 @@ from dashboards.contractor.sheet import (
     SCRIPT,
     SHEET_POLICY,
     UNDONE,
-    Note,
+    LineNote,
     Sheet,
     UndoneLine,
     sheet_csv,
     sheet_page,
 )
 
-__all__ = ["LONGEST_NOTE", "SCRIPT", "SHEET_POLICY", "UNDONE", "Note", "Sheet", "UndoneLine", "sheet_csv", "sheet_page"]
+__all__ = [
+    "LONGEST_NOTE",
+    "SCRIPT",
+    "SHEET_POLICY",
+    "UNDONE",
+    "LineNote",
+    "Sheet",
+    "UndoneLine",
+    "sheet_csv",
+    "sheet_page",
+]

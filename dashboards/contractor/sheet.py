@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dashboards.console import console_text
-from dashboards.shared import number, worded
-from dashboards.staff import POLICY, Frame, table
+from dashboards.shared import format_number, text_in
+from dashboards.staff import POLICY, PageFrame, html_table
 from fleet import instant_text, spreadsheet_cell
 
 SCRIPT = (Path(__file__).parent / "contractor_sheet.js").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LineNote:
     """What one side said of a line; never changed afterwards."""
 
     at: datetime
@@ -45,14 +45,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class UndoneLine:
-    """``told``: the task's state and evidence as they were kept when the day was closed."""
+    """``record``: the task's state and evidence as they were kept when the day was closed."""
 
     date: str
     tour: str
     truck: str
     task: str
-    told: Mapping[str, Any]
-    notes: tuple[Note, ...] = ()
+    record: Mapping[str, Any]
+    notes: tuple[LineNote, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         notes = [{"at": instant_text(n.at), "who": n.who, "role": n.role, "text": n.text} for n in self.notes]
@@ -61,7 +61,7 @@ class UndoneLine:
             "tour": self.tour,
             "truck": self.truck,
             "task": self.task,
-            **self.told,
+            **self.record,
             "notes": notes,
         }
 
@@ -131,9 +131,9 @@ STATES = {
 }
 
 
-def said(key: str, lang: str, **values: object) -> str:
+def sheet_text(key: str, lang: str, **values: object) -> str:
     """A text of the sheet, escaped for HTML, values too."""
-    return escape(worded(TEXTS, key, lang, **values))
+    return escape(text_in(TEXTS, key, lang, **values))
 
 
 def _word(words: Mapping[str, Mapping[str, str]], key: object, lang: str) -> str:
@@ -143,18 +143,18 @@ def _word(words: Mapping[str, Mapping[str, str]], key: object, lang: str) -> str
 def _measured(amount: float, unit: str, lang: str) -> str:
     """How much of a piece of evidence, with its unit (console.js writes the same)."""
     if unit == "share":
-        return f"{number(100 * amount, lang)} %"
+        return f"{format_number(100 * amount, lang)} %"
     if unit == "s" and not amount:
         return console_text("for_a_while", lang)
     if unit == "s":
-        return f"{number(amount, lang)} s" if amount < 120 else f"{number(amount / 60, lang)} min"
-    return f"{number(amount, lang)}{f' {unit}' if unit in ('m', 'kg') else ''}"
+        return f"{format_number(amount, lang)} s" if amount < 120 else f"{format_number(amount / 60, lang)} min"
+    return f"{format_number(amount, lang)}{f' {unit}' if unit in ('m', 'kg') else ''}"
 
 
-def evidence_text(told: Mapping[str, Any], zone: tzinfo, lang: str) -> str:
+def evidence_text(record: Mapping[str, Any], zone: tzinfo, lang: str) -> str:
     """What a state rests on, in the console's words, in one line: how much of what, from when until when (local)."""
     parts = []
-    for piece in told.get("evidence", ()):
+    for piece in record.get("evidence", ()):
         if piece["what"] == "crew":
             what = console_text(f"why_crew_{piece['note']}", lang)
         else:
@@ -179,12 +179,12 @@ def sheet_csv(sheet: Sheet, zone: tzinfo, lang: str) -> str:
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for line in sheet.lines:
-        told, crew = line.told, line.told.get("crew") or {}
+        record, crew = line.record, line.record.get("crew") or {}
         notes = " | ".join(f"{instant_text(n.at)} {n.who} ({n.role}): {n.text}" for n in line.notes)
         row = [
-            line.date, line.tour, line.truck, line.task, told.get("name"), told.get("side"), told.get("planned_at"),
-            told.get("status"), told.get("reason"), told.get("share"), evidence_text(told, zone, lang),
-            crew.get("outcome"), crew.get("note"), notes,
+            line.date, line.tour, line.truck, line.task, record.get("name"), record.get("side"),
+            record.get("planned_at"), record.get("status"), record.get("reason"), record.get("share"),
+            evidence_text(record, zone, lang), crew.get("outcome"), crew.get("note"), notes,
         ]  # fmt: skip
         writer.writerow(map(spreadsheet_cell, row))
     return file.getvalue()
@@ -194,68 +194,78 @@ def sheet_csv(sheet: Sheet, zone: tzinfo, lang: str) -> str:
 
 
 def sheet_page(
-    frame: Frame, sheet: Sheet, contractors: Sequence[str], zone: tzinfo, *, may_upload: bool, told: str = ""
+    frame: PageFrame, sheet: Sheet, contractors: Sequence[str], zone: tzinfo, *, may_upload: bool, message: str = ""
 ) -> str:
-    """The page. ``contractors``: to choose from, none for a contractor; ``told``: what was wrong, plain text."""
+    """The page. ``contractors``: to choose from, none for a contractor.
+
+    ``message``: why an input was refused, in the page's language; plain text.
+    """
     lang = frame.lang
-    body = [frame.said(escape(told), bad=True), _choice(frame, sheet, contractors)]
+    body = [frame.message(escape(message), bad=True), _choice(frame, sheet, contractors)]
     if sheet.contractor is None:
-        body.append(f"<p>{said('choose' if contractors else 'nobody', lang)}</p>")
+        body.append(f"<p>{sheet_text('choose' if contractors else 'nobody', lang)}</p>")
     else:
         body.append(
-            f"<p>{said('both', lang)}</p><p class=soft>{said('trucks', lang, trucks=', '.join(sheet.trucks))}</p>"
+            f"<p>{sheet_text('both', lang)}</p>"
+            f"<p class=soft>{sheet_text('trucks', lang, trucks=', '.join(sheet.trucks))}</p>"
         )
         if sheet.open_days:
             days = ", ".join(f"{day:%d/%m}" for day in sheet.open_days)
-            body.append(f"<p>{said('open_days', lang, days=days)}</p>")
-        body.append(_table(frame, sheet, zone) if sheet.lines else f"<p>{said('none', lang)}</p>")
+            body.append(f"<p>{sheet_text('open_days', lang, days=days)}</p>")
+        body.append(_table(frame, sheet, zone) if sheet.lines else f"<p>{sheet_text('none', lang)}</p>")
         query = urlencode({"month": sheet.month, "contractor": sheet.contractor})
-        body.append(f'<p><a class="button" href="/contractor/undone.csv?{escape(query)}">{said("csv", lang)}</a></p>')
+        body.append(
+            f'<p><a class="button" href="/contractor/undone.csv?{escape(query)}">{sheet_text("csv", lang)}</a></p>'
+        )
     if may_upload:
         body.append(_upload(frame))
-    return frame.page(said("title", lang), "\n".join(body), here="/contractor")
+    return frame.page(sheet_text("title", lang), "\n".join(body), here="/contractor")
 
 
-def _choice(frame: Frame, sheet: Sheet, contractors: Iterable[str]) -> str:
+def _choice(frame: PageFrame, sheet: Sheet, contractors: Iterable[str]) -> str:
     lang = frame.lang
     options = "".join(
         f"<option{' selected' if name == sheet.contractor else ''}>{escape(name)}</option>" for name in contractors
     )
-    choose = f'<label>{said("contractor", lang)}<select name="contractor">{options}</select></label>' if options else ""
+    choose = (
+        f'<label>{sheet_text("contractor", lang)}<select name="contractor">{options}</select></label>'
+        if options
+        else ""
+    )
     return (
-        f'<form method="get" action="/contractor" class="card"><label>{said("month", lang)}'
+        f'<form method="get" action="/contractor" class="card"><label>{sheet_text("month", lang)}'
         f'<input type="month" name="month" value="{escape(sheet.month)}" required pattern="[0-9]{{4}}-[0-9]{{2}}">'
-        f'</label>{choose}<button class="first">{said("show", lang)}</button></form>'
+        f'</label>{choose}<button class="first">{sheet_text("show", lang)}</button></form>'
     )
 
 
-def _table(frame: Frame, sheet: Sheet, zone: tzinfo) -> str:
+def _table(frame: PageFrame, sheet: Sheet, zone: tzinfo) -> str:
     lang = frame.lang
-    heads = [said(key, lang) for key in ("day", "tour", "street", "planned", "state", "evidence", "notes")]
+    heads = [sheet_text(key, lang) for key in ("day", "tour", "street", "planned", "state", "evidence", "notes")]
     rows = [_row(frame, sheet, line, zone) for line in sheet.lines]
-    return table(heads, rows, said("count", lang, n=len(rows)))
+    return html_table(heads, rows, sheet_text("count", lang, n=len(rows)))
 
 
-def _row(frame: Frame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> list[str]:
-    lang, told = frame.lang, line.told
-    side = console_text(told["side"], lang) if told.get("kind") == "street" and told.get("side") else ""
-    crew = told.get("crew") or {}
-    crew_note = f"<br>{said('crew', lang, note=crew['note'])}" if crew.get("note") else ""
-    share = f" ({float(told.get('share') or 0) * 100:.0f} %)" if told.get("status") == "partly" else ""
-    state = _word(STATES, told.get("status"), lang)
-    reason = console_text(f"why_{told['reason']}", lang) if told.get("reason") else ""
+def _row(frame: PageFrame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> list[str]:
+    lang, record = frame.lang, line.record
+    side = console_text(record["side"], lang) if record.get("kind") == "street" and record.get("side") else ""
+    crew = record.get("crew") or {}
+    crew_note = f"<br>{sheet_text('crew', lang, note=crew['note'])}" if crew.get("note") else ""
+    share = f" ({float(record.get('share') or 0) * 100:.0f} %)" if record.get("status") == "partly" else ""
+    state = _word(STATES, record.get("status"), lang)
+    reason = console_text(f"why_{record['reason']}", lang) if record.get("reason") else ""
     return [
         escape(line.date),
         f"{escape(line.tour)}<br><span class=soft>{escape(line.truck)}</span>",
-        f"{escape(str(told.get('name') or line.task))}<br><span class=soft>{escape(side)}</span>",
-        escape(_clock(told.get("planned_at"), zone)),
+        f"{escape(str(record.get('name') or line.task))}<br><span class=soft>{escape(side)}</span>",
+        escape(_clock(record.get("planned_at"), zone)),
         f"<b>{escape(state)}</b>{share}<br>{escape(reason)}",
-        f"{escape(evidence_text(told, zone, lang))}{crew_note}",
+        f"{escape(evidence_text(record, zone, lang))}{crew_note}",
         _notes(frame, sheet, line, zone),
     ]
 
 
-def _notes(frame: Frame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> str:
+def _notes(frame: PageFrame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> str:
     lang = frame.lang
     notes = "".join(
         f"<p><span class=soft>{n.at.astimezone(zone):%Y-%m-%d %H:%M} {escape(n.who)}</span><br>{escape(n.text)}</p>"
@@ -267,25 +277,25 @@ def _notes(frame: Frame, sheet: Sheet, line: UndoneLine, zone: tzinfo) -> str:
     }  # fmt: skip
     inside = "".join(f'<input type="hidden" name="{key}" value="{escape(value)}">' for key, value in hidden.items())
     inside += (
-        f'<label>{said("note", lang)}<input name="text" required maxlength="{LONGEST_NOTE}"></label>'
-        f"<button>{said('send', lang)}</button>"
+        f'<label>{sheet_text("note", lang)}<input name="text" required maxlength="{LONGEST_NOTE}"></label>'
+        f"<button>{sheet_text('send', lang)}</button>"
     )
     form = frame.form("/contractor/notes", inside, "")
-    return f"{notes}<details><summary>{said('add', lang)}</summary>{form}</details>"
+    return f"{notes}<details><summary>{sheet_text('add', lang)}</summary>{form}</details>"
 
 
-def _upload(frame: Frame) -> str:
+def _upload(frame: PageFrame) -> str:
     lang = frame.lang
-    words = "".join(f' data-{key}="{said_raw(key, lang)}"' for key in ("stored", "row", "failed"))
+    words = "".join(f' data-{key}="{sheet_template(key, lang)}"' for key in ("stored", "row", "failed"))
     return (
-        f'<h2>{said("upload", lang)}</h2><form id="upload" class="card"{words}>'
-        f'<input type="hidden" name="csrf" value="{escape(frame.csrf or "")}"><p>{said("upload_how", lang)}</p>'
-        f'<label>{said("file", lang)}<input type="file" name="file" accept=".csv,text/csv" required></label>'
-        f'<button class="first">{said("send", lang)}</button></form>'
+        f'<h2>{sheet_text("upload", lang)}</h2><form id="upload" class="card"{words}>'
+        f'<input type="hidden" name="csrf" value="{escape(frame.csrf or "")}"><p>{sheet_text("upload_how", lang)}</p>'
+        f'<label>{sheet_text("file", lang)}<input type="file" name="file" accept=".csv,text/csv" required></label>'
+        f'<button class="first">{sheet_text("send", lang)}</button></form>'
         '<div id="uploaded" role="status"></div><script src="/contractor.js" defer></script>'
     )
 
 
-def said_raw(key: str, lang: str) -> str:
+def sheet_template(key: str, lang: str) -> str:
     """A text with its places still open, escaped: the script fills them."""
     return escape(TEXTS[key][lang])

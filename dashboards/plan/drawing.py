@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
 from fpdf import FPDF
 
-from dashboards.plan.rows import Row
+from dashboards.plan.rows import SheetRow
 from dashboards.shared import AreaWords, Basemap, LonLat, palette
-from fleet import Leg, Tour
+from fleet import Leg, Tour, latin
 
 Point = tuple[float, float]  # mm on the page, y downwards
 
 #: Letters that Latin-1 (the PDF core fonts' alphabet) lacks and that no decomposition gives.
-_LATIN = str.maketrans(
-    {"œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u202f": "\xa0",
-     "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "€": "EUR"}
-)  # fmt: skip
-
 _WIDTHS_MM = {"motorway": 1.5, "trunk": 1.5, "primary": 1.3, "secondary": 1.2, "tertiary": 1.1, "residential": 0.9,
               "unclassified": 0.9, "living_street": 0.9, "road": 0.9, "service": 0.45}  # fmt: skip
 _HAIRLINE_MM = 0.2
@@ -33,20 +27,8 @@ _PATHS_M_PER_MM = 7.0
 _STEP_MM = 0.3
 
 
-def latin(words: str) -> str:
-    """The same words in Latin-1: accents that it lacks are dropped, other letters become ``?``."""
-    out = []
-    for letter in words.translate(_LATIN):
-        if ord(letter) < 256:
-            out.append(letter)
-        else:
-            bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-            out.append(bare if bare and all(ord(c) < 256 for c in bare) else "?")
-    return "".join(out)
-
-
 @dataclass
-class Frame:
+class MapFrame:
     """A rectangle of paper and the piece of land in it. ``scale``: metres to the millimetre; north is up."""
 
     x: float
@@ -59,7 +41,7 @@ class Frame:
     taken: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     @classmethod
-    def around(cls, points: Sequence[LonLat], x: float, y: float, w: float, h: float) -> Frame:
+    def around(cls, points: Sequence[LonLat], x: float, y: float, w: float, h: float) -> MapFrame:
         west, east = min(p[0] for p in points), max(p[0] for p in points)
         south, north = min(p[1] for p in points), max(p[1] for p in points)
         lon, lat = (west + east) / 2, (south + north) / 2
@@ -129,23 +111,25 @@ def beside(line: Sequence[Point], push: float) -> list[Point]:
 
 
 def draw_map(
-    pdf: FPDF, box: tuple[float, float, float, float], tour: Tour, told: Sequence[Row], basemap: Basemap,
+    pdf: FPDF, box: tuple[float, float, float, float], tour: Tour, rows: Sequence[SheetRow], basemap: Basemap,
     words: AreaWords, colour: str,
 ) -> None:  # fmt: skip
     """Draw a tour into ``box`` (x, y, width, height in mm): one frame, or one for each quarter and one of them all."""
-    quarters = insets(box, [basemap.line(row.osm_nodes) for row in told if row.number is not None and row.osm_nodes])
+    quarters = inset_frames(
+        box, [basemap.line(row.osm_nodes) for row in rows if row.number is not None and row.osm_nodes]
+    )
     if not quarters:
-        nodes = [n for row in told if row.kind == "collect" for n in row.osm_nodes]
+        nodes = [n for row in rows if row.kind == "collect" for n in row.osm_nodes]
         nodes = nodes or [n for leg in tour.legs for n in leg.osm_nodes]
-        draw_tour(pdf, Frame.around(basemap.line(nodes), *box), tour, told, basemap, words, colour)
+        draw_tour(pdf, MapFrame.around(basemap.line(nodes), *box), tour, rows, basemap, words, colour)
         _credit(pdf, box, basemap)
         return
     *details, whole = quarters
     marks = [_outline(frame, whole) for frame in details]
     whole.free([(tag_x, tag_y, tag_x + 5.5, tag_y + 5.5) for _, (tag_x, tag_y) in marks])
     for frame in details:
-        draw_tour(pdf, frame, tour, told, basemap, words, colour, pointing=False)
-    strays = [row for row in told if not _shown(row, details, basemap)]
+        draw_tour(pdf, frame, tour, rows, basemap, words, colour, pointing=False)
+    strays = [row for row in rows if not _shown(row, details, basemap)]
     draw_tour(pdf, whole, tour, strays, basemap, words, colour, scaled=False)
     for letter, frame, (outline, tag) in zip("ABC", details, marks, strict=False):
         _lettered(pdf, frame.x, frame.y, letter)
@@ -156,7 +140,7 @@ def draw_map(
     _credit(pdf, box, basemap)
 
 
-def _outline(frame: Frame, whole: Frame) -> tuple[tuple[float, float, float, float], Point]:
+def _outline(frame: MapFrame, whole: MapFrame) -> tuple[tuple[float, float, float, float], Point]:
     """Where a quarter's frame lies in the frame of them all (x, y, width, height), and where its letter stands."""
     west, north = whole.at(frame.land(frame.x, frame.y))
     east, south = whole.at(frame.land(frame.x + frame.w, frame.y + frame.h))
@@ -176,7 +160,7 @@ def _credit(pdf: FPDF, box: tuple[float, float, float, float], basemap: Basemap)
     pdf.text(x + w - width - 0.9, y + h - 1.0, words)
 
 
-def _shown(row: Row, frames: Sequence[Frame], basemap: Basemap) -> bool:
+def _shown(row: SheetRow, frames: Sequence[MapFrame], basemap: Basemap) -> bool:
     if row.number is None or not row.osm_nodes:
         return False
     return any(frame.holds(frame.at(basemap.place(row.osm_nodes[0])), 2) for frame in frames)
@@ -197,7 +181,7 @@ _WORTH = 1.45
 _QUARTER_ROWS = 3
 
 
-def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonLat]]) -> list[Frame]:
+def inset_frames(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonLat]]) -> list[MapFrame]:
     """Frames for quarters that lie far apart, the largest first, the frame of them all last; none if not worth it.
 
     ``lines``: each row's points. Rows are chained to their nearest (a minimum spanning tree) and the longest links cut,
@@ -207,8 +191,8 @@ def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonL
         return []
     corners = [_corners(line) for line in lines]  # all that frames depend on, and quick
     every = _corners([point for pair in corners for point in pair])
-    single = _effort(Frame.around(every, *box))
-    best: tuple[float, list[Frame]] = (single - math.log(_WORTH), [])
+    single = _effort(MapFrame.around(every, *box))
+    best: tuple[float, list[MapFrame]] = (single - math.log(_WORTH), [])
     for quarters in _cuts(corners):
         kept = sorted((q for q in quarters if len(q) >= _QUARTER_ROWS), key=len, reverse=True)[:3]
         if not kept or (len(kept) == 1 and len(kept[0]) == len(lines)):
@@ -217,8 +201,8 @@ def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonL
         if any(_overlap(*pair) for pair in combinations(extents, 2)):
             continue
         for rects in _shares(box, len(kept)):
-            frames = [Frame.around(extent, *rect) for extent, rect in zip(extents, rects, strict=False)]
-            frames.append(Frame.around(every, *rects[-1]))
+            frames = [MapFrame.around(extent, *rect) for extent, rect in zip(extents, rects, strict=False)]
+            frames.append(MapFrame.around(every, *rects[-1]))
             strays = len(lines) - sum(map(len, kept))
             seen = sum(len(q) * _effort(f) for q, f in zip(kept, frames, strict=False))
             score = (seen + strays * _effort(frames[-1])) / len(lines)
@@ -227,7 +211,7 @@ def insets(box: tuple[float, float, float, float], lines: Sequence[Sequence[LonL
     return best[1]
 
 
-def _effort(frame: Frame) -> float:
+def _effort(frame: MapFrame) -> float:
     """How hard a frame is to read; larger than 1:5000 is no easier."""
     return math.log(max(frame.scale, 5.0))
 
@@ -238,10 +222,10 @@ def _corners(line: Sequence[LonLat]) -> tuple[LonLat, LonLat]:
     return (min(lons), min(lats)), (max(lons), max(lats))
 
 
-def _overlap(a: tuple[LonLat, LonLat], b: tuple[LonLat, LonLat]) -> bool:
+def _overlap(one: tuple[LonLat, LonLat], other: tuple[LonLat, LonLat]) -> bool:
     """Whether much of one quarter lies in the other: two frames of the same streets help nobody."""
-    shared = math.prod(max(0.0, min(a[1][k], b[1][k]) - max(a[0][k], b[0][k])) for k in (0, 1))
-    return shared > 0.3 * min(math.prod(q[1][k] - q[0][k] for k in (0, 1)) for q in (a, b))
+    shared = math.prod(max(0.0, min(one[1][k], other[1][k]) - max(one[0][k], other[0][k])) for k in (0, 1))
+    return shared > 0.3 * min(math.prod(q[1][k] - q[0][k] for k in (0, 1)) for q in (one, other))
 
 
 def _cuts(lines: Sequence[tuple[LonLat, LonLat]]) -> Iterator[list[list[int]]]:
@@ -301,10 +285,10 @@ def _shares(box: tuple[float, float, float, float], quarters: int) -> Iterator[l
 
 
 def draw_tour(
-    pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, words: AreaWords, colour: str,
+    pdf: FPDF, frame: MapFrame, tour: Tour, rows: Sequence[SheetRow], basemap: Basemap, words: AreaWords, colour: str,
     pointing: bool = True, scaled: bool = True,
 ) -> None:  # fmt: skip
-    """Draw base, way, collected sides, numbers of the rows ``told``, depot and sites into the frame.
+    """Draw base, way, collected sides, numbers of the ``rows``, depot and sites into the frame.
 
     ``pointing``: whether the frame's edge points to the depot and the sites outside it.
     """
@@ -316,12 +300,12 @@ def draw_tour(
             frame.free([(frame.x, frame.y + frame.h - 11, frame.x + frame.w / 4 + 8, frame.y + frame.h)])  # the scale
             frame.free([(frame.x, frame.y, frame.x + 6, frame.y + 6)])  # the letter
             _way(pdf, frame, tour, basemap, colour)
-            _reversals(pdf, frame, told, basemap)
+            _reversals(pdf, frame, rows, basemap)
             # a label without its arrow says nothing, so it takes its place first; numbers and names have more choice
-            places = labels(pdf, frame, basemap, words, inside=False) if pointing else []
-            _numbers(pdf, frame, tour, told, basemap, colour)
-            _names(pdf, frame, tour, told, basemap)
-        for label in (*places, *labels(pdf, frame, basemap, words, inside=True)):
+            places = place_labels(pdf, frame, basemap, words, inside=False) if pointing else []
+            _numbers(pdf, frame, tour, rows, basemap, colour)
+            _names(pdf, frame, tour, rows, basemap)
+        for label in (*places, *place_labels(pdf, frame, basemap, words, inside=True)):
             _draw_label(pdf, label)
         if scaled:
             _scale(pdf, frame)
@@ -330,7 +314,7 @@ def draw_tour(
         pdf.rect(frame.x, frame.y, frame.w, frame.h)
 
 
-def _base(pdf: FPDF, frame: Frame, basemap: Basemap) -> None:
+def _base(pdf: FPDF, frame: MapFrame, basemap: Basemap) -> None:
     def areas(rings: Iterable[Sequence[LonLat]], fill: tuple[int, int, int]) -> None:
         pdf.set_fill_color(*fill)
         for ring in rings:
@@ -370,20 +354,20 @@ def _thinned(line: Sequence[Point]) -> list[Point]:
     return [*kept, line[-1]]
 
 
-def _page_line(frame: Frame, leg: Leg, basemap: Basemap) -> list[Point]:
+def _page_line(frame: MapFrame, leg: Leg, basemap: Basemap) -> list[Point]:
     return [frame.at(p) for p in basemap.line(leg.osm_nodes)]
 
 
-def _thinner(frame: Frame) -> float:
+def _thinner(frame: MapFrame) -> float:
     """On a small scale streets stand closer than full lines are wide."""
     return min(1.0, max(0.5, 8.0 / frame.scale))
 
 
-def _offset_mm(leg: Leg, frame: Frame) -> float:
+def _offset_mm(leg: Leg, frame: MapFrame) -> float:
     return {"right": 0.9, "left": -0.9}.get(leg.side or "", 0.0) * _thinner(frame)
 
 
-def _way(pdf: FPDF, frame: Frame, tour: Tour, basemap: Basemap, colour: str) -> None:
+def _way(pdf: FPDF, frame: MapFrame, tour: Tour, basemap: Basemap, colour: str) -> None:
     traffic = -0.3 if basemap.traffic_side == "left" else 0.3
     left = 4.0
     for leg in tour.legs:
@@ -432,10 +416,10 @@ def _arrows(
     return left
 
 
-def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap, colour: str) -> None:
+def _numbers(pdf: FPDF, frame: MapFrame, tour: Tour, rows: Sequence[SheetRow], basemap: Basemap, colour: str) -> None:
     pdf.set_font("helvetica", "B", 9.5)
     pdf.set_line_width(0.25)
-    for row in told:
+    for row in rows:
         if row.number is None or not row.legs:
             continue
         leg = tour.legs[row.legs[0]]
@@ -458,9 +442,9 @@ def _numbers(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: 
         disc(pdf, *spot, r, str(row.number), colour)
 
 
-def _reversals(pdf: FPDF, frame: Frame, told: Sequence[Row], basemap: Basemap) -> None:
+def _reversals(pdf: FPDF, frame: MapFrame, rows: Sequence[SheetRow], basemap: Basemap) -> None:
     """The triangle of the rows' warnings, where the truck turns or begins to go back."""
-    for node in {note.node: None for row in told for note in row.notes if note.node is not None}:
+    for node in {note.node: None for row in rows for note in row.notes if note.node is not None}:
         x, y = frame.at(basemap.place(node))
         if frame.holds((x, y), 2):
             triangle(pdf, x, y, 1.9)
@@ -477,22 +461,30 @@ def triangle(pdf: FPDF, x: float, y: float, size: float) -> None:
     pdf.line(x, y + 0.5 * size, x, y + 0.6 * size)
 
 
-def disc(pdf: FPDF, x: float, y: float, r: float, words: str, colour: str) -> None:
+def disc(pdf: FPDF, x: float, y: float, radius: float, words: str, colour: str) -> None:
     """A row's number on its round mark; the font is the caller's."""
     pdf.set_fill_color(*palette.rgb(colour))
     pdf.set_draw_color(255, 255, 255)
     pdf.set_text_color(*palette.ink_on(colour))
     if len(words) > 2:
-        pdf.rect(x - 1.35 * r, y - r, 2.7 * r, 2 * r, "DF", round_corners=True, corner_radius=r * 0.9)
+        pdf.rect(
+            x - 1.35 * radius,
+            y - radius,
+            2.7 * radius,
+            2 * radius,
+            "DF",
+            round_corners=True,
+            corner_radius=radius * 0.9,
+        )
     else:
-        pdf.circle(x, y, r, "DF")
+        pdf.circle(x, y, radius, "DF")
     pdf.text(x - pdf.get_string_width(words) / 2, y + pdf.font_size * 0.35, words)
     pdf.set_text_color(0, 0, 0)
 
 
-def _names(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Basemap) -> None:
+def _names(pdf: FPDF, frame: MapFrame, tour: Tour, rows: Sequence[SheetRow], basemap: Basemap) -> None:
     """Names of the streets in the frame, those of the tour first, each once, along its straightest stretch."""
-    ours = dict.fromkeys(row.street for row in told if row.street)
+    ours = dict.fromkeys(row.street for row in rows if row.street)
     roads = basemap.streets.roads
     driven = {roads[pair].name for leg in tour.legs for pair in pairwise(leg.osm_nodes) if pair in roads}
     best: dict[str, tuple[float, Point, Point]] = {}
@@ -510,7 +502,7 @@ def _names(pdf: FPDF, frame: Frame, tour: Tour, told: Sequence[Row], basemap: Ba
             _along(pdf, frame, latin(name), (a, b) if b[0] >= a[0] else (b, a), 2.7 if name in driven else 0.0)
 
 
-def _along(pdf: FPDF, frame: Frame, words: str, line: tuple[Point, Point], aside: float) -> None:
+def _along(pdf: FPDF, frame: MapFrame, words: str, line: tuple[Point, Point], aside: float) -> None:
     """Words along a line, ``aside`` mm above it or else below it: over the tour's own line they would not be read."""
     (ax, ay), (bx, by) = line
     angle = math.atan2(by - ay, bx - ax)
@@ -528,7 +520,7 @@ def _along(pdf: FPDF, frame: Frame, words: str, line: tuple[Point, Point], aside
             return
 
 
-def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Point] | None:
+def _straightest(line: Sequence[Point], frame: MapFrame) -> tuple[float, Point, Point] | None:
     best: tuple[float, Point, Point] | None = None
     start: Point | None = None
     heading = 0.0
@@ -546,7 +538,7 @@ def _straightest(line: Sequence[Point], frame: Frame) -> tuple[float, Point, Poi
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class PlaceLabel:
     """Depot or site on the map: its mark, and the words in a box whose upper left corner is (``left``, ``top``).
 
     ``heading``: where the place lies as seen from its mark on the frame's edge, a unit vector; None: it is the mark.
@@ -574,7 +566,7 @@ def _gap(at: Point, corner: Point, width: float) -> float:
     return math.hypot(aside, max(top - at[1], 0.0, at[1] - top - _LABEL_MM))
 
 
-def labels(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords, *, inside: bool) -> list[Label]:
+def place_labels(pdf: FPDF, frame: MapFrame, basemap: Basemap, words: AreaWords, *, inside: bool) -> list[PlaceLabel]:
     """Depot and sites inside the frame, or those outside it with a mark on the edge; their place is taken."""
     pdf.set_font("helvetica", "B", 8)
     found = []
@@ -593,11 +585,11 @@ def labels(pdf: FPDF, frame: Frame, basemap: Basemap, words: AreaWords, *, insid
         written = latin(place.label)
         width = pdf.get_string_width(written) + 3
         left, top = _beside_mark(frame, mark, heading or (0.0, -1.0), width)
-        found.append(Label(written, mark, heading, left, top, width))
+        found.append(PlaceLabel(written, mark, heading, left, top, width))
     return found
 
 
-def _beside_mark(frame: Frame, mark: Point, heading: Point, width: float) -> Point:
+def _beside_mark(frame: MapFrame, mark: Point, heading: Point, width: float) -> Point:
     """The nearest free place for a label: inwards of an arrow and below a place where it can be."""
     (x, y), (c, s) = mark, heading
     least = (frame.x + 1, frame.y + 1)
@@ -614,7 +606,7 @@ def _beside_mark(frame: Frame, mark: Point, heading: Point, width: float) -> Poi
     return next((p for p in clear if frame.free([(*p, p[0] + width, p[1] + _LABEL_MM)])), wanted)
 
 
-def _draw_label(pdf: FPDF, label: Label) -> None:
+def _draw_label(pdf: FPDF, label: PlaceLabel) -> None:
     (x, y), left, top = label.mark, label.left, label.top
     pdf.set_fill_color(25, 25, 25)
     pdf.set_draw_color(25, 25, 25)
@@ -635,7 +627,7 @@ def _draw_label(pdf: FPDF, label: Label) -> None:
     pdf.set_text_color(0, 0, 0)
 
 
-def _edge(frame: Frame, at: Point) -> Point:
+def _edge(frame: MapFrame, at: Point) -> Point:
     """Where the line from the frame's middle to a point outside crosses the frame, a little inside."""
     cx, cy = frame.x + frame.w / 2, frame.y + frame.h / 2
     dx, dy = at[0] - cx, at[1] - cy
@@ -643,7 +635,7 @@ def _edge(frame: Frame, at: Point) -> Point:
     return cx + k * dx, cy + k * dy
 
 
-def _scale(pdf: FPDF, frame: Frame) -> None:
+def _scale(pdf: FPDF, frame: MapFrame) -> None:
     length_m = next(m for m in (2000, 1000, 500, 200, 100, 50, 20) if m / frame.scale < frame.w / 4 or m == 20)
     x, y = frame.x + 4, frame.y + frame.h - 4
     pdf.set_fill_color(255, 255, 255)

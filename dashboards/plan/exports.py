@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dashboards.plan.rows import Row, metres, rows
-from dashboards.shared import AreaWords, Basemap, LonLat, catalogue, text
-from fleet import Leg, Plan, Tour, spreadsheet_cell, written
+from dashboards.plan.rows import SheetRow, lonlat_distance_m, sheet_rows
+from dashboards.shared import AreaWords, Basemap, LonLat, catalogue, catalogue_text
+from fleet import Leg, Plan, Tour, spreadsheet_cell, utc_text
 
 GPX = "http://www.topografix.com/GPX/1/1"
 
@@ -47,7 +47,7 @@ def write_geojson(plan: Plan, basemap: Basemap, path: Path) -> None:
                     "properties": {
                         "tour": tour.id, "truck": tour.truck, "leg": index, "kind": leg.kind, "mode": leg.mode,
                         "task": leg.task, "street": task.name if task else None, "side": leg.side, "site": leg.site,
-                        "start_at": written(leg.start_at), "end_at": written(leg.end_at),
+                        "start_at": utc_text(leg.start_at), "end_at": utc_text(leg.end_at),
                         "length_m": round(leg.length_m, 1), "reversing_m": round(leg.reversing_m, 1),
                         "reversals": leg.reversals, "kg": {flux: round(kg, 1) for flux, kg in leg.kg.items()},
                         "load_after_kg": {flux: round(kg, 1) for flux, kg in leg.load_after_kg.items()},
@@ -68,44 +68,48 @@ def write_gpx(plan: Plan, basemap: Basemap, words: AreaWords, folder: Path, lang
     for i, (tour, name) in enumerate(zip(plan.tours, names, strict=True)):
         path = folder / (f"{name}.gpx" if names.count(name) == 1 else f"{name}-{i + 1}.gpx")
         truck = words.trucks.get(tour.truck)
-        told = rows(plan, tour, basemap, truck.height_m if truck else None)
-        tree = ET.ElementTree(_gpx(plan, tour, told, basemap, words, lang))
+        rows = sheet_rows(plan, tour, basemap, truck.height_m if truck else None)
+        tree = ET.ElementTree(_gpx(plan, tour, rows, basemap, words, lang))
         ET.indent(tree, " ")
         tree.write(path, encoding="utf-8", xml_declaration=True)
         files.append(path)
     return tuple(files)
 
 
-def _gpx(plan: Plan, tour: Tour, told: Iterable[Row], basemap: Basemap, words: AreaWords, lang: str) -> ET.Element:
+def _gpx(plan: Plan, tour: Tour, rows: Iterable[SheetRow], basemap: Basemap, words: AreaWords, lang: str) -> ET.Element:
     root = ET.Element("gpx", {"xmlns": GPX, "version": "1.1", "creator": f"Ripeur {plan.program_version}".strip()})
-    title = f"{text('tour', lang)} {catalogue.tour_name(tour)}, {plan.date.isoformat()}"
+    title = f"{catalogue_text('tour', lang)} {catalogue.tour_name(tour)}, {plan.date.isoformat()}"
     metadata = ET.SubElement(root, "metadata")
-    _said(metadata, "name", title)
-    _said(metadata, "desc", f"{words.name}. {basemap.attribution}")
-    _said(metadata, "time", written(tour.start_at))
+    _text_element(metadata, "name", title)
+    _text_element(metadata, "desc", f"{words.name}. {basemap.attribution}")
+    _text_element(metadata, "time", utc_text(tour.start_at))
     for place in (*((words.depot,) if words.depot else ()), *words.sites):
         if place.osm_node in basemap.places:
             point = _point(root, "wpt", basemap.place(place.osm_node))
-            _said(point, "name", place.label)
+            _text_element(point, "name", place.label)
     route = ET.SubElement(root, "rte")
-    _said(route, "name", title)
+    _text_element(route, "name", title)
     at: LonLat | None = None
-    for row in told:
+    for row in rows:
         at = basemap.place(row.osm_nodes[0]) if row.osm_nodes else at
         if at is None or row.kind == "wait":
             continue
         for turning in _turns(row, tour, basemap):
-            _said(_point(route, "rtept", turning[0]), "name", turning[1])
+            _text_element(_point(route, "rtept", turning[0]), "name", turning[1])
         point = _point(route, "rtept", at)
-        _said(point, "time", written(row.start_at))
-        _said(point, "name", _step(row, words, lang))
+        _text_element(point, "time", utc_text(row.start_at))
+        _text_element(point, "name", _step(row, words, lang))
         if row.notes:
-            _said(point, "cmt", "; ".join(catalogue.note(n.key, lang, n.m, n.seconds, n.street) for n in row.notes))
+            _text_element(
+                point,
+                "cmt",
+                "; ".join(catalogue.row_note_text(n.key, lang, n.m, n.seconds, n.street) for n in row.notes),
+            )
     track = ET.SubElement(root, "trk")
-    _said(track, "name", title)
+    _text_element(track, "name", title)
     segment = ET.SubElement(track, "trkseg")
     for place_at, moment in _track(tour, basemap):
-        _said(_point(segment, "trkpt", place_at), "time", written(moment))
+        _text_element(_point(segment, "trkpt", place_at), "time", utc_text(moment))
     return root
 
 
@@ -113,12 +117,12 @@ def _point(parent: ET.Element, tag: str, at: LonLat) -> ET.Element:
     return ET.SubElement(parent, tag, {"lat": f"{at[1]:.7f}", "lon": f"{at[0]:.7f}"})
 
 
-def _said(parent: ET.Element, tag: str, words: str) -> None:
+def _text_element(parent: ET.Element, tag: str, words: str) -> None:
     # control characters that XML 1.0 cannot hold, should a name of the map have one
     ET.SubElement(parent, tag).text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", words)
 
 
-def _turns(row: Row, tour: Tour, basemap: Basemap) -> Iterator[tuple[LonLat, str]]:
+def _turns(row: SheetRow, tour: Tour, basemap: Basemap) -> Iterator[tuple[LonLat, str]]:
     """Points of the route between two rows: where the way to the row enters each street that it tells."""
     if not row.via or not row.legs:
         return
@@ -136,19 +140,19 @@ def _turns(row: Row, tour: Tour, basemap: Basemap) -> Iterator[tuple[LonLat, str
             wanted = next(streets, None)
 
 
-def _step(row: Row, words: AreaWords, lang: str) -> str:
+def _step(row: SheetRow, words: AreaWords, lang: str) -> str:
     if row.kind == "unload":
-        return f"{text('unload_trip', lang, trip=row.trip)}: {words.site_label(row.site)}"
+        return f"{catalogue_text('unload_trip', lang, trip=row.trip)}: {words.site_label(row.site)}"
     if row.kind == "depot":
-        return text("depot_start" if row.legs[0] == 0 else "depot_end", lang)
+        return catalogue_text("depot_start" if row.legs[0] == 0 else "depot_end", lang)
     if row.kind != "collect":
-        return text(row.kind, lang)
-    name = f"{row.number}. {row.street or text('no_name', lang)}"
+        return catalogue_text(row.kind, lang)
+    name = f"{row.number}. {row.street or catalogue_text('no_name', lang)}"
     if row.on_foot:
-        return f"{name} ({text('foot', lang)})"
+        return f"{name} ({catalogue_text('foot', lang)})"
     if row.task_kind != "street" and row.task_kind is not None:
-        return f"{name} ({text(row.task_kind, lang)})"
-    return f"{name} ({text(row.side, lang)})" if row.side else name
+        return f"{name} ({catalogue_text(row.task_kind, lang)})"
+    return f"{name} ({catalogue_text(row.side, lang)})" if row.side else name
 
 
 def _track(tour: Tour, basemap: Basemap) -> Iterator[tuple[LonLat, datetime]]:
@@ -169,7 +173,7 @@ def _moving(leg: Leg, basemap: Basemap, standing: LonLat | None) -> list[tuple[L
         return [(at, moment) for at in line for moment in (leg.start_at, leg.end_at)]
     lengths = [0.0]
     for a, b in pairwise(line):
-        lengths.append(lengths[-1] + metres(a, b))
+        lengths.append(lengths[-1] + lonlat_distance_m(a, b))
     whole = lengths[-1] or 1.0
     return [(at, leg.start_at + timedelta(seconds=leg.duration_s * m / whole))
             for at, m in zip(line, lengths, strict=True)]  # fmt: skip
@@ -190,10 +194,10 @@ def write_tours_csv(plan: Plan, path: Path) -> None:
         for index, leg in enumerate(tour.legs):
             task = tasks.get(leg.task or "")
             table.append(
-                [tour.id, tour.truck, index, leg.kind, leg.mode, written(leg.start_at), written(leg.end_at),
-                 _n(leg.length_m, 1), leg.task, task.name if task else None, leg.side, leg.site, leg.reversals,
-                 _n(leg.reversing_m, 1), *(_n(leg.kg.get(f), 1) for f in flux),
-                 *(_n(leg.load_after_kg.get(f), 1) for f in flux), " ".join(map(str, leg.osm_nodes))]
+                [tour.id, tour.truck, index, leg.kind, leg.mode, utc_text(leg.start_at), utc_text(leg.end_at),
+                 _fixed(leg.length_m, 1), leg.task, task.name if task else None, leg.side, leg.site, leg.reversals,
+                 _fixed(leg.reversing_m, 1), *(_fixed(leg.kg.get(f), 1) for f in flux),
+                 *(_fixed(leg.load_after_kg.get(f), 1) for f in flux), " ".join(map(str, leg.osm_nodes))]
             )  # fmt: skip
     _write_csv(path, head, table)
 
@@ -209,16 +213,18 @@ def write_kpi_csv(plan: Plan, path: Path) -> None:
             *(f"{e}_eur" for e in _EUR), "eur_per_t", "reversals", "reversing_m", "stops", "dwellings",
             "foot_m"]  # fmt: skip
 
-    def figures(f: Mapping[str, Any]) -> list[Any]:
-        hours, kg, energy, eur = (f.get(key, {}) for key in ("hours", "kg", "energy", "eur"))
+    def figures(found: Mapping[str, Any]) -> list[Any]:
+        hours, kg, energy, eur = (found.get(key, {}) for key in ("hours", "kg", "energy", "eur"))
         return [
-            _n(f.get("km"), 3), *(_n(hours.get(h), 3) for h in _HOURS), f.get("trips"),
-            *(_n(kg.get(x), 1) for x in flux), _n(f.get("kg_total"), 1), *(_n(energy.get(u), 2) for u in used),
-            _n(f.get("co2e_kg"), 1), *(_n(eur.get(e), 2) for e in _EUR), _n(f.get("eur_per_t"), 2),
-            f.get("reversals"), _n(f.get("reversing_m"), 1), f.get("stops"), f.get("dwellings"), _n(f.get("foot_m"), 1),
+            _fixed(found.get("km"), 3), *(_fixed(hours.get(h), 3) for h in _HOURS), found.get("trips"),
+            *(_fixed(kg.get(x), 1) for x in flux), _fixed(found.get("kg_total"), 1),
+            *(_fixed(energy.get(u), 2) for u in used),
+            _fixed(found.get("co2e_kg"), 1), *(_fixed(eur.get(e), 2) for e in _EUR), _fixed(found.get("eur_per_t"), 2),
+            found.get("reversals"), _fixed(found.get("reversing_m"), 1), found.get("stops"), found.get("dwellings"),
+            _fixed(found.get("foot_m"), 1),
         ]  # fmt: skip
 
-    table = [[t.id, t.truck, written(t.start_at), written(t.end_at), *figures(each.get(t.id, {}))]
+    table = [[t.id, t.truck, utc_text(t.start_at), utc_text(t.end_at), *figures(each.get(t.id, {}))]
              for t in plan.tours]  # fmt: skip
     _write_csv(path, head, [*table, ["total", None, None, None, *figures(whole)]])
 
@@ -230,7 +236,7 @@ def _flux(plan: Plan) -> list[str]:
     return list(dict.fromkeys([*named, *carried]))
 
 
-def _n(value: float | None, digits: int) -> str | None:
+def _fixed(value: float | None, digits: int) -> str | None:
     return None if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0: no minus zero
 
 

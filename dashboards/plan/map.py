@@ -13,6 +13,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,21 @@ import folium
 from branca.element import Element, Figure
 from folium.template import Template
 
-from dashboards.plan.rows import Row, rows
+from dashboards.plan.rows import SheetRow, sheet_rows
 from dashboards.shared import (
     UNSERVED_COLOUR,
     AreaWords,
     Basemap,
     LonLat,
-    box,
+    bounding_box,
     catalogue,
+    catalogue_text,
     deltas,
     drawn_base,
     ink_on,
     leaflet_css,
     leaflet_js,
     streetmap_js,
-    text,
     tour_colour,
     tour_name,
 )
@@ -93,21 +94,21 @@ class OfflineMap(folium.Map):
 
 def write_map(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lang: str) -> None:
     """Write the map of a plan. ``KeyError`` where the basemap lacks a node of the plan."""
-    title = f"{text('tours_of', lang, day=catalogue.day(plan.date, lang))} – {words.name}"
-    data = _data(plan, basemap, words, lang, title)
+    title = f"{catalogue_text('tours_of', lang, day=catalogue.format_day(plan.date, lang))} – {words.name}"
+    data = map_data(plan, basemap, words, lang, title)
     west, south, east, north = data["bounds"]
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
     def filled(match: re.Match[str]) -> str:
         if match[1] == "data":
             return written
-        return html.escape(title if match[1] == "title" else text(match[1], lang))
+        return html.escape(title if match[1] == "title" else catalogue_text(match[1], lang))
 
     body = re.sub(r"{{(\w+)}}", filled, (Path(__file__).parent / "map_body.html").read_text(encoding="utf-8"))
     page = Page(title, lang)
     OfflineMap(((west + east) / 2, (south + north) / 2)).add_to(page)
     page.html.add_child(Literal(body), name="body")
-    for name, part in _head().items():
+    for name, part in map_head().items():
         page.header.add_child(Literal(part), name=name)
     path.write_text(sealed(page.render()), encoding="utf-8")
 
@@ -121,7 +122,7 @@ def sealed(page: str) -> str:
     return page
 
 
-def _head() -> dict[str, str]:
+def map_head() -> dict[str, str]:
     here = Path(__file__).parent
     ours = (here / "map.js").read_text(encoding="utf-8")
     return {
@@ -139,14 +140,14 @@ def _head() -> dict[str, str]:
 # --- the data in the page ----------------------------------------------------------------------------------------
 
 
-def _data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str) -> dict[str, Any]:
+def map_data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str) -> dict[str, Any]:
     on_tours = [basemap.place(node) for tour in plan.tours for leg in tour.legs for node in leg.osm_nodes]
     points = on_tours or [point for road in basemap.roads for point in road.points] or [(0.0, 0.0)]
     tasks = plan.tasks_by_id
     return {
         "title": title, "lang": "fr" if lang == "fr" else "en-GB", "timezone": plan.timezone,
         "texts": {key: found[lang] for key, found in catalogue.TEXTS.items()},
-        "attribution": basemap.attribution, "unservedColour": UNSERVED_COLOUR, "bounds": box(points),
+        "attribution": basemap.attribution, "unservedColour": UNSERVED_COLOUR, "bounds": bounding_box(points),
         "keepLeft": basemap.traffic_side == "left",
         "flux": [{"name": f.name, "label": f.label, "colour": f.bag_colour, "kgPerBag": f.kg_per_bag}
                  for f in words.flux],
@@ -167,8 +168,8 @@ def _data(plan: Plan, basemap: Basemap, words: AreaWords, lang: str, title: str)
 
 def _tour(plan: Plan, tour: Tour, index: int, basemap: Basemap, words: AreaWords) -> dict[str, Any]:
     truck = words.trucks.get(tour.truck)
-    told = rows(plan, tour, basemap, truck.height_m if truck else None)
-    row_of = {leg: i for i, row in enumerate(told) for leg in row.legs}
+    rows = sheet_rows(plan, tour, basemap, truck.height_m if truck else None)
+    row_of = {leg: i for i, row in enumerate(rows) for leg in row.legs}
     figures = plan.figures.get("tours", {}).get(tour.id, {})
     tasks = plan.tasks_by_id
     collected = [leg for leg in tour.legs if leg.kind == "collect"]
@@ -176,20 +177,20 @@ def _tour(plan: Plan, tour: Tour, index: int, basemap: Basemap, words: AreaWords
         "id": tour.id, "name": tour_name(tour), "colour": tour_colour(index),
         "ink": "#fff" if ink_on(tour_colour(index)) == (255, 255, 255) else "#000",
         "truck": tour.truck, "loaders": tour.loaders,
-        "start": _s(tour.start_at.timestamp()), "end": _s(tour.end_at.timestamp()),
+        "start": _unix_s(tour.start_at), "end": _unix_s(tour.end_at),
         "km": figures.get("km", sum(leg.length_m for leg in tour.legs if leg.mode == "truck") / 1000),
         "kg": sum(kg for leg in collected for kg in leg.kg.values()),
         "trips": sum(leg.kind == "unload" for leg in tour.legs),
-        "turnings": [[i, *deltas([basemap.place(note.node)])] for i, row in enumerate(told) for note in row.notes
+        "turnings": [[i, *deltas([basemap.place(note.node)])] for i, row in enumerate(rows) for note in row.notes
                      if note.node is not None],
-        "rows": [_row(row, words) for row in told],
+        "rows": [_row(row, words) for row in rows],
         "legs": [_leg(leg, row_of.get(i, -1), basemap, tasks) for i, leg in enumerate(tour.legs)],
     }  # fmt: skip
 
 
-def _row(row: Row, words: AreaWords) -> dict[str, Any]:
+def _row(row: SheetRow, words: AreaWords) -> dict[str, Any]:
     found = {
-        "kind": row.kind, "n": row.number, "start": _s(row.start_at.timestamp()), "end": _s(row.end_at.timestamp()),
+        "kind": row.kind, "n": row.number, "start": _unix_s(row.start_at), "end": _unix_s(row.end_at),
         "task": row.task_kind, "street": row.street, "side": row.side, "a": row.from_street, "b": row.to_street,
         "kg": {flux: round(kg, 1) for flux, kg in (row.kg or {}).items()}, "dwellings": row.dwellings,
         "containers": row.containers, "trip": row.trip, "foot": row.on_foot, "legs": row.legs,
@@ -203,11 +204,11 @@ def _leg(leg: Leg, row: int, basemap: Basemap, tasks: Mapping[str, Task]) -> lis
     """[kind, row, start s, end s, side, on foot, points, kg, dwellings]; its row has the sums."""
     task = tasks.get(leg.task or "")
     return [
-        leg.kind, row, _s(leg.start_at.timestamp()), _s(leg.end_at.timestamp()), leg.side or "",
+        leg.kind, row, _unix_s(leg.start_at), _unix_s(leg.end_at), leg.side or "",
         int(leg.mode == "foot"), deltas(basemap.line(leg.osm_nodes)),
         {flux: round(kg, 1) for flux, kg in leg.kg.items()}, task.dwellings if task else 0,
     ]  # fmt: skip
 
 
-def _s(seconds: float) -> int:
-    return round(seconds)
+def _unix_s(at: datetime) -> int:
+    return round(at.timestamp())

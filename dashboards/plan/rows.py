@@ -1,4 +1,4 @@
-"""What a crew is told, line by line: the legs of a tour merged into rows, the same numbers on sheet, map and GPX.
+"""A crew's sheet, line by line: the legs of a tour merged into rows, the same numbers on sheet, map and GPX.
 
 A tour has 60-250 collect legs; neighbouring legs along one street and side become one row, there and back too. Driving
 without collection is told with the row it leads to (``via``); a manoeuvre is told with the row that it ends, for that
@@ -35,7 +35,7 @@ _DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RowNote:
     """What matters for a truck. ``key``: without its ``note_`` in the catalogue. ``m``: a length or a height.
 
     ``node``: where a manoeuvre is made, and ``street`` what crosses there.
@@ -49,7 +49,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Via:
+class ViaStreet:
     """A street driven through on the way to a row. ``turn``: how it is entered (None: not known)."""
 
     street: str
@@ -58,7 +58,7 @@ class Via:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """One line for the crew. ``kind``: a leg's kind, or ``wait``. ``legs``: indexes into the tour's legs.
 
     ``number`` counts what is collected, from 1; others have None. ``turn``: how the row is entered (None: not known,
@@ -78,12 +78,12 @@ class Row:
     from_street: str = ""
     to_street: str = ""
     turn: str | None = None
-    via: tuple[Via, ...] = ()
+    via: tuple[ViaStreet, ...] = ()
     via_m: float = 0.0
     kg: Mapping[str, float] | None = None
     dwellings: int = 0
     containers: int = 0
-    notes: tuple[Note, ...] = ()
+    notes: tuple[RowNote, ...] = ()
     site: str | None = None
     trip: int | None = None
     on_foot: bool = False
@@ -91,13 +91,13 @@ class Row:
     returns: bool = False
 
 
-def metres(a: LonLat, b: LonLat) -> float:
+def lonlat_distance_m(here: LonLat, there: LonLat) -> float:
     """Length between two near points on a sphere of 6371 km (flat there: good to a metre within a town)."""
-    x = math.radians(b[0] - a[0]) * math.cos(math.radians((a[1] + b[1]) / 2))
-    return 6_371_000 * math.hypot(x, math.radians(b[1] - a[1]))
+    x = math.radians(there[0] - here[0]) * math.cos(math.radians((here[1] + there[1]) / 2))
+    return 6_371_000 * math.hypot(x, math.radians(there[1] - here[1]))
 
 
-def turn(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str:
+def turn_between(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str:
     """``straight``, ``left``, ``right`` or ``back`` between two headings."""
     headings = []
     for a, b in (before, after):
@@ -111,27 +111,27 @@ def turn(before: tuple[LonLat, LonLat], after: tuple[LonLat, LonLat]) -> str:
     return "right" if change > 0 else "left"
 
 
-def rows(plan: Plan, tour: Tour, basemap: Basemap, truck_height_m: float | None = None) -> tuple[Row, ...]:
+def sheet_rows(plan: Plan, tour: Tour, basemap: Basemap, truck_height_m: float | None = None) -> tuple[SheetRow, ...]:
     """The rows of a tour in order. ``truck_height_m``: unknown (None) tells every height limit under 4.5 m."""
-    return _Telling(plan.tasks_by_id, tour, basemap, truck_height_m).rows()
+    return _RowBuilder(plan.tasks_by_id, tour, basemap, truck_height_m).build()
 
 
-class _Telling:
+class _RowBuilder:
     """Walks along the legs once and keeps what the next row needs: the way driven so far and the last heading."""
 
     def __init__(self, tasks: Mapping[str, Task], tour: Tour, basemap: Basemap, height_m: float | None):
         self.tasks, self.tour, self.basemap, self.height_m = tasks, tour, basemap, height_m
-        self.told: list[Row] = []
+        self.rows: list[SheetRow] = []
         self.driven: list[Leg] = []
         self.way: list[int] = []  # nodes the truck has driven, the last ones give its heading; empty: heading unknown
         self.number = 0
         self.trip = 0
 
-    def rows(self) -> tuple[Row, ...]:
+    def build(self) -> tuple[SheetRow, ...]:
         last_end = self.tour.legs[0].start_at if self.tour.legs else None
         for index, leg in enumerate(self.tour.legs):
             if last_end is not None and (leg.start_at - last_end).total_seconds() >= WAIT_S:
-                self.told.append(Row(kind="wait", number=None, start_at=last_end, end_at=leg.start_at))
+                self.rows.append(SheetRow(kind="wait", number=None, start_at=last_end, end_at=leg.start_at))
             last_end = leg.end_at
             if leg.kind == "drive":
                 self.driven.append(leg)
@@ -139,20 +139,20 @@ class _Telling:
                 self._collect(index, leg)
             else:
                 self._stand(index, leg)
-        return tuple(self.told)
+        return tuple(self.rows)
 
     def _collect(self, index: int, leg: Leg) -> None:
         task = self.tasks.get(leg.task or "")
         street = self._street(task, leg.osm_nodes)
-        if self.told and self._goes_on(self.told[-1], leg, task, street):
+        if self.rows and self._goes_on(self.rows[-1], leg, task, street):
             between = [replace(note, key=note.key.removesuffix("_before")) for note in self._notes_before(leg)]
-            last = self.told[-1]
+            last = self.rows[-1]
             fresh = tuple(note for note in between if note.key != "u_turn" and note not in last.notes)
-            self.told[-1] = self._longer(replace(last, notes=last.notes + fresh), index, leg, task)
+            self.rows[-1] = self._longer(replace(last, notes=last.notes + fresh), index, leg, task)
             self.driven = []
         else:
             self.number += 1
-            self.told.append(self._first(index, leg, task, street))
+            self.rows.append(self._first(index, leg, task, street))
         if leg.mode == "truck":
             self._drove(leg.osm_nodes)
             if _backed_out(leg):
@@ -163,8 +163,8 @@ class _Telling:
             self.trip += 1
         before = self._notes_before(leg)
         via, via_m, entering = self._via("", leg.osm_nodes)
-        self.told.append(
-            Row(
+        self.rows.append(
+            SheetRow(
                 kind=leg.kind,
                 number=None,
                 start_at=leg.start_at,
@@ -184,14 +184,14 @@ class _Telling:
         if leg.kind in ("unload", "depot"):
             self.way = []  # a truck leaves a yard as it likes
 
-    def _first(self, index: int, leg: Leg, task: Task | None, street: str) -> Row:
+    def _first(self, index: int, leg: Leg, task: Task | None, street: str) -> SheetRow:
         streets = self.basemap.streets
         before = self._notes_before(leg)
         via, via_m, entering = self._via(street, leg.osm_nodes)
         nodes = leg.osm_nodes
         begins = streets.crossing(nodes[0], street) if nodes else ""
         ends = streets.crossing(nodes[-1], street) if len(nodes) > 1 and nodes[0] != nodes[-1] else ""
-        row = Row(
+        row = SheetRow(
             kind="collect",
             number=self.number,
             start_at=leg.start_at,
@@ -215,7 +215,7 @@ class _Telling:
         self.driven = []
         return row
 
-    def _goes_on(self, row: Row, leg: Leg, task: Task | None, street: str) -> bool:
+    def _goes_on(self, row: SheetRow, leg: Leg, task: Task | None, street: str) -> bool:
         """Whether a leg only prolongs the row before: same street, same side, on or back along it."""
         kinds = {row.task_kind, task.kind if task else "street"}
         if row.kind != "collect" or kinds != {"street"} or row.street != street or row.side != leg.side or not street:
@@ -233,12 +233,12 @@ class _Telling:
         # there and back once: more than that is more than one row can say
         return turns <= 1 and sum(drive.reversals for drive in self.driven) <= turns
 
-    def _longer(self, row: Row, index: int, leg: Leg, task: Task | None) -> Row:
+    def _longer(self, row: SheetRow, index: int, leg: Leg, task: Task | None) -> SheetRow:
         kg = dict(row.kg or {})
         for flux, value in leg.kg.items():
             kg[flux] = kg.get(flux, 0.0) + value
         notes = row.notes + tuple(note for note in self._notes(leg, task) if note not in row.notes)
-        if not all(Note("oneway") in part for part in (row.notes, self._notes(leg, task))):
+        if not all(RowNote("oneway") in part for part in (row.notes, self._notes(leg, task))):
             notes = tuple(note for note in notes if note.key != "oneway")
         between = _joined([drive.osm_nodes for drive in self.driven])
         returns = row.returns or _turns_back(_joined([row.osm_nodes, between, leg.osm_nodes])) > 0
@@ -266,7 +266,7 @@ class _Telling:
     def _drove(self, nodes: Sequence[int]) -> None:
         self.way = _joined([self.way[-_WAY_NODES:], nodes])
 
-    def _via(self, street: str, nodes: Sequence[int]) -> tuple[tuple[Via, ...], float, str | None]:
+    def _via(self, street: str, nodes: Sequence[int]) -> tuple[tuple[ViaStreet, ...], float, str | None]:
         """Streets driven through since the last row, metres driven, and the turn into the row itself.
 
         Uses up the way: afterwards ``way`` ends where the row begins.
@@ -274,43 +274,43 @@ class _Telling:
         driven = _joined([leg.osm_nodes for leg in self.driven])
         via_m = sum(leg.length_m for leg in self.driven)
         self.way = _joined([self.way[-_WAY_NODES:], driven])
-        before = next((row.street for row in reversed(self.told) if row.kind == "collect"), "")
-        via: list[Via] = []
+        before = next((row.street for row in reversed(self.rows) if row.kind == "collect"), "")
+        via: list[ViaStreet] = []
         roads = self.basemap.streets.roads
         for a, b in pairwise(driven):
             road = roads.get((a, b))
             name = road.name if road else ""
-            length = metres(self.basemap.place(a), self.basemap.place(b))
+            length = lonlat_distance_m(self.basemap.place(a), self.basemap.place(b))
             if via and via[-1].street == name:
                 via[-1] = replace(via[-1], length_m=via[-1].length_m + length)
             else:
-                via.append(Via(name, self._turn_at(a, b), length))
+                via.append(ViaStreet(name, self._turn_at(a, b), length))
         kept = [v for v in via if v.street and v.length_m >= VIA_M]
         while kept and kept[0].street == before:
             kept = kept[1:]
         while kept and kept[-1].street == street:
             kept = kept[:-1]
-        merged: list[Via] = []
+        merged: list[ViaStreet] = []
         for v in kept:
             if not merged or merged[-1].street != v.street:
                 merged.append(v)
         entering = self._turn_at(nodes[0], nodes[1]) if len(nodes) > 1 else None
         return tuple(merged), via_m, entering
 
-    def _turn_at(self, a: int, b: int) -> str | None:
+    def _turn_at(self, node: int, following: int) -> str | None:
         """The turn onto a-b for a truck whose way passes (or ends at) a."""
-        if a not in self.way:
+        if node not in self.way:
             return None
-        at = len(self.way) - 1 - self.way[::-1].index(a)
+        at = len(self.way) - 1 - self.way[::-1].index(node)
         if at == 0:
             return None
         place = self.basemap.place
-        before = (place(self.way[at - 1]), place(a))
-        return turn(before, (place(a), place(b)))
+        before = (place(self.way[at - 1]), place(node))
+        return turn_between(before, (place(node), place(following)))
 
     # --- notes ---
 
-    def _notes_before(self, leg: Leg) -> tuple[Note, ...]:
+    def _notes_before(self, leg: Leg) -> tuple[RowNote, ...]:
         """What happens between the last row and ``leg``; asked before ``_via`` uses up the way.
 
         A manoeuvre where the last row ended is added to that row: it is the street that is left backwards.
@@ -325,61 +325,61 @@ class _Telling:
             i for i in range(max(1, len(self.way) - 1), min(last, len(nodes) - 1)) if nodes[i - 1] == nodes[i + 1]
         ]
         for i in places[:reversals] or places[:1]:
-            at_end = i == len(self.way) - 1 and bool(self.told) and self.told[-1].kind == "collect"
+            at_end = i == len(self.way) - 1 and bool(self.rows) and self.rows[-1].kind == "collect"
             m = reversing_m if reversals == 1 else None
             key = "u_turn" if not reversals else "reverse" if self._backs(nodes, i, m) else "three_point"
-            if at_end and key == "three_point" and self.told[-1].task_kind != "street":
+            if at_end and key == "three_point" and self.rows[-1].task_kind != "street":
                 key = "three_point_then"
-            note = Note(
+            note = RowNote(
                 key if at_end else f"{key}_before", m if key == "reverse" else None,
                 street="" if at_end else self._where(nodes[i]), node=nodes[i] if reversals else None,
             )  # fmt: skip
             if not at_end:
                 found.append(note)
             elif key != "u_turn":  # there the next row's arrow says it
-                self.told[-1] = replace(self.told[-1], notes=(*self.told[-1].notes, note))
+                self.rows[-1] = replace(self.rows[-1], notes=(*self.rows[-1].notes, note))
         if reversals and not places:
-            found.append(Note("reverse_before", reversing_m, node=entered[0] if entered else None))
+            found.append(RowNote("reverse_before", reversing_m, node=entered[0] if entered else None))
         return tuple(found + self._heights([node for drive in self.driven for node in drive.osm_nodes]))
 
-    def _backs(self, nodes: Sequence[int], i: int, reversing_m: float | None) -> bool:
+    def _backs(self, nodes: Sequence[int], at: int, reversing_m: float | None) -> bool:
         """Whether a turn at ``nodes[i]`` is driven in reverse over the way that the truck came in by."""
         if reversing_m is None:
             return False
         retraced = 0.0
-        for k in range(1, min(i, len(nodes) - 1 - i) + 1):
-            if nodes[i - k] != nodes[i + k]:
+        for k in range(1, min(at, len(nodes) - 1 - at) + 1):
+            if nodes[at - k] != nodes[at + k]:
                 break
-            retraced += metres(self.basemap.place(nodes[i + k - 1]), self.basemap.place(nodes[i + k]))
+            retraced += lonlat_distance_m(self.basemap.place(nodes[at + k - 1]), self.basemap.place(nodes[at + k]))
         return THREE_POINT_MAX_M < reversing_m <= 1.15 * retraced + 5
 
     def _where(self, node: int) -> str:
         return next(iter(self.basemap.streets.names_at.get(node, ())), "")
 
-    def _notes(self, leg: Leg, task: Task | None) -> tuple[Note, ...]:
+    def _notes(self, leg: Leg, task: Task | None) -> tuple[RowNote, ...]:
         found = []
         if leg.mode == "foot":
-            found.append(Note("foot", leg.length_m / 2))
+            found.append(RowNote("foot", leg.length_m / 2))
         elif leg.reversals:
             turns = (n for p, n, q in zip(leg.osm_nodes, leg.osm_nodes[1:], leg.osm_nodes[2:], strict=False) if p == q)
             node = next(turns, leg.osm_nodes[-1])
             backs = _backed_out(leg)
-            found.append(Note("reverse", leg.reversing_m, node=node) if backs else Note("three_point", node=node))
+            found.append(RowNote("reverse", leg.reversing_m, node=node) if backs else RowNote("three_point", node=node))
         if task is not None and task.kind == "presentation_point":
-            found.append(Note("presentation"))
+            found.append(RowNote("presentation"))
         found += _closed(task)
         roads = self._roads(leg.osm_nodes)
         if roads and leg.mode == "truck" and all(road.oneway for road in roads):
-            found.append(Note("oneway"))
+            found.append(RowNote("oneway"))
         return tuple(found + self._heights(leg.osm_nodes))
 
-    def _heights(self, nodes: Sequence[int]) -> list[Note]:
+    def _heights(self, nodes: Sequence[int]) -> list[RowNote]:
         limit = 4.5 if self.height_m is None else self.height_m + HEIGHT_MARGIN_M
         low = [road.max_height_m for road in self._roads(nodes) if road.max_height_m is not None]
-        return [Note("height", min(low))] if low and min(low) < limit else []
+        return [RowNote("height", min(low))] if low and min(low) < limit else []
 
 
-def _closed(task: Task | None) -> list[Note]:
+def _closed(task: Task | None) -> list[RowNote]:
     """The hours between a task's windows: what is shut is shorter to say, and to keep in mind, than what is open."""
     if task is None or not task.windows:
         return []
@@ -387,7 +387,7 @@ def _closed(task: Task | None) -> list[Note]:
     for opens, closes in (*sorted(task.windows), (2 * _DAY_S, 2 * _DAY_S)):
         if opens > at:
             key = "not_until" if at == 0 else "not_from" if opens >= 2 * _DAY_S else "closed"
-            found.append(Note(key, None, (_of_the_day(at), _of_the_day(opens))))
+            found.append(RowNote(key, None, (_of_the_day(at), _of_the_day(opens))))
         at = max(at, closes)
     return list(dict.fromkeys(found))
 

@@ -1,6 +1,6 @@
 """``sheets.pdf``: what the crew holds in the cab. Rows in driving order, big enough for an arm's length, and a map.
 
-A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``drawing.latin``). A tour is one sheet of paper: rows in two
+A4, fpdf2's core Helvetica (nothing to embed; Latin-1, see ``fleet.latin``). A tour is one sheet of paper: rows in two
 columns on the front and on the back, the map below them. The type is the largest that leaves room for the map; only a
 tour of more rows than a sheet holds goes on to a third page.
 """
@@ -15,25 +15,25 @@ from pathlib import Path
 
 from fpdf import FPDF
 
-from dashboards.plan.drawing import disc, draw_map, latin, triangle
-from dashboards.plan.rows import CLOSED, Note, Row, Via, rows
+from dashboards.plan.drawing import disc, draw_map, triangle
+from dashboards.plan.rows import CLOSED, RowNote, SheetRow, ViaStreet, sheet_rows
 from dashboards.shared import (
     AreaWords,
     Basemap,
     LonLat,
     catalogue,
-    clock,
-    day,
-    distance,
-    mass,
-    number,
+    catalogue_text,
+    format_day,
+    format_distance,
+    format_duration,
+    format_mass,
+    format_number,
+    format_time,
     palette,
-    span,
-    street,
-    text,
+    short_street,
     tour_name,
 )
-from fleet import Flux, Plan, Tour
+from fleet import Flux, Plan, Tour, latin
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 210.0, 297.0, 7.0, 4.0
 _INNER = WIDTH - 2 * MARGIN
@@ -51,7 +51,7 @@ _COLUMN_HEAD = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Type:
+class TypeSize:
     """Sizes of the rows, points and mm. ``kg``: whether rows tell their weight. ``map_mm``: the map that must fit."""
 
     main: float
@@ -65,18 +65,18 @@ class Type:
 
 #: From the most readable to the most compact.
 TYPES = (
-    Type(main=13.0, second=11.0, line=5.5, low=4.8, gap=1.5, kg=True, map_mm=120.0),
-    Type(main=12.0, second=10.5, line=5.1, low=4.5, gap=1.1, kg=True, map_mm=108.0),
-    Type(main=11.5, second=10.0, line=4.9, low=4.3, gap=0.8, kg=True, map_mm=98.0),
-    Type(main=11.0, second=10.0, line=4.6, low=4.15, gap=0.6, kg=True, map_mm=90.0),
-    Type(main=11.0, second=10.0, line=4.6, low=4.1, gap=0.4, kg=False, map_mm=74.0),
+    TypeSize(main=13.0, second=11.0, line=5.5, low=4.8, gap=1.5, kg=True, map_mm=120.0),
+    TypeSize(main=12.0, second=10.5, line=5.1, low=4.5, gap=1.1, kg=True, map_mm=108.0),
+    TypeSize(main=11.5, second=10.0, line=4.9, low=4.3, gap=0.8, kg=True, map_mm=98.0),
+    TypeSize(main=11.0, second=10.0, line=4.6, low=4.15, gap=0.6, kg=True, map_mm=90.0),
+    TypeSize(main=11.0, second=10.0, line=4.6, low=4.1, gap=0.4, kg=False, map_mm=74.0),
 )
 #: A short tour stands on one page with a map of at least this height.
 _ONE_PAGE_MAP_MM = 112.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sized:
+class FittedName:
     """How a name is written: points, and the width of its letters in percent."""
 
     pt: float
@@ -109,14 +109,14 @@ def write_sheets(plan: Plan, basemap: Basemap, words: AreaWords, path: Path, lan
     pdf.set_auto_page_break(False)
     pdf.set_margin(MARGIN)
     pdf.c_margin = 0
-    pdf.set_title(latin(f"{text('sheet_title', lang)} – {day(plan.date, lang)} – {words.name}"))
+    pdf.set_title(latin(f"{catalogue_text('sheet_title', lang)} – {format_day(plan.date, lang)} – {words.name}"))
     pdf.set_lang(lang)
     # the plan's day and not now: the same plan gives the same file
     pdf.set_creation_date(datetime(plan.date.year, plan.date.month, plan.date.day, tzinfo=UTC))
     if not plan.tours:
         pdf.add_page()
         pdf.set_font("helvetica", "", 16)
-        pdf.text(MARGIN, 30, latin(text("no_tours", lang)))
+        pdf.text(MARGIN, 30, latin(catalogue_text("no_tours", lang)))
     for index, tour in enumerate(plan.tours):
         _Sheet(pdf, plan, tour, basemap, words, lang, palette.tour_colour(index)).write()
     pdf.output(str(path))
@@ -129,15 +129,15 @@ class _Sheet:
         self.pdf, self.plan, self.tour, self.basemap = pdf, plan, tour, basemap
         self.words, self.lang, self.colour = words, lang, colour
         truck = words.trucks.get(tour.truck)
-        self.told = rows(plan, tour, basemap, truck.height_m if truck else None)
-        carried = {flux for row in self.told for flux, kg in (row.kg or {}).items() if kg}
+        self.rows = sheet_rows(plan, tour, basemap, truck.height_m if truck else None)
+        carried = {flux for row in self.rows for flux, kg in (row.kg or {}).items() if kg}
         self.flux = [flux for flux in words.flux if flux.name in carried]
         self.type = TYPES[0]
         self.widths: dict[tuple[str, float, bool, str], float] = {}  # measuring is most of the work
         self.cells: list[tuple[Flux, float, float]] = []  # flux, left edge in the column, width
         self.loads_at = COLUMN
-        self.next_street = {id(a): self._first_street(b) for a, b in pairwise(self.told)}
-        self.last_row = {id(b): a for a, b in pairwise(self.told)}
+        self.next_street = {id(a): self._first_street(b) for a, b in pairwise(self.rows)}
+        self.last_row = {id(b): a for a, b in pairwise(self.rows)}
 
     # --- pages ---
 
@@ -165,10 +165,10 @@ class _Sheet:
             y = self._small_head()
         if points:
             box = (MARGIN, y + 2.5, _INNER, _BOTTOM - y - 2.5)
-            draw_map(self.pdf, box, self.tour, self.told, self.basemap, self.words, self.colour)
+            draw_map(self.pdf, box, self.tour, self.rows, self.basemap, self.words, self.colour)
 
     def _points(self) -> list[LonLat]:
-        nodes = [n for row in self.told if row.kind == "collect" for n in row.osm_nodes]
+        nodes = [n for row in self.rows if row.kind == "collect" for n in row.osm_nodes]
         return [self.basemap.place(n) for n in nodes or [n for leg in self.tour.legs for n in leg.osm_nodes]]
 
     def _layout(self, has_map: bool) -> Layout:
@@ -195,10 +195,10 @@ class _Sheet:
         own = has_map and back - _highest(pages[-1]) < TYPES[-1].map_mm
         return Layout(tuple(pages), own)
 
-    def _blocks(self, size: Type) -> list[Block]:
+    def _blocks(self, size: TypeSize) -> list[Block]:
         self.type = size
         self._place_cells()
-        return [self._collect_block(row) if row.kind == "collect" else self._band_block(row) for row in self.told]
+        return [self._collect_block(row) if row.kind == "collect" else self._band_block(row) for row in self.rows]
 
     def _place_cells(self) -> None:
         """Columns of bags per flux at the right edge; a flux without bags is told in kg, and so is the row's sum."""
@@ -232,14 +232,14 @@ class _Sheet:
         pdf.set_font("helvetica", "", 9)
         pdf.set_text_color(70, 70, 70)
         base = y + 4.4
-        pdf.text(x + 0.5, base, latin(text("number", lang)))
-        pdf.text(x + _TIME, base, latin(text("hour", lang)))
-        pdf.text(x + _WORDS, base, latin(text("street", lang)))
+        pdf.text(x + 0.5, base, latin(catalogue_text("number", lang)))
+        pdf.text(x + _TIME, base, latin(catalogue_text("hour", lang)))
+        pdf.text(x + _WORDS, base, latin(catalogue_text("street", lang)))
         bagged = [cell for cell in self.cells if not self._bagless(cell[0])]
         for flux, at, width in self.cells:
             self._square(flux, x + at + width / 2 - 1.8, y + 1.1, 3.6)
         if bagged:
-            self._right(text("bags", lang), x + bagged[0][1] - 1.0, base, 9)
+            self._right(catalogue_text("bags", lang), x + bagged[0][1] - 1.0, base, 9)
         elif self.cells:
             self._right("kg", x + self.cells[0][1] - 1.0, base, 9)
         if bagged and self.type.kg:
@@ -250,22 +250,24 @@ class _Sheet:
         pdf.line(x, y + _COLUMN_HEAD - 0.4, x + COLUMN, y + _COLUMN_HEAD - 0.4)
         return y + _COLUMN_HEAD
 
-    def _foot(self, n: int, total: int) -> None:
+    def _foot(self, page: int, total: int) -> None:
         """What the signs mean, and which page this is."""
         pdf, lang = self.pdf, self.lang
         base = pdf.h - 4.2
         pdf.set_font("helvetica", "", 9)
         pdf.set_text_color(60, 60, 60)
         triangle(pdf, MARGIN + 1.9, base - 1.2, 1.7)
-        pdf.text(MARGIN + 4.6, base, latin(text("sign_manoeuvre", lang)))
-        x = MARGIN + 4.6 + pdf.get_string_width(latin(text("sign_manoeuvre", lang))) + 5
+        pdf.text(MARGIN + 4.6, base, latin(catalogue_text("sign_manoeuvre", lang)))
+        x = MARGIN + 4.6 + pdf.get_string_width(latin(catalogue_text("sign_manoeuvre", lang))) + 5
         _walker(pdf, x + 1.2, base - 1.4)
-        pdf.text(x + 4.0, base, latin(text("sign_foot", lang)))
-        x += 9.0 + pdf.get_string_width(latin(text("sign_foot", lang)))
+        pdf.text(x + 4.0, base, latin(catalogue_text("sign_foot", lang)))
+        x += 9.0 + pdf.get_string_width(latin(catalogue_text("sign_foot", lang)))
         self._point_sign(x, base - 1.3)
-        pdf.text(x + 5.2, base, latin(text("sign_presentation", lang)))
+        pdf.text(x + 5.2, base, latin(catalogue_text("sign_presentation", lang)))
         pdf.set_text_color(60, 60, 60)
-        self._right(f"{tour_name(self.tour)} - {text('page', lang, n=n, total=total)}", pdf.w - MARGIN, base, 9)
+        self._right(
+            f"{tour_name(self.tour)} - {catalogue_text('page', lang, n=page, total=total)}", pdf.w - MARGIN, base, 9
+        )
         pdf.set_text_color(0, 0, 0)
 
     def _band(self, height: float, size: float) -> None:
@@ -273,7 +275,7 @@ class _Sheet:
         pdf.set_fill_color(*palette.rgb(self.colour))
         pdf.rect(MARGIN, MARGIN, pdf.w - 2 * MARGIN, height, "F")
         pdf.set_text_color(*palette.ink_on(self.colour))
-        on = latin(day(self.plan.date, self.lang))
+        on = latin(format_day(self.plan.date, self.lang))
         pdf.set_font("helvetica", "B", size * 0.62)
         date_width = pdf.get_string_width(on)
         pdf.set_font("helvetica", "B", size)
@@ -294,19 +296,19 @@ class _Sheet:
         """Tour, day, truck, people, times, totals, and one coloured square for each bag."""
         pdf, lang, tour = self.pdf, self.lang, self.tour
         self._band(14, 28)
-        crew = tour.driver or text("nobody", lang)
+        crew = tour.driver or catalogue_text("nobody", lang)
         if tour.loaders:
-            crew += " + " + text("one_loader" if tour.loaders == 1 else "n_loaders", lang, n=tour.loaders)
-        times = f"{clock(tour.start_at, self.plan.timezone)} - {clock(tour.end_at, self.plan.timezone)}"
+            crew += " + " + catalogue_text("one_loader" if tour.loaders == 1 else "n_loaders", lang, n=tour.loaders)
+        times = f"{format_time(tour.start_at, self.plan.timezone)} - {format_time(tour.end_at, self.plan.timezone)}"
         km = sum(leg.length_m for leg in tour.legs if leg.mode == "truck")
         trips = sum(leg.kind == "unload" for leg in tour.legs)
         totals = self._totals()
-        expected = f"{distance(km, lang)}, {trips} {text('trip' if trips == 1 else 'trips', lang)}"
+        expected = f"{format_distance(km, lang)}, {trips} {catalogue_text('trip' if trips == 1 else 'trips', lang)}"
         facts = (
-            (text("truck", lang), tour.truck, 24.0),
-            (text("driver", lang), crew, 62.0),
-            (text("start_end", lang), times, 42.0),
-            (text("expected", lang), f"{expected}, {mass(sum(totals.values()), lang)}", 68.0),
+            (catalogue_text("truck", lang), tour.truck, 24.0),
+            (catalogue_text("driver", lang), crew, 62.0),
+            (catalogue_text("start_end", lang), times, 42.0),
+            (catalogue_text("expected", lang), f"{expected}, {format_mass(sum(totals.values()), lang)}", 68.0),
         )  # fmt: skip
         x = MARGIN
         for label, value, width in facts:
@@ -327,8 +329,8 @@ class _Sheet:
     def _expected(self, flux: Flux) -> str:
         kg = self._totals()[flux.name]
         bags = self.words.bags(flux.name, kg)
-        count = text("bag_count", self.lang, n=number(bags, self.lang)) if bags is not None else ""
-        return f"{flux.label} : {count or text('without_bag', self.lang)}, {mass(kg, self.lang)}"
+        count = catalogue_text("bag_count", self.lang, n=format_number(bags, self.lang)) if bags is not None else ""
+        return f"{flux.label} : {count or catalogue_text('without_bag', self.lang)}, {format_mass(kg, self.lang)}"
 
     def _flux_a_line(self) -> int:
         fits = all(self._wide(self._expected(flux), _WORDS_PT) <= _INNER / 3 - 8 for flux in self.flux)
@@ -336,7 +338,7 @@ class _Sheet:
 
     def _totals(self) -> dict[str, float]:
         totals = dict.fromkeys((flux.name for flux in self.words.flux), 0.0)
-        for row in self.told:
+        for row in self.rows:
             if row.kind == "collect":
                 for flux, kg in (row.kg or {}).items():
                     totals[flux] = totals.get(flux, 0.0) + kg
@@ -357,14 +359,14 @@ class _Sheet:
 
     # --- rows ---
 
-    def _collect_block(self, row: Row) -> Block:
+    def _collect_block(self, row: SheetRow) -> Block:
         """The way to it, what happens before, then name, loads, second words, warnings on as few lines as hold them."""
         size, lines = self.type, [*self._via_lines(row), *self._warning_lines(row, before=True)]
         title, second = self._title(row), self._second(row)
         warnings = [self._warning(note) for note in row.notes if self._warns(note) and not _is_before(note)]
-        sign = 5.4 if Note("oneway") in row.notes else 0.0
+        sign = 5.4 if RowNote("oneway") in row.notes else 0.0
         beside, whole = self.loads_at - _WORDS - 1.5, COLUMN - _WORDS
-        name = self._sized(title, beside - sign) or self._sized(title, whole - sign) or Sized(_NAME_PT, 100)
+        name = self._sized(title, beside - sign) or self._sized(title, whole - sign) or FittedName(_NAME_PT, 100)
         names = self._wrapped(title, name.pt, True, whole - sign) if name.stretch == 100 else [title]
         name_mm = self._wide(names[-1], name.pt, True) * name.stretch / 100 + sign
         one_line = len(names) == 1 and name_mm <= beside
@@ -387,17 +389,17 @@ class _Sheet:
         lines += [self._closed_line(words) for words in self._closed_words(row)]
         return Block(tuple(lines), 2 * size.gap)
 
-    def _sized(self, title: str, room: float) -> Sized | None:
+    def _sized(self, title: str, room: float) -> FittedName | None:
         """How to write a name into ``room`` mm: smaller, then narrower; None where neither does."""
         pt = self.type.main
         while pt > _NAME_PT and self._wide(title, pt, True) > room:
             pt = max(_NAME_PT, pt - 0.5)
         width = self._wide(title, pt, True)
         stretch = 100 if width <= room else int(100 * room / width)
-        return Sized(pt, stretch) if stretch >= _NARROWEST else None
+        return FittedName(pt, stretch) if stretch >= _NARROWEST else None
 
     def _name_line(
-        self, row: Row, name: str, sized: Sized, first: bool, oneway: bool, tail: str, loads: bool
+        self, row: SheetRow, name: str, sized: FittedName, first: bool, oneway: bool, tail: str, loads: bool
     ) -> Callable[[float, float], None]:
         size, pdf = self.type, self.pdf
 
@@ -409,7 +411,7 @@ class _Sheet:
                 pdf.set_line_width(0.1)
                 disc(pdf, x + 3.1, middle, 2.6, str(row.number), self.colour)
                 pdf.set_font("helvetica", "", min(size.main, 12))  # the arrow stands close
-                pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
+                pdf.text(x + _TIME, base, format_time(row.start_at, self.plan.timezone))
                 self._turn(row.turn, x + _ARROW, middle, 4.6, (0, 0, 0))
                 self._side(row, x + _SIDE, middle)
             pdf.set_stretching(sized.stretch)
@@ -428,7 +430,7 @@ class _Sheet:
 
         return draw
 
-    def _loads_line(self, row: Row, words: str, warnings: Sequence[str]) -> Callable[[float, float], None]:
+    def _loads_line(self, row: SheetRow, words: str, warnings: Sequence[str]) -> Callable[[float, float], None]:
         size = self.type
 
         def draw(x: float, y: float) -> None:
@@ -454,17 +456,17 @@ class _Sheet:
 
     # --- warnings ---
 
-    def _warns(self, note: Note) -> bool:
+    def _warns(self, note: RowNote) -> bool:
         return note.key not in _CALM
 
-    def _warning(self, note: Note) -> str:
+    def _warning(self, note: RowNote) -> str:
         """Its words; where a manoeuvre is made is left out where it does not fit on a line."""
-        words = catalogue.note(note.key, self.lang, note.m, note.seconds, note.street)
+        words = catalogue.row_note_text(note.key, self.lang, note.m, note.seconds, note.street)
         if self._warning_width(words) <= COLUMN:
             return words
-        return catalogue.note(note.key, self.lang, note.m, note.seconds)
+        return catalogue.row_note_text(note.key, self.lang, note.m, note.seconds)
 
-    def _warning_lines(self, row: Row, before: bool) -> list[tuple[float, Callable[[float, float], None]]]:
+    def _warning_lines(self, row: SheetRow, before: bool) -> list[tuple[float, Callable[[float, float], None]]]:
         notes = [note for note in row.notes if self._warns(note) and _is_before(note) == before]
         return [self._warning_line(self._warning(note)) for note in notes]
 
@@ -495,12 +497,14 @@ class _Sheet:
 
     # --- closed hours ---
 
-    def _closed_words(self, row: Row) -> list[str]:
+    def _closed_words(self, row: SheetRow) -> list[str]:
         """The hours in which the street is not collected, as many on a line as are read whole there."""
         lines: list[str] = []
         for note in (note for note in row.notes if note.key in CLOSED):
             words = self._warning(note)
-            too = catalogue.note("closed_too", self.lang, None, note.seconds) if note.key == "closed" else words
+            too = (
+                catalogue.row_note_text("closed_too", self.lang, None, note.seconds) if note.key == "closed" else words
+            )
             longer = f"{lines[-1]} {too}" if lines else words
             if lines and self._wide(longer, _WORDS_PT, True) + 5.2 <= COLUMN:
                 lines[-1] = longer
@@ -526,17 +530,17 @@ class _Sheet:
 
     # --- words of a row ---
 
-    def _title(self, row: Row) -> str:
-        name = street(row.street, self.lang) if row.street else text("no_name_short", self.lang)
+    def _title(self, row: SheetRow) -> str:
+        name = short_street(row.street, self.lang) if row.street else catalogue_text("no_name_short", self.lang)
         if row.task_kind in ("drop_off", "pickup"):
-            name = f"{text(row.task_kind, self.lang)} : {name}"
+            name = f"{catalogue_text(row.task_kind, self.lang)} : {name}"
         return name
 
-    def _first_street(self, row: Row) -> str:
+    def _first_street(self, row: SheetRow) -> str:
         """The street that the way to a row begins with."""
         return row.via[0].street if row.via else row.street if row.kind == "collect" else ""
 
-    def _second(self, row: Row) -> str:
+    def _second(self, row: SheetRow) -> str:
         """Where a row begins and ends, where the rows around it do not say so; its containers."""
         lang = self.lang
         last = self.last_row.get(id(row))
@@ -544,34 +548,42 @@ class _Sheet:
             (row.via[-1].street if row.via else last.street if last and last.kind == "collect" else "") if last else ""
         )
         plain = row.turn in ("left", "right", "back") or row.from_street in ("", came) or row.street == came
-        a = "" if plain else street(row.from_street, lang)
+        a = "" if plain else short_street(row.from_street, lang)
         told_next = row.to_street == self.next_street.get(id(row)) and not row.returns
-        b = "" if told_next and row.street else street(row.to_street, lang)
+        b = "" if told_next and row.street else short_street(row.to_street, lang)
         if not row.street:
-            a, b = street(row.from_street, lang), street(row.to_street, lang)
+            a, b = short_street(row.from_street, lang), short_street(row.to_street, lang)
         parts = []
         if row.task_kind != "street":
-            near = street(row.from_street, lang)
-            parts.append(text("near", lang, a=near) if near and near != self._title(row) else "")
+            near = short_street(row.from_street, lang)
+            parts.append(catalogue_text("near", lang, a=near) if near and near != self._title(row) else "")
         else:
-            ends = text("from_to", lang, a=a, b=b) if a and b and a != b else text("to", lang, b=b) if b else ""
-            parts.append(" ".join(filter(None, (text("there_and_back", lang) if row.returns else "", ends))))
-            parts.append(text("from", lang, a=a) if a and not ends else "")
+            ends = (
+                catalogue_text("from_to", lang, a=a, b=b)
+                if a and b and a != b
+                else catalogue_text("to", lang, b=b)
+                if b
+                else ""
+            )
+            parts.append(" ".join(filter(None, (catalogue_text("there_and_back", lang) if row.returns else "", ends))))
+            parts.append(catalogue_text("from", lang, a=a) if a and not ends else "")
         parts = [self._warning(note) for note in row.notes if note.key == "foot"] or parts
         if row.containers:
-            parts.append(text("containers", lang, n=row.containers))
+            parts.append(catalogue_text("containers", lang, n=row.containers))
         parts += [self._warning(note) for note in row.notes if note.key == "u_turn_before" and row.turn != "back"]
         return ", ".join(part for part in parts if part)
 
     # --- the way to a row ---
 
-    def _via_lines(self, row: Row) -> list[tuple[float, Callable[[float, float], None]]]:
+    def _via_lines(self, row: SheetRow) -> list[tuple[float, Callable[[float, float], None]]]:
         """One line: how far, and the streets with their turns; of a long way the longest streets and the last."""
         if not row.via:
             return []
         size = self.type
-        how_far = f"{distance(row.via_m, self.lang)} :"
-        kept: list[tuple[Via, bool]] = [(via, False) for via in row.via]  # with: whether streets before it are left out
+        how_far = f"{format_distance(row.via_m, self.lang)} :"
+        kept: list[tuple[ViaStreet, bool]] = [
+            (via, False) for via in row.via
+        ]  # with: whether streets before it are left out
         while len(kept) > 1 and self._via_width(how_far, kept) > COLUMN - _TIME:
             least = min(range(len(kept) - 1), key=lambda i: kept[i][0].length_m)
             kept[least + 1] = (kept[least + 1][0], True)
@@ -591,7 +603,7 @@ class _Sheet:
                 elif via.turn:
                     self._turn(via.turn, at + 1.7, y + size.low * 0.5, 3.3, (50, 50, 50))
                     at += 4.1
-                name = latin(street(via.street, self.lang))
+                name = latin(short_street(via.street, self.lang))
                 pdf.set_font("helvetica", "I", _WORDS_PT)
                 if via is kept[-1][0]:
                     self._fitted(name, at, base, x + COLUMN - at, _WORDS_PT, style="I", least=9)
@@ -602,16 +614,16 @@ class _Sheet:
 
         return [(size.low, draw)]
 
-    def _via_width(self, how_far: str, kept: Sequence[tuple[Via, bool]]) -> float:
+    def _via_width(self, how_far: str, kept: Sequence[tuple[ViaStreet, bool]]) -> float:
         width = self._wide(how_far, _WORDS_PT, style="I") + 1.2
         for via, gap in kept:
-            width += self._wide(street(via.street, self.lang), _WORDS_PT, style="I") + 1.8
+            width += self._wide(short_street(via.street, self.lang), _WORDS_PT, style="I") + 1.8
             width += 3.2 if gap else 4.1 if via.turn else 0.0
         return width - 1.8
 
     # --- bands: unloading, break, waiting, start and end of service ---
 
-    def _band_block(self, row: Row) -> Block:
+    def _band_block(self, row: SheetRow) -> Block:
         size = self.type
         lines = [*self._via_lines(row), *self._warning_lines(row, before=True), *self._warning_lines(row, before=False)]
         fill = {"unload": (35, 35, 35), "break": (255, 232, 140), "wait": (255, 246, 214)}.get(
@@ -627,8 +639,8 @@ class _Sheet:
             pdf.set_text_color(*ink)
             base = y + high / 2 + size.main * 0.3528 * 0.36
             pdf.set_font("helvetica", "B", size.main)
-            pdf.text(x + _TIME, base, clock(row.start_at, self.plan.timezone))
-            until = f"> {clock(row.end_at, self.plan.timezone)}"
+            pdf.text(x + _TIME, base, format_time(row.start_at, self.plan.timezone))
+            until = f"> {format_time(row.end_at, self.plan.timezone)}"
             pdf.set_font("helvetica", "", size.main)
             room = COLUMN - 20.5 - pdf.get_string_width(until) - 3
             self._right(until, x + COLUMN - 1.5, base)
@@ -653,27 +665,28 @@ class _Sheet:
                 at = x + 1.5 + k * (COLUMN - 1.5) / each
                 self._square(flux, at, y + 0.5, 3.4)
                 bags = self.words.bags(flux.name, kg)
-                weight = f"{number(kg, self.lang)} kg"
-                words = f"{number(bags, self.lang)} = {weight}" if bags is not None else weight
+                weight = f"{format_number(kg, self.lang)} kg"
+                words = f"{format_number(bags, self.lang)} = {weight}" if bags is not None else weight
                 pdf.set_text_color(255, 255, 255)
                 self._fitted(words, at + 4.5, y + size.low * 0.74, (COLUMN - 1.5) / each - 5.5, 10, least=8)
             pdf.set_text_color(0, 0, 0)
 
         return draw
 
-    def _band_title(self, row: Row) -> str:
+    def _band_title(self, row: SheetRow) -> str:
         lang = self.lang
         if row.kind == "unload":
-            return f"{text('unload_trip', lang, trip=row.trip)} : {self.words.site_label(row.site)}"
+            return f"{catalogue_text('unload_trip', lang, trip=row.trip)} : {self.words.site_label(row.site)}"
         if row.kind == "depot":
-            place = self.words.depot.label if self.words.depot else text("depot", lang)
-            return f"{text('depot_start' if row.legs[0] == 0 else 'depot_end', lang)} : {place}"
-        length = span((row.end_at - row.start_at).total_seconds(), lang)
-        return f"{text(row.kind, lang).upper() if row.kind == 'break' else text(row.kind, lang)} {length}"
+            place = self.words.depot.label if self.words.depot else catalogue_text("depot", lang)
+            return f"{catalogue_text('depot_start' if row.legs[0] == 0 else 'depot_end', lang)} : {place}"
+        length = format_duration((row.end_at - row.start_at).total_seconds(), lang)
+        kind = catalogue_text(row.kind, lang)
+        return f"{kind.upper() if row.kind == 'break' else kind} {length}"
 
     # --- signs ---
 
-    def _loads(self, row: Row, x: float, middle: float) -> None:
+    def _loads(self, row: SheetRow, x: float, middle: float) -> None:
         """Bags of each flux on the bag's colour, kilograms in all beside them."""
         pdf, size = self.pdf, self.type
         high = min(4.3, size.low + 0.1)
@@ -689,7 +702,7 @@ class _Sheet:
             pdf.rect(x + at + 0.2, middle - high / 2, width - 0.4, high, "DF")
             if flux.bag_colour and bags is not None:
                 pdf.set_text_color(*palette.ink_on(flux.bag_colour))
-            words = str(bags) if bags is not None else number(kg, self.lang)
+            words = str(bags) if bags is not None else format_number(kg, self.lang)
             self._centred(words, x + at + width / 2, base, width - 0.6, 10.0)
             pdf.set_text_color(0, 0, 0)
         if size.kg and any(not self._bagless(flux) for flux in self.flux):
@@ -706,7 +719,7 @@ class _Sheet:
         self.pdf.set_font("helvetica", style, size)
         self.pdf.set_text_color(0, 0, 0)
 
-    def _side(self, row: Row, x: float, middle: float) -> None:
+    def _side(self, row: SheetRow, x: float, middle: float) -> None:
         """A street seen from above, driving upwards, with a bar on each collected side; or someone walking; or a P."""
         pdf = self.pdf
         if row.task_kind == "presentation_point":
@@ -806,7 +819,7 @@ class _Sheet:
         return lines
 
 
-def _is_before(note: Note) -> bool:
+def _is_before(note: RowNote) -> bool:
     return note.key.endswith("_before")
 
 

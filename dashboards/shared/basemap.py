@@ -37,7 +37,7 @@ class Road:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class MapLabel:
     """The name of a place. ``rank``: 0 city or town, 1 village or suburb, 2 smaller."""
 
     text: str
@@ -57,7 +57,7 @@ class Basemap:
     buildings: tuple[Line, ...] = ()
     water: tuple[Line, ...] = ()
     green: tuple[Line, ...] = ()
-    labels: tuple[Label, ...] = ()
+    labels: tuple[MapLabel, ...] = ()
     attribution: str = "© OpenStreetMap contributors"
     traffic_side: str = "right"
 
@@ -87,20 +87,20 @@ class Basemap:
         ]  # fmt: skip
 
     @cached_property
-    def streets(self) -> Streets:
+    def streets(self) -> StreetIndex:
         """The names along the plan's nodes, indexed once."""
-        return Streets.of(self)
+        return StreetIndex.of(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Streets:
+class StreetIndex:
     """Names by node and by pair of neighbouring nodes, for the nodes of a plan only (a town has a million others)."""
 
     names_at: Mapping[int, tuple[str, ...]]
     roads: Mapping[tuple[int, int], Road]
 
     @classmethod
-    def of(cls, basemap: Basemap) -> Streets:
+    def of(cls, basemap: Basemap) -> StreetIndex:
         names: dict[int, list[str]] = {}
         roads: dict[tuple[int, int], Road] = {}
         wanted = basemap.places

@@ -1,6 +1,6 @@
 """What people read, in French and English; and how numbers, weights, lengths and times are written.
 
-``text(key, lang, **values)`` is the only way a word reaches a page. Times are 24 h and in the area's time zone.
+``catalogue_text(key, lang, **values)`` is the only way a word reaches a page. Times are 24 h, in the area's time zone.
 """
 
 from __future__ import annotations
@@ -281,19 +281,19 @@ class AreaWords:
         return -int(-kg // flux.kg_per_bag)
 
 
-def worded(texts: Mapping[str, Mapping[str, str]], key: str, lang: str, /, **values: object) -> str:
+def text_in(texts: Mapping[str, Mapping[str, str]], key: str, lang: str, /, **values: object) -> str:
     """The text of a key in a table; ``ValueError`` for a language that there is not, ``KeyError`` for a key."""
     if lang not in LANGUAGES:
         raise ValueError(f"lang = {lang!r}, must be one of {', '.join(LANGUAGES)}")
     return texts[key][lang].format(**values)
 
 
-def text(key: str, lang: str, **values: object) -> str:
+def catalogue_text(key: str, lang: str, **values: object) -> str:
     """A text of this catalogue."""
-    return worded(TEXTS, key, lang, **values)
+    return text_in(TEXTS, key, lang, **values)
 
 
-def street(name: str, lang: str) -> str:
+def short_street(name: str, lang: str) -> str:
     """A street's name with its kind shortened; the kind stands first in French, last in English."""
     words = name.split(" ")
     at = 0 if lang == "fr" else -1
@@ -307,7 +307,7 @@ def tour_name(tour: Tour) -> str:
     return tour.shift or tour.id
 
 
-def number(value: float, lang: str, digits: int = 0) -> str:
+def format_number(value: float, lang: str, digits: int = 0) -> str:
     """``1 234,5`` or ``1,234.5``."""
     written = f"{value:,.{digits}f}"
     if written.lstrip("-").strip("0.,") == "":
@@ -315,38 +315,38 @@ def number(value: float, lang: str, digits: int = 0) -> str:
     return written.translate(str.maketrans(",.", f"{_NBSP},")) if lang == "fr" else written
 
 
-def mass(kg: float, lang: str) -> str:
+def format_mass(kg: float, lang: str) -> str:
     """Kilograms below a tonne, tonnes with one digit above."""
     if round(kg) < 1000:
-        return f"{number(kg, lang)}{_NBSP}kg"
-    return f"{number(kg / 1000, lang, 1)}{_NBSP}t"
+        return f"{format_number(kg, lang)}{_NBSP}kg"
+    return f"{format_number(kg / 1000, lang, 1)}{_NBSP}t"
 
 
-def distance(m: float, lang: str) -> str:
+def format_distance(m: float, lang: str) -> str:
     """Metres to the next ten below a kilometre (under 100 m to the next five), kilometres with one digit above."""
     step = 5 if m < 100 else 10
     rounded = max(step, round(m / step) * step) if m > 0 else 0
-    return f"{rounded}{_NBSP}m" if rounded < 1000 else f"{number(m / 1000, lang, 1)}{_NBSP}km"
+    return f"{rounded}{_NBSP}m" if rounded < 1000 else f"{format_number(m / 1000, lang, 1)}{_NBSP}km"
 
 
-def note(
+def row_note_text(
     key: str, lang: str, m: float | None = None, seconds: tuple[int, int] | None = None, at: str = ""
 ) -> str:  # fmt: skip
-    """The words of a row's note (``rows.Note``). ``at``: the street where a manoeuvre is made."""
+    """The words of a row's note (``rows.RowNote``). ``at``: the street where a manoeuvre is made."""
     start, end = (f"{s // 3600:02d}:{s // 60 % 60:02d}" for s in seconds or (0, 0))
-    return text(
-        f"note_{key}", lang, length=distance(m, lang) if m else "",
-        height=f"{number(m, lang, 1)}{_NBSP}m" if m else "",
-        start=start, end=end, at=f" ({street(at, lang)})" if at else "",
+    return catalogue_text(
+        f"note_{key}", lang, length=format_distance(m, lang) if m else "",
+        height=f"{format_number(m, lang, 1)}{_NBSP}m" if m else "",
+        start=start, end=end, at=f" ({short_street(at, lang)})" if at else "",
     )  # fmt: skip
 
 
-def clock(at: datetime, timezone: str) -> str:
+def format_time(at: datetime, timezone: str) -> str:
     """Local time, ``05:42``."""
     return at.astimezone(ZoneInfo(timezone)).strftime("%H:%M")
 
 
-def span(seconds: float, lang: str) -> str:
+def format_duration(seconds: float, lang: str) -> str:
     """``7 h 05`` or ``7 h 05 min``; minutes alone below an hour."""
     minutes = round(seconds / 60)
     if minutes < 60:
@@ -355,13 +355,13 @@ def span(seconds: float, lang: str) -> str:
     return written if lang == "fr" else f"{written}{_NBSP}min"
 
 
-def short_day(on: date, lang: str) -> str:
+def format_short_day(on: date, lang: str) -> str:
     """``24/11`` or ``24 Nov``: where the year is plain."""
     return f"{on:%d/%m}" if lang == "fr" else f"{on.day} {_MONTHS['en'][on.month - 1][:3]}"
 
 
-def day(on: date, lang: str) -> str:
+def format_day(on: date, lang: str) -> str:
     """``lundi 23 novembre 2026`` (the first of a month is ``1er``) or ``Monday 23 November 2026``."""
-    text("tour", lang)  # the same complaint about an unknown language
+    catalogue_text("tour", lang)  # the same complaint about an unknown language
     first = "1er" if lang == "fr" and on.day == 1 else str(on.day)
     return f"{_WEEK[lang][on.weekday()]} {first} {_MONTHS[lang][on.month - 1]} {on.year}"

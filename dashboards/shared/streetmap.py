@@ -62,7 +62,7 @@ def deltas(line: Iterable[LonLat]) -> list[int]:
     return written
 
 
-def box(points: Sequence[LonLat]) -> tuple[float, float, float, float]:
+def bounding_box(points: Sequence[LonLat]) -> tuple[float, float, float, float]:
     """West, south, east, north."""
     lons, lats = [p[0] for p in points], [p[1] for p in points]
     return min(lons), min(lats), max(lons), max(lats)
@@ -88,7 +88,7 @@ def _largest(buildings: Sequence[Sequence[LonLat]]) -> Sequence[Sequence[LonLat]
         return buildings
 
     def size(ring: Sequence[LonLat]) -> float:
-        west, south, east, north = box(ring)
+        west, south, east, north = bounding_box(ring)
         return (east - west) * (north - south)
 
     return sorted(buildings, key=size, reverse=True)[:MAX_BUILDINGS]

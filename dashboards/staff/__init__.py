@@ -3,16 +3,17 @@
 from dashboards.staff.audit_log import audit_log_page, privacy_page
 from dashboards.staff.input_errors import input_error_text
 from dashboards.staff.login import login_page
-from dashboards.staff.people import POLICY, STYLE, Frame, account_page, people_page, table, word
+from dashboards.staff.people import POLICY, STYLE, PageFrame, account_page, html_table, people_page, staff_text
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
 
 __all__ = [
     "MOST_COUNTED",
     "POLICY",
     "STYLE",
-    "Frame",
+    "PageFrame",
     "account_page",
     "audit_log_page",
+    "html_table",
     "input_error_text",
     "login_page",
     "mail_text",
@@ -22,6 +23,5 @@ __all__ = [
     "privacy_page",
     "refusals_part",
     "short_line",
-    "table",
-    "word",
+    "staff_text",
 ]

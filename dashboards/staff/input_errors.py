@@ -5,51 +5,51 @@ The English one is also what programs get (``str`` of the error): it names the f
 
 from __future__ import annotations
 
-from dashboards.shared import worded
+from dashboards.shared import text_in
 
 SENTENCES: dict[str, dict[str, str]] = {
     # --- accounts ---
     "account_name": {
-        "fr": "Identifiant : {name!r}, doit avoir de 1 à 80 lettres, chiffres ou . @ + - _",
+        "fr": "Identifiant {name!r} : il faut de 1 à 80 lettres, chiffres ou . @ + - _",
         "en": "account: name = {name!r}, must be 1 to 80 letters, digits or . @ + - _",
     },
     "account_taken": {
-        "fr": "Identifiant : {name!r} est déjà pris, choisissez-en un autre",
+        "fr": "Identifiant {name!r} : déjà pris, il en faut un autre",
         "en": "account: name = {name!r} is taken, must be another",
     },
-    "account_missing": {"fr": "Identifiant : aucun compte {name!r}", "en": "account: no {name!r}"},
-    "account_disabled": {"fr": "Le compte {name!r} est désactivé", "en": "account: {name!r} is disabled"},
+    "account_missing": {"fr": "Compte {name!r} : il n'y en a pas de ce nom", "en": "account: no {name!r}"},
+    "account_disabled": {"fr": "Compte {name!r} : il est désactivé", "en": "account: {name!r} is disabled"},
     "account_role": {
-        "fr": "Rôle : {role!r}, doit être l'un de {roles}",
+        "fr": "Rôle {role!r} : il faut l'un de {roles}",
         "en": "account: role = {role!r}, must be one of {roles}",
     },
     "account_unbound": {
-        "fr": "Camions ou commune : le rôle {role} n'en a pas, seulement {roles}",
+        "fr": "Rôle {role} : il n'est lié à rien, seuls le sont {roles}",
         "en": "account: a {role} is bound to nothing, only {roles} are",
     },
     "account_bound_to": {
-        "fr": "Camions ou commune : {bound_to}, doit être jusqu'à {most} noms de 1 à 40 caractères",
+        "fr": "Camions ou commune {bound_to} : il faut au plus {most} noms de 1 à 40 caractères",
         "en": "account: bound to {bound_to}, must be up to {most} names of 1 to 40 characters",
     },
     "account_own": {
-        "fr": "{name} : {action}, doit être le compte de quelqu'un d'autre",
+        "fr": "Compte {name} : on ne modifie ni ne désactive le sien ({action})",
         "en": "{name}: {action}, must be another's account",
     },
     "account_action": {
-        "fr": "do = {action!r}, doit être l'un de {actions}",
+        "fr": "Action {action!r} : il faut l'une de {actions}",
         "en": "do = {action!r}, must be one of {actions}",
     },
     "password_length": {
-        "fr": "Mot de passe : {length} caractères, doit en avoir de {shortest} à {longest}",
+        "fr": "Mot de passe de {length} caractères : il en faut de {shortest} à {longest}",
         "en": "password: {length} characters, must be from {shortest} to {longest}",
     },
     # --- a reason, for the audit log ---
     "reason_length": {
-        "fr": "Motif : {length} caractères, doit en avoir de {shortest} à {longest}",
+        "fr": "Motif de {length} caractères : il en faut de {shortest} à {longest}",
         "en": "why: {length} characters, must be from {shortest} to {longest}",
     },
     "reason_no_text": {
-        "fr": "Motif : contient un caractère nul, doit être du texte",
+        "fr": "Motif : il contient un caractère nul, il faut du texte",
         "en": "why: holds a zero character, must be text",
     },
     # --- decisions on what retention refuses or asks ---
@@ -62,7 +62,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "refusal = {refusal!r}, stands no more: load the page again",
     },
     "decision_unknown": {
-        "fr": "Décision : {how!r}, doit être l'une de {ways}",
+        "fr": "Décision {how!r} : il faut l'une de {ways}",
         "en": "how = {how!r}, must be one of {ways}",
     },
     "decision_more_waits": {
@@ -71,15 +71,15 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     # --- notes on the contractor's sheet ---
     "note_length": {
-        "fr": "Observation : {length} caractères, doit en avoir de {shortest} à {longest}",
+        "fr": "Observation de {length} caractères : il en faut de {shortest} à {longest}",
         "en": "note: {length} characters, must be from {shortest} to {longest}",
     },
     "note_no_text": {
-        "fr": "Observation : contient un caractère nul, doit être du texte",
+        "fr": "Observation : elle contient un caractère nul, il faut du texte",
         "en": "note: holds a zero character, must be text",
     },
     "note_no_line": {
-        "fr": "Observation : aucune ligne {date} {tour} {task} sur cette feuille",
+        "fr": "Observation : cette feuille n'a pas de ligne {date} {tour} {task}",
         "en": "note: no line {date} {tour} {task} on this sheet",
     },
     # --- a login with the identity provider ---
@@ -96,4 +96,4 @@ SENTENCES: dict[str, dict[str, str]] = {
 
 def input_error_text(code: str, lang: str, /, **values: object) -> str:
     """The sentence of a code in this language, plain text: pages escape it."""
-    return worded(SENTENCES, code, lang, **values)
+    return text_in(SENTENCES, code, lang, **values)

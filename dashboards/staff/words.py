@@ -96,7 +96,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "The password of {name}, shown this once: {password}",
     },
     "done": {"fr": "C'est fait.", "en": "Done."},
-    "plain": {"fr": "{text}", "en": "{text}"},
     "machines": {"fr": "Boîtiers, ponts et autres machines", "en": "Boxes, bridges and other machines"},
     "kind": {"fr": "Genre", "en": "Kind"},
     "made": {"fr": "Créé le", "en": "Made on"},

@@ -11,7 +11,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import people_page, word
+from dashboards.staff import people_page, staff_text
 from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
 from depot_api.input_error import InputError
@@ -106,10 +106,10 @@ async def _page(
     if error is not None:
         message = escape(error.text(frame.lang))
     else:
-        message = word("shown_once", frame.lang, name=name, password=password) if password else ""
+        message = staff_text("shown_once", frame.lang, name=name, password=password) if password else ""
     bad = error is not None
     return html_page(
-        request, people_page(frame, accounts, issued_tokens, PEOPLE, said=message, bad=bad), 400 if bad else 200
+        request, people_page(frame, accounts, issued_tokens, PEOPLE, message=message, bad=bad), 400 if bad else 200
     )
 
 

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import STYLE, account_page, login_page, word
+from dashboards.staff import STYLE, account_page, login_page, staff_text
 from depot_api.access.authorization import allow, caller, refuse_other_origins
 from depot_api.accounts import passwords, sessions, throttle, users
 from depot_api.settings import PEOPLE, ROLES, Caller
@@ -141,7 +141,7 @@ async def _account(request: Request, who: Caller, said: str = "", status: int = 
         has_password = (await to_thread.run_sync(users.account_named, depot_of(request).store, who.name)).has_password
     page = account_page(
         frame, who.name, who.role, who.bound_to, has_password=has_password, shortest=passwords.SHORTEST,
-        said=word(said, frame.lang, **values) if said else "", bad=bad,
+        message=staff_text(said, frame.lang, **values) if said else "", bad=bad,
     )  # fmt: skip
     return html_page(request, page, status)
 
@@ -149,8 +149,8 @@ async def _account(request: Request, who: Caller, said: str = "", status: int = 
 def _form(request: Request, next_page: str, name: str = "", said: str = "", **values: object) -> str:
     frame = frame_of(request, None, keep=f"next={quote(next_page, safe='')}&" if next_page else "")
     oidc = depot_of(request).settings.oidc
-    told = word(said, frame.lang, **values) if said else ""
-    return login_page(frame, next_page=next_page, name=name, said=told, provider=oidc.name if oidc else None)
+    told = staff_text(said, frame.lang, **values) if said else ""
+    return login_page(frame, next_page=next_page, name=name, message=told, provider=oidc.name if oidc else None)
 
 
 def own_page(wanted: str | None) -> str:

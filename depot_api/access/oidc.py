@@ -28,7 +28,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.staff import input_error_text, login_page, word
+from dashboards.staff import input_error_text, login_page, staff_text
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users
 from depot_api.input_error import InputError
@@ -152,8 +152,8 @@ def _provider(request: Request) -> Provider:
 
 def _refused(request: Request, provider: Provider, why: LoginRefused) -> Response:
     frame = frame_of(request, None)
-    said = word("no_oidc", frame.lang, why=input_error_text(why.code, frame.lang, **why.values))
-    response = html_page(request, login_page(frame, next_page="", said=said, provider=provider.name), 401)
+    message = staff_text("no_oidc", frame.lang, why=input_error_text(why.code, frame.lang, **why.values))
+    response = html_page(request, login_page(frame, next_page="", message=message, provider=provider.name), 401)
     response.delete_cookie(COOKIE, path=BACK)
     return response
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from depot_api.commands.db_option import add_db_to
+from depot_api.commands.exit_codes import FAULTY, GOOD
 from fleet import Outcome, Plan, Sorting, Ticket
 
 if TYPE_CHECKING:
     from depot_api.store import Store
     from optimizer.area import Area
-    from optimizer.demand import Weighed
+    from optimizer.demand import WeighedLoads
     from weighbridge.balance import TornBags, Trip
 
 #: Samples and stocks from so long before a day count for it.
@@ -55,9 +56,9 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _area(folder: Path | None) -> Area | None:
-    from optimizer.area import Area
+    from optimizer.area import read_area
 
-    return Area.load(folder) if folder is not None else None
+    return read_area(folder) if folder is not None else None
 
 
 def _plan_file(path: Path) -> Plan:
@@ -70,9 +71,9 @@ def _plan_file(path: Path) -> Plan:
 
 def _facts(store: Store, kinds: list[str], zone: ZoneInfo, first: date, last: date) -> list[Any]:
     """Facts of these kinds on these local days, in the order in which they came in."""
-    from weighbridge.balance import bounds
+    from weighbridge.balance import local_day_bounds
 
-    since, until = bounds(first, zone)[0], bounds(last, zone)[1] + timedelta(microseconds=1)
+    since, until = local_day_bounds(first, zone)[0], local_day_bounds(last, zone)[1] + timedelta(microseconds=1)
     return [row.fact() for row in sorted(store.facts(kind=kinds, since=since, until=until), key=lambda row: row.seq)]
 
 
@@ -92,7 +93,15 @@ def _balance(args: argparse.Namespace) -> int:
     from depot_api.commands.balance_words import day_lines, torn_lines
     from depot_api.duty import plan_in_force
     from depot_api.store import Store
-    from weighbridge.balance import close_day, matched, sampled_loads, samples_of, spread, torn_bags, trips_of
+    from weighbridge.balance import (
+        close_day,
+        fit_torn_bags,
+        match_tickets,
+        sampled_loads,
+        samples_of,
+        tour_shares,
+        trips_of,
+    )
 
     area = _area(args.area)
     zone = ZoneInfo(args.timezone or (area.timezone if area else "Europe/Paris"))
@@ -111,14 +120,14 @@ def _balance(args: argparse.Namespace) -> int:
         day = close_day(site, args.date, tickets, sortings, zone)
         if not day.tickets and not day.reports:
             continue
-        pairing = matched(day.tickets, trips_of(plan, site, undone) if plan else [])
+        pairing = match_tickets(day.tickets, trips_of(plan, site, undone) if plan else [])
         here = [s for s in samples if s.site == site]
-        tours = spread(day, pairing, here)
+        tours = tour_shares(day, pairing, here)
         print("\n".join(day_lines(day, pairing, tours, sampled_loads(day, here), plan is not None, lang)))
         closed = closed and bool(day.reports)
-    torn = torn_bags(samples_of(tickets, samples, _bodies(area)))
+    torn = fit_torn_bags(samples_of(tickets, samples, _bodies(area)))
     print("\n".join(torn_lines(torn, area is not None, lang)))
-    return 0 if closed else 1
+    return GOOD if closed else FAULTY
 
 
 def _undone(store: Store, zone: ZoneInfo, day: date) -> set[tuple[str, str]]:
@@ -135,7 +144,7 @@ def _undone(store: Store, zone: ZoneInfo, day: date) -> set[tuple[str, str]]:
 
 def _learn(args: argparse.Namespace) -> int:
     from depot_api.store import Store
-    from optimizer.demand import LEAST_DWELLINGS, learn, write_learned
+    from optimizer.demand import LEAST_DWELLINGS, learn_factors, write_learned
 
     area = _area(args.area)
     assert area is not None
@@ -151,7 +160,7 @@ def _learn(args: argparse.Namespace) -> int:
     known = {sector.name for sector in area.sectors}
     if strange := sorted(evidence.dwellings.keys() - known):
         print(f"not learned of, no sectors of this area: {', '.join(strange)}")
-    learned = [one for one in learn(evidence.rows, evidence.dwellings) if one.sector in known]
+    learned = [one for one in learn_factors(evidence.rows, evidence.dwellings) if one.sector in known]
     for line in evidence.notes:
         print(line)
     small = sorted(sector for sector, count in evidence.dwellings.items() if count < LEAST_DWELLINGS)
@@ -159,7 +168,7 @@ def _learn(args: argparse.Namespace) -> int:
         print(f"not learned of, fewer than {LEAST_DWELLINGS} homes: {', '.join(small)}")
     if not learned:
         print(f"nothing to learn from between {since} and {until}: no ticket meets a trip of a published plan")
-        return 1
+        return FAULTY
     for one in learned:
         print(f"{one.sector:24} {one.flux:16} x{one.factor:.2f} ({one.low:.2f}-{one.high:.2f}), {one.loads} loads")
     path = args.out or area.folder / (area.demand.learned or "learned.csv")
@@ -167,17 +176,17 @@ def _learn(args: argparse.Namespace) -> int:
     print(path)
     if area.demand.learned is None:
         print(f'in force once area.toml says, under [demand]: learned = "{path.name}"')
-    return 0
+    return GOOD
 
 
 class _Evidence:
-    """Rows for ``learn``, day by day. A plan's expectations are taken back to the estimate where it was corrected."""
+    """Rows for ``learn_factors``, day by day: what plans expect, taken back to the estimate where it was corrected."""
 
     def __init__(self, area: Area, zone: ZoneInfo) -> None:
         from optimizer.demand import read_learned
 
         self.area, self.zone = area, zone
-        self.rows: list[Weighed] = []
+        self.rows: list[WeighedLoads] = []
         self.dwellings: dict[str, int] = {}
         self.notes: list[str] = []
         self._factor: dict[tuple[str, str], float] = {}
@@ -188,8 +197,8 @@ class _Evidence:
 
     def add(self, store: Store, day: date) -> None:
         from depot_api.duty import plan_in_force
-        from optimizer.demand import Weighed
-        from weighbridge.balance import close_day, matched, trips_of
+        from optimizer.demand import WeighedLoads
+        from weighbridge.balance import close_day, match_tickets, trips_of
 
         in_force = plan_in_force(store, day)
         if in_force is None:
@@ -208,8 +217,8 @@ class _Evidence:
         undone = _undone(store, self.zone, day)
         for site in sorted({ticket.site for ticket in tickets}):
             closed = close_day(site, day, tickets, sortings, self.zone)
-            pairing = matched(closed.tickets, trips_of(plan, site, undone))
-            self.rows += [Weighed(ticket.net_kg, self._estimate([trip])) for ticket, trip in pairing.pairs]
+            pairing = match_tickets(closed.tickets, trips_of(plan, site, undone))
+            self.rows += [WeighedLoads(ticket.net_kg, self._estimate([trip])) for ticket, trip in pairing.pairs]
             if pairing.tickets_alone or pairing.trips_alone:
                 continue  # the plant's day is not that of the plan
             trips = [trip for _, trip in pairing.pairs]
@@ -217,7 +226,7 @@ class _Evidence:
             for flux, kg in closed.out_kg.items():
                 mine = {cell: value for cell, value in self._estimate(trips).items() if cell[1] == flux}
                 if flux != "residue" and mine and sorted_kg > 0:  # residue comes out of every flux alike
-                    self.rows.append(Weighed(closed.in_kg * kg / sorted_kg, mine, loads=0))
+                    self.rows.append(WeighedLoads(closed.in_kg * kg / sorted_kg, mine, loads=0))
 
     def _comparable(self, plan: Plan) -> bool:
         name = self.area.demand.learned
@@ -250,26 +259,26 @@ def _compare(args: argparse.Namespace) -> int:
     torn = _torn(args.db, area)
     sides = [_side(plan, area, torn, not_recycled) for plan in plans]
     print("\n".join(compare_lines(sides, torn, args.lang or area.language)))
-    return 0
+    return GOOD
 
 
 def _torn(db: str | None, area: Area) -> TornBags:
     from depot_api.store import Store
-    from weighbridge.balance import samples_of, torn_bags
+    from weighbridge.balance import fit_torn_bags, samples_of
 
     if db is None:
-        return torn_bags([])
+        return fit_torn_bags([])
     with Store(db, make=False) as store:
         facts = [row.fact() for row in store.facts(kind=["ticket", "sorting"])]
     tickets = [fact for fact in facts if isinstance(fact, Ticket)]
-    return torn_bags(samples_of(tickets, (f for f in facts if isinstance(f, Sorting)), _bodies(area)))
+    return fit_torn_bags(samples_of(tickets, (f for f in facts if isinstance(f, Sorting)), _bodies(area)))
 
 
 def _side(plan: Plan, area: Area, torn: TornBags, not_recycled: list[str]) -> dict[str, Any]:
     """One plan's figures. ``recycled_t``: (mid, low, high), None where what density does to bags is not known."""
-    from optimizer.planning import figures
+    from optimizer.planning import plan_figures
 
-    total = figures(plan, area, 1.0)["total"]
+    total = plan_figures(plan, area, 1.0)["total"]
     loads = list(_loads(plan, area))
     recycled: list[float] | None = [0.0, 0.0, 0.0]
     for density, kg in loads:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dashboards.shared import number
+from dashboards.shared import format_number
 from weighbridge.balance import DayBalance, Pairing, TornBags, TourShare
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -63,36 +63,38 @@ def day_lines(
     """One site's day."""
     counted = _say("tickets", lang, n=len(day.tickets), gone=len(day.replaced))
     yield f"{day.site} {day.day}"
-    yield f"  {_say('in', lang):28} {number(day.in_kg, lang):>10} kg  {counted}"
+    yield f"  {_say('in', lang):28} {format_number(day.in_kg, lang):>10} kg  {counted}"
     for flux, kg in sorted(day.out_kg.items()):
-        share = number(100 * day.shares.get(flux, 0.0), lang, 1)
-        yield f"  - {_flux(flux, lang):26} {number(kg, lang):>10} kg  {share} %"
+        share = format_number(100 * day.shares.get(flux, 0.0), lang, 1)
+        yield f"  - {_flux(flux, lang):26} {format_number(kg, lang):>10} kg  {share} %"
     if day.stock_kg is None:
         yield f"  {_say('stock_unknown', lang)}"
     else:
-        yield f"  - {_say('stock', lang):26} {number(day.stock_kg, lang):>10} kg"
+        yield f"  - {_say('stock', lang):26} {format_number(day.stock_kg, lang):>10} kg"
     if not day.reports:
         yield f"  {_say('no_report', lang)}"
     else:
-        share = "-" if day.gap_share is None else number(100 * day.gap_share, lang, 1)
-        yield f"  = {_say('gap', lang):26} {number(day.gap_kg, lang):>10} kg  {_say('of_in', lang, share=share)}"
+        share = "-" if day.gap_share is None else format_number(100 * day.gap_share, lang, 1)
+        yield f"  = {_say('gap', lang):26} {format_number(day.gap_kg, lang):>10} kg  {_say('of_in', lang, share=share)}"
     if tours:
         yield f"  {_say('tours', lang)}" + ("" if planned else f"; {_say('no_plan', lang)}")
     for tour in tours:
         name = _say("nobody", lang) if tour.tour == "?" else tour.tour
         loads = _say("loads", lang, n=tour.loads, m=tour.sampled)
-        yield f"    {name:26} {number(tour.kg, lang):>10} kg  {loads}"
+        yield f"    {name:26} {format_number(tour.kg, lang):>10} kg  {loads}"
         for flux, one in tour.flux.items():
-            low, high = number(one.low, lang), number(one.high, lang)
-            yield f"      {_flux(flux, lang):24} {number(one.value, lang):>10} kg  ({low} - {high})"
+            low, high = format_number(one.low, lang), format_number(one.high, lang)
+            yield f"      {_flux(flux, lang):24} {format_number(one.value, lang):>10} kg  ({low} - {high})"
     if sampled:
         yield f"  {_say('sampled', lang)}"
     for counted, shares in sampled.items():
-        yield f"    {counted}: " + ", ".join(f"{_flux(f, lang)} {number(100 * s, lang)} %" for f, s in shares.items())
+        yield f"    {counted}: " + ", ".join(
+            f"{_flux(f, lang)} {format_number(100 * s, lang)} %" for f, s in shares.items()
+        )
     if planned:
         for ticket in pairing.tickets_alone:
             who = ticket.truck or ticket.plate or "?"
-            yield f"  {_say('alone', lang)}: {ticket.number}, {who}, {number(ticket.net_kg, lang)} kg"
+            yield f"  {_say('alone', lang)}: {ticket.number}, {who}, {format_number(ticket.net_kg, lang)} kg"
         for trip in pairing.trips_alone:
             yield f"  {_say('no_ticket', lang)}: {trip.tour}, {trip.truck}, {trip.nth}"
 
@@ -102,11 +104,11 @@ def torn_lines(torn: TornBags, area_given: bool, lang: str) -> Iterator[str]:
     if torn.share is None:
         yield _say("torn_none" if area_given else "torn_area", lang)
         return
-    yield _say("torn", lang, share=number(100 * torn.share, lang, 1), n=torn.samples)
+    yield _say("torn", lang, share=format_number(100 * torn.share, lang, 1), n=torn.samples)
     if torn.why:
         yield f"  {_say('too_few', lang, why=torn.why)}"
     for cause in torn.causes:
-        figures = {name: number(getattr(cause, name), lang, 2) for name in ("times", "low", "high")}
+        figures = {name: format_number(getattr(cause, name), lang, 2) for name in ("times", "low", "high")}
         yield f"  {_say('odds', lang, per=cause.per, **figures)}"
 
 
@@ -116,15 +118,15 @@ def compare_lines(sides: Sequence[Mapping[str, Any]], torn: TornBags, lang: str)
     yield f"{'':36} {'A':>16} {'B':>16} {_say('difference', lang):>12}"
     for key in ("hours", "eur", "unloadings", "km", "co2e_kg", "t", "unserved", "densest_kg_m3"):
         places = 1 if key in ("hours", "t") else 0
-        figures = [number(value, lang, places) for value in (a[key], b[key], b[key] - a[key])]
+        figures = [format_number(value, lang, places) for value in (a[key], b[key], b[key] - a[key])]
         yield f"{_say(key, lang):36} {figures[0]:>16} {figures[1]:>16} {figures[2]:>12}"
     both = [side["recycled_t"] for side in sides]
-    words = [_say("unknown", lang) if one is None else f"{number(one[0], lang, 1)}" for one in both]
+    words = [_say("unknown", lang) if one is None else f"{format_number(one[0], lang, 1)}" for one in both]
     both_known = None not in both
-    difference = number(both[1][0] - both[0][0], lang, 1) if both_known else ""
+    difference = format_number(both[1][0] - both[0][0], lang, 1) if both_known else ""
     yield f"{_say('recycled_t', lang):36} {words[0]:>16} {words[1]:>16} {difference:>12}"
     for name, one in zip("AB", both, strict=True):
         if one is not None:
-            yield f"  {name}: {number(one[1], lang, 1)} - {number(one[2], lang, 1)} t (95 %)"
+            yield f"  {name}: {format_number(one[1], lang, 1)} - {format_number(one[2], lang, 1)} t (95 %)"
     if not both_known:
         yield f"  {_say('need', lang)}" + (f"; {torn.why}" if torn.why else "")

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depot_api.commands.db_option import add_db_to
+from depot_api.commands.exit_codes import FAULTY, GOOD
 from depot_api.settings import PEOPLE, TOKEN_KINDS
 
 if TYPE_CHECKING:
     from depot_api.known_time import Doubt, RetentionRefusal
     from depot_api.state import Depot
-
-GOOD, FAULTY = 0, 1
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -129,7 +128,7 @@ def _user_add(args: argparse.Namespace) -> int:
         users.add_account(
             store, args.name, args.role, password=password, now=datetime.now(UTC), bound_to=args.bound_to or ()
         )
-    _tell(args, password)
+    _print_change(args, password)
     return GOOD
 
 
@@ -140,7 +139,7 @@ def _user_change(args: argparse.Namespace) -> int:
     password = _password(ask=not args.generate) if args.generate or args.password else None
     with Store(args.db) as store:
         users.change_account(store, args.name, role=args.role, bound_to=args.bound_to, password=password)
-    _tell(args, password)
+    _print_change(args, password)
     return GOOD
 
 
@@ -238,8 +237,8 @@ def refusal_lines(stands: Sequence[RetentionRefusal], doubts: Sequence[Doubt]) -
 
     lines = []
     for one in stands:
-        said = "REFUSED" if one.subject == "run" else f"{one.subject} waits for an administrator's yes"
-        lines.append(f"{said} since {one.at:%Y-%m-%d %H:%M}Z:")
+        state = "REFUSED" if one.subject == "run" else f"{one.subject} waits for an administrator's yes"
+        lines.append(f"{state} since {one.at:%Y-%m-%d %H:%M}Z:")
         lines += map(plain, one.why)
     if doubts and not any(one.subject == "run" for one in stands):
         lines += ["a run would be REFUSED now:", *map(plain, doubts)]
@@ -260,7 +259,7 @@ def _password(*, ask: bool) -> str:
     return password
 
 
-def _tell(args: argparse.Namespace, password: str | None) -> None:
+def _print_change(args: argparse.Namespace, password: str | None) -> None:
     if args.generate:
         print(password)
         print(f"password of {args.name}, shown this once", file=sys.stderr)

@@ -22,7 +22,7 @@ from fastapi.responses import HTMLResponse
 
 import dashboards
 from dashboards.console import SHARED, TEXTS
-from dashboards.shared import box, catalogue, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
+from dashboards.shared import bounding_box, catalogue, deltas, drawn_base, leaflet_css, leaflet_js, streetmap_js
 from depot_api.access import allow
 from depot_api.basemap import basemap_of
 from depot_api.live import WATCHERS, LiveState, TruckFilter, live_of, truck_filter_of
@@ -125,7 +125,7 @@ def _town_base(town: Town) -> tuple[bytes, bytes, str]:
         points = [town.extract.lonlat[n] for s in town.streets.stretches for n in (s.osm_nodes[0], s.osm_nodes[-1])]
         lonlat = basemap.places
         _BASES[id(town)] = _pack(orjson.dumps({
-            "bounds": box(points) if points else box(list(town.extract.lonlat.values())),
+            "bounds": bounding_box(points) if points else bounding_box(list(town.extract.lonlat.values())),
             "keepLeft": basemap.traffic_side == "left", "attribution": basemap.attribution, "base": drawn_base(basemap),
             "places": [{"kind": "depot", "label": town.depot.label, "at": lonlat[town.depot.osm_node]}]
             + [{"kind": "site", "label": site.label, "at": lonlat[site.osm_node]} for site in town.sites],
@@ -140,7 +140,7 @@ def _bare_base(depot: Depot) -> dict[str, Any]:
     if live is not None and live.day is not None:
         points = [at for own in live.day.windows.values() for window in own for at in window.day.nodes.values()]
         points += [(t["lon_deg"], t["lat_deg"]) for t in live.board.values("trucks") if t.get("lat_deg") is not None]
-    west, south, east, north = box(points or [(2.0, 46.0), (3.0, 47.0)])
+    west, south, east, north = bounding_box(points or [(2.0, 46.0), (3.0, 47.0)])
     return {
         "bounds": (west - 0.002, south - 0.002, east + 0.002, north + 0.002), "keepLeft": False,
         "attribution": "© OpenStreetMap contributors", "places": [],

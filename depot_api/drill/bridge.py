@@ -12,10 +12,10 @@ from random import Random
 from depot_api.drill.children import Child, Children
 from depot_api.drill.truck import Event, discard
 from onboard.clock import Clock
-from onboard.outbox import shown
+from onboard.outbox import read_outbox
 from onboard.simulation import Unloading
-from weighbridge.bridge import Files, ask
-from weighbridge.indicator import PROTOCOLS, Plate, PtyIndicator, SimulatedIndicator
+from weighbridge.bridge import BridgeFiles, ask_bridge
+from weighbridge.indicator import PROTOCOLS, Platform, PtyIndicator, SimulatedIndicator
 
 #: Each site speaks another protocol, in turn: one that sends by itself, one that is asked and has an alibi memory.
 SPOKEN = ("mt-continuous", "systec")
@@ -56,15 +56,15 @@ class DrillBridge:
     clock: Clock
     crossings: list[Crossing]
     data: Path
-    plate: Plate = field(init=False)
+    platform: Platform = field(init=False)
     line: PtyIndicator = field(init=False)
     agent: Child | None = None
     lost: int = 0
 
     def __post_init__(self) -> None:
-        self.plate = Plate(clock=self.clock, random=Random(self.site))
+        self.platform = Platform(clock=self.clock, random=Random(self.site))
         indicator = SimulatedIndicator(
-            protocol=PROTOCOLS[self.protocol], plate=self.plate, clock=self.clock, random=Random(self.site + "!")
+            protocol=PROTOCOLS[self.protocol], platform=self.platform, clock=self.clock, random=Random(self.site + "!")
         )
         self.line = PtyIndicator(indicator)
 
@@ -84,20 +84,20 @@ class DrillBridge:
     def events(self, crews: ThreadPoolExecutor) -> Iterator[Event]:
         for crossing in self.crossings:
             yield crossing.at - timedelta(seconds=20), lambda c=crossing: discard(crews.submit(self._announce, c))  # type: ignore[misc]
-            yield crossing.at, lambda c=crossing: self.plate.move(c.kg)  # type: ignore[misc]
-            yield crossing.at + timedelta(seconds=ON_PLATE_S), self.plate.empty
+            yield crossing.at, lambda c=crossing: self.platform.move(c.kg)  # type: ignore[misc]
+            yield crossing.at + timedelta(seconds=ON_PLATE_S), self.platform.empty
 
     def _announce(self, crossing: Crossing) -> None:
         """Tell the bridge who comes, as a truck's crew or a lane camera would."""
         about = {"do": "announce", "truck": crossing.truck}
         try:
-            ask(Files(self.data), about | ({"flux": crossing.flux} if crossing.flux else {}))
+            ask_bridge(BridgeFiles(self.data), about | ({"flux": crossing.flux} if crossing.flux else {}))
         except (OSError, ValueError):
             self.lost += 1
 
     def pending(self) -> int:
         """Facts that the bridge has not been able to hand over yet."""
-        return shown(self.data / "outbox.db")[0].pending
+        return read_outbox(self.data / "outbox.db")[0].pending
 
     def close(self) -> None:
         self.line.__exit__()

@@ -10,14 +10,14 @@ from shutil import get_terminal_size
 from typing import Any
 
 from dashboards.console import console_text
-from dashboards.shared import clock as local_time
-from dashboards.shared import mass
+from dashboards.shared import format_mass
+from dashboards.shared import format_time as local_time
 from depot_api.drill.children import Children
 from depot_api.drill.texts import drill_text
 from depot_api.drill.truck import DrillTruck
 from fleet import Plan, instant
 from onboard.clock import Clock
-from onboard.outbox import Depot, DepotError
+from onboard.outbox import DepotClient, DepotError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class DrillMonitor:
 
     terminal: Terminal
     children: Children
-    depot: Depot
+    depot: DepotClient
     plan: Plan
     trucks: Sequence[DrillTruck]
     clock: Clock
@@ -78,7 +78,7 @@ class DrillMonitor:
             "summary", time=self.terminal.time(now), active=sum(t.get("duty") == "on" for t in tours),
             done=sum(t["done_tasks"] for t in tours), due=len(due), missed=sum(t["missed_tasks"] for t in tours),
             late=sum(t["state"] in ("late", "very_late") for t in tours), lifts=sum(t["lifts"] for t in tours),
-            tickets=len(tickets), kg=mass(sum(t["net_kg"] for t in tickets), self.terminal.lang),
+            tickets=len(tickets), kg=format_mass(sum(t["net_kg"] for t in tickets), self.terminal.lang),
             incidents=len(live["incidents"]), pending=sum(truck.pending() or 0 for truck in self.trucks),
         )  # fmt: skip
 
@@ -90,7 +90,9 @@ class DrillMonitor:
                 what=", ".join(filter(None, (what, incident.get("street")))),
             )  # fmt: skip
         for ticket in filter(lambda one: self._is_new(one["id"]), live["tickets"]):
-            kg = {name: mass(ticket[f"{name}_kg"] or 0.0, self.terminal.lang) for name in ("net", "gross", "tare")}
+            kg = {
+                name: format_mass(ticket[f"{name}_kg"] or 0.0, self.terminal.lang) for name in ("net", "gross", "tare")
+            }
             who = ticket["truck"] or ticket["plate"] or "?"
             at = self.terminal.time(instant(ticket["at"]))
             self.terminal.tell("ticket", time=at, site=ticket["site"], truck=who, number=ticket["number"], **kg)

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from dashboards.shared import clock, mass, number, span
+from dashboards.shared import format_duration, format_mass, format_number, format_time
 from depot_api.drill.texts import drill_text
 from depot_api.drill.truck import DrillTruck
 from fleet import Leg, Plan, Tour
-from onboard.outbox import Depot
+from onboard.outbox import DepotClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class ReportScope:
     lang: str
 
 
-def drill_report_lines(depot: Depot, plan: Plan, trucks: Sequence[DrillTruck], scope: ReportScope) -> Iterator[str]:
+def drill_report_lines(
+    depot: DepotClient, plan: Plan, trucks: Sequence[DrillTruck], scope: ReportScope
+) -> Iterator[str]:
     """The whole report, from what the depot says and what the simulation knows. Raises ``DepotError``."""
     since, until, lang = scope.since, scope.until, scope.lang
     day = depot.get(f"/days/{plan.date.isoformat()}/report").json()
@@ -89,13 +91,14 @@ def drill_report_lines(depot: Depot, plan: Plan, trucks: Sequence[DrillTruck], s
     live = {t.drive.tour: depot.get(f"/live/tours/{quote(t.drive.tour, safe='')}").json() for t in trucks}
     lines = [tour_line(tours[id], found, reported.get(id, {}), scope) for id, found in live.items()]
     yield ""
-    yield drill_text("report", lang, since=clock(since, plan.timezone), until=clock(until, plan.timezone))
+    yield drill_text("report", lang, since=format_time(since, plan.timezone), until=format_time(until, plan.timezone))
     yield ""
     yield from _table(lines, lang)
     yield ""
     due, done, ahead = (sum(getattr(line, name) for line in lines) for name in ("due", "done", "ahead"))
-    yield drill_text("coverage", lang, done=done, due=due, share=number(100 * done / due if due else 100.0, lang, 1),
-               ahead=ahead, until=clock(until, plan.timezone))  # fmt: skip
+    share = format_number(100 * done / due if due else 100.0, lang, 1)
+    ends = format_time(until, plan.timezone)
+    yield drill_text("coverage", lang, done=done, due=due, share=share, ahead=ahead, until=ends)
     yield from _fluxes(scope, plan, trucks)
     yield _truth(trucks, live, until, lang)
 
@@ -136,12 +139,12 @@ def _sum(lines: Sequence[TourLine], lang: str) -> TourLine:
 
 
 def _row(line: TourLine, lang: str) -> list[str]:
-    driven = "-" if line.driven_km is None else number(line.driven_km, lang, 1)
-    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + span(abs(line.late_s), "fr")
+    driven = "-" if line.driven_km is None else format_number(line.driven_km, lang, 1)
+    late = "" if line.late_s is None else ("-" if line.late_s < 0 else "+") + format_duration(abs(line.late_s), "fr")
     return [
         line.name, str(line.due), str(line.done), str(line.partly), str(line.missed), str(line.ahead),
-        f"{number(line.planned_km, lang, 1)} > {driven}", late,
-        f"{mass(line.planned_kg, lang)} > {mass(line.weighed_kg, lang)}", str(line.lifts),
+        f"{format_number(line.planned_km, lang, 1)} > {driven}", late,
+        f"{format_mass(line.planned_kg, lang)} > {format_mass(line.weighed_kg, lang)}", str(line.lifts),
     ]  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def _fluxes(scope: ReportScope, plan: Plan, trucks: Sequence[DrillTruck]) -> Ite
                     planned[flux] = planned.get(flux, 0.0) + kg
     for flux in dict.fromkeys((*planned, *scope.counted_kg)):
         both_kg = {"planned": planned.get(flux, 0.0), "sorted": scope.counted_kg.get(flux, 0.0)}
-        masses = {name: mass(kg, scope.lang) for name, kg in both_kg.items()}
+        masses = {name: format_mass(kg, scope.lang) for name, kg in both_kg.items()}
         yield drill_text("flux", scope.lang, flux=scope.labels.get(flux, flux), **masses)
     if planned or scope.counted_kg:
         yield drill_text("flux_note", scope.lang)

@@ -22,8 +22,7 @@ from shutil import rmtree
 from types import FrameType
 from typing import Any
 
-from dashboards.shared import day as day_text
-from dashboards.shared import number
+from dashboards.shared import format_day, format_number
 from depot_api.drill.bridge import SPOKEN, DrillBridge, crossings
 from depot_api.drill.children import Children, free_port
 from depot_api.drill.count import stored_ids, witness, witnessed_ids
@@ -32,9 +31,9 @@ from depot_api.drill.report import ReportScope, drill_report_lines
 from depot_api.drill.truck import EQUIPMENTS, DrillTruck, Event, discard, gpsfake_here
 from fleet import Plan, Sorting, instant_text, new_id
 from onboard.clock import clock_from
-from onboard.outbox import Depot, DepotError, Outbox
-from onboard.simulation import Model, courses, drive
-from optimizer.area import Area
+from onboard.outbox import DepotClient, DepotError, Outbox
+from onboard.simulation import DrivingModel, read_courses, simulate_drive
+from optimizer.area import read_area
 
 GOOD, FAULTY, INTERRUPTED = 0, 1, 130
 #: What the start of all processes may take before the drill's clock shows its first time: real seconds.
@@ -134,9 +133,11 @@ class _Drill:
         s = self.settings
         rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
-        self.terminal.tell("title", day=day_text(self.plan.date, self.lang), since=self.terminal.time(self.since),
-                           until=self.terminal.time(self.until), speed=number(s.speed, self.lang),
-                           minutes=number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1))  # fmt: skip
+        self.terminal.tell(
+            "title", day=format_day(self.plan.date, self.lang), since=self.terminal.time(self.since),
+            until=self.terminal.time(self.until), speed=format_number(s.speed, self.lang),
+            minutes=format_number(s.minutes, self.lang, 0 if s.minutes == int(s.minutes) else 1),
+        )  # fmt: skip
         self._prepare()
         self._start()
         self._drive()
@@ -145,19 +146,19 @@ class _Drill:
     def _prepare(self) -> None:
         """Drive on paper; what each box remembers of the time before."""
         s = self.settings
-        running = [c for c in courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
+        running = [c for c in read_courses(s.folder) if c.start_at < self.until and c.legs[-1].end_at > self.since]
         running = list({c.truck: c for c in reversed(running)}.values())[::-1]  # of a truck's two tours the first
         running = running[: s.trucks] if s.trucks else running
         self.terminal.tell("driving", tours=len(running))
-        area = Area.load(s.area)
+        area = read_area(s.area)
         kerbs = {truck.id: truck.kerb_kg for truck in area.trucks}
-        self.labels = {flux.name: flux.label for flux in area.flux}
+        self.labels = area.flux_labels
         self.trucks = []
         for k, course in enumerate(running):
             equipment = EQUIPMENTS[k % len(EQUIPMENTS)]
             course = replace(course, kerb_kg=kerbs.get(course.truck, course.kerb_kg))
-            model = Model() if equipment.contacts else Model(bins_share=0.0)
-            driven = drive(course, s.seed, model)
+            model = DrivingModel() if equipment.contacts else DrivingModel(bins_share=0.0)
+            driven = simulate_drive(course, s.seed, model)
             self.trucks.append(
                 DrillTruck(
                     drive=driven,
@@ -193,7 +194,7 @@ class _Drill:
             "depot", "serve", "--db", db, "--area", str(s.area), "--plan", str(s.folder), "--port", str(port),
             "--clock", self.clock_text,
         )  # fmt: skip
-        self.depot = Depot(self.url, tokens["planner"], 30.0)
+        self.depot = DepotClient(self.url, tokens["planner"], 30.0)
         self._wait_for_depot()
         self.terminal.tell("publishing")
         self._publish(tokens["planner"])
@@ -268,7 +269,7 @@ class _Drill:
             bridge.start(self.children, self.url, tokens[f"bridge {site}"], self.clock_text, self.settings.area)
             self._held.callback(bridge.close)
             self.bridges.append(bridge)
-        self.plants = {site: Depot(self.url, tokens[f"plant {site}"]) for site in self.visits}
+        self.plants = {site: DepotClient(self.url, tokens[f"plant {site}"]) for site in self.visits}
 
     # --- while it runs --------------------------------------------------------------------------------------------
 
@@ -334,7 +335,7 @@ class _Drill:
     def _send_rest(self) -> None:
         """What was recorded in the moment a box ended goes now, as it would when the box starts again."""
         for end in self._ends:
-            depot = Depot(self.url, self.tokens[end.login])
+            depot = DepotClient(self.url, self.tokens[end.login])
             with closing(Outbox(end.data / "outbox.db")) as outbox, suppress(DepotError):
                 for _ in range(100):
                     facts = outbox.peek(500)
@@ -374,7 +375,7 @@ class _Drill:
             put += witnessed_ids(path / "outbox.db")
         stored = stored_ids(self.folder / "depot.sqlite") - {id.replace("-", "") for id in counted_ids}
         whole = len(put) == len(set(put)) and set(put) == stored and not pending and not refused
-        at_both = {"put": number(len(put), self.lang), "stored": number(len(stored), self.lang)}
+        at_both = {"put": format_number(len(put), self.lang), "stored": format_number(len(stored), self.lang)}
         verdict = self.terminal.text("whole" if whole else "not_whole")
         self.terminal.tell("facts", **at_both, pending=pending, refused=refused, verdict=verdict)
         lost = sum(end.lost for end in self._ends)

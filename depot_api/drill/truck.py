@@ -22,12 +22,12 @@ from depot_api.drill.children import Child, Children, free_port
 from onboard.box.crew import ask_box
 from onboard.duty import DutyState
 from onboard.outbox import Outbox
-from onboard.position import nmea
+from onboard.recording import nmea
 from onboard.sensors import vehicle_bus
 from onboard.sensors.lifts import contact_line
 from onboard.sensors.scale import gpvws_line
 from onboard.sensors.tags import Tag, long_frame
-from onboard.simulation import BinLifted, BusRead, Drive, ScaleRead
+from onboard.simulation import BinLift, BusSample, Drive, ScaleSample, crew_requests
 
 #: Something to be done at a moment of the drill.
 Event = tuple[datetime, Callable[[], None]]
@@ -128,7 +128,7 @@ class DrillTruck:
         """The box, and its gpsd where there is one; else the box replays the same sentences by itself."""
         log = self.data / "receiver.nmea"
         fixes = [fix for fix in self.drive.fixes if fix.at is not None and self.since <= fix.at < self.until]
-        log.write_text("".join(line for fix in fixes for line in nmea.sentences(fix)), encoding="ascii")
+        log.write_text("".join(line for fix in fixes for line in nmea.fix_sentences(fix)), encoding="ascii")
         arguments = ["onboard", "--truck", self.name, "--depot", url, "--data", str(self.data), "--clock", clock]
         if gpsfake is not None and fixes:
             port = free_port()
@@ -167,7 +167,7 @@ class DrillTruck:
         if self.feeder is not None:
             for fix in self.drive.fixes:
                 if fix.at is not None and self._within(fix.at):
-                    steps = len(nmea.sentences(fix))
+                    steps = len(nmea.fix_sentences(fix))
                     yield fix.at, lambda steps=steps: self._step(steps)  # type: ignore[misc]
         for lift in self.drive.lifts:
             if self._within(lift.at) and self.equipment.contacts:
@@ -192,23 +192,23 @@ class DrillTruck:
         except OSError:
             self.lost += 1
 
-    def _lift(self, lift: BinLifted) -> Iterator[Event]:
-        side = lift.seen.lifter or "rear"
-        if self.equipment.tags and lift.seen.tag is not None and side in self.wires:
-            frame = long_frame(Tag.named(lift.seen.tag))
+    def _lift(self, lift: BinLift) -> Iterator[Event]:
+        side = lift.reading.lifter or "rear"
+        if self.equipment.tags and lift.reading.tag is not None and side in self.wires:
+            frame = long_frame(Tag.named(lift.reading.tag))
             for k in range(READ_TIMES):
                 before_s = CONTACT_AFTER_S - k * READ_EVERY_S
                 yield lift.at - timedelta(seconds=before_s), lambda: self.wires[side].write(frame)
-        yield lift.at, lambda: self.wires["contacts"].write(contact_line(side, lift.seen.kg))
+        yield lift.at, lambda: self.wires["contacts"].write(contact_line(side, lift.reading.kg))
 
-    def _weigh(self, read: ScaleRead) -> None:
-        kg = round(read.seen.kg)
+    def _weigh(self, read: ScaleSample) -> None:
+        kg = round(read.reading.kg)
         time_and_date = read.at.strftime("%H%M%S"), read.at.strftime("%d%m%y")
         self.wires["scale"].write(gpvws_line(kg, kg + round(self.kerb_kg), *time_and_date))
 
-    def _bus(self, read: BusRead) -> None:
+    def _bus(self, read: BusSample) -> None:
         """The groups of FMS that hold what was read, as an slcan adapter hands them over."""
-        v = read.seen
+        v = read.reading
         groups = {
             vehicle_bus.CCVS: {"wheel_speed_mps": v.speed_mps},
             vehicle_bus.PTODE: {"pto_engaged": None if v.pto is None else float(v.pto)},
@@ -224,15 +224,7 @@ class DrillTruck:
 
     def _crew_requests(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
         """What the crew tells the box: its service and breaks, and what it could not serve."""
-        for change in self.drive.duty:
-            if self._within(change.at):
-                yield change.at, {"do": "duty", "state": change.state, "tour": self.drive.tour}
-        for report in self.drive.said:
-            if self._within(report.at):
-                about = {"task": report.task, "tour": self.drive.tour}
-                yield report.at, {"do": "outcome", "outcome": report.outcome, **about}
-                if report.incident is not None:
-                    yield report.at, {"do": "incident", "category": report.incident, **about}
+        return ((at, request) for at, request in crew_requests(self.drive) if self._within(at))
 
     def _ask(self, request: dict[str, Any]) -> None:
         try:

@@ -32,7 +32,7 @@ from depot_api.duty.spans import (
     report_time,
 )
 from depot_api.store import Store, StoredFact, facts, instant_of, microseconds, plans, tours
-from fleet import instant_text, utc
+from fleet import instant_text, utc_instant
 
 #: What a roster reads at once: for the fixes of now a day, for files of months a fortnight.
 DAY, FORTNIGHT = timedelta(days=1), timedelta(days=14)
@@ -150,7 +150,9 @@ def _planned(
     services = []
     for tour in connection.execute(own_tours):
         legs = orjson.loads(tour.body)["legs"]
-        breaks = tuple((utc(leg["start_at"]), utc(leg["end_at"])) for leg in legs if leg["kind"] == "break")
+        breaks = tuple(
+            (utc_instant(leg["start_at"]), utc_instant(leg["end_at"])) for leg in legs if leg["kind"] == "break"
+        )
         since, until = in_force.get((tour.date, tour.version), (EVER, NEVER))
         day, start_at, end_at = date.fromisoformat(tour.date), instant_of(tour.start_us), instant_of(tour.end_us)
         services.append(PlannedService(day, start_at, end_at, breaks, since, until))

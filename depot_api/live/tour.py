@@ -13,7 +13,7 @@ from typing import Any
 
 from depot_api.duty import TourWindow, shown_duty
 from fleet import Duty, Fact, Load, Outcome, Task, instant_text
-from optimizer.evidence import Evidence, FollowedTour, Progress, State
+from optimizer.evidence import NOT_YET, FollowedTour, TaskState, TourProgress, crew_state
 from optimizer.matching import Matcher
 
 #: What a tour may be. ``under_way``: begun, but without streets to match on nobody can say whether it is late.
@@ -25,16 +25,6 @@ STEADY_S = 2 * 60
 #: On duty, and nothing heard for so long.
 SILENT = timedelta(minutes=10)
 
-_NOT_YET = State(status="pending", reason="not_yet", share=0.0, from_at=None, until_at=None, evidence=())
-_SAID: Mapping[str, tuple[str, str]] = {
-    "done": ("done", "crew_done"),
-    "partly": ("partly", "crew_partly"),
-    "not_presented": ("done", "crew_not_presented"),
-    "refused": ("missed", "crew_refused"),
-    "blocked": ("missed", "crew_blocked"),
-    "not_done": ("missed", "crew_not_done"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -42,7 +32,7 @@ class Carried:
 
     tour: str
     truck: str
-    state: State
+    state: TaskState
 
 
 class LiveTour:
@@ -55,8 +45,8 @@ class LiveTour:
         self.followed: FollowedTour | None = None
         if matcher is not None:
             self.followed = FollowedTour(matcher, window.tour, self.tasks, window.since, window.until)
-        self.states: dict[str, State] = {}
-        self.progress: Progress | None = None
+        self.states: dict[str, TaskState] = {}
+        self.progress: TourProgress | None = None
         self.state = "not_started"
         self._duties: dict[str, Duty] = {}  # copied before it is gone through: another thread may put one in
         self._outcomes: dict[str, Outcome] = {}  # by task, the last by its own time
@@ -89,21 +79,16 @@ class LiveTour:
             states = self.followed.states(now)
             self.progress = self.followed.progress(now)
         else:
-            states = {leg.task: self._said_of(leg.task) for leg in self.tour.legs if leg.task is not None}
+            states = {leg.task: self._by_word(leg.task) for leg in self.tour.legs if leg.task is not None}
         for task, carried in self.carried.items():
             if task in states and states[task].status not in ("done", "partly"):
                 states[task] = carried.state
         self.states = states
         self.state = self._state(now, heard_at, on_duty_since)
 
-    def _said_of(self, task: str) -> State:
-        said = self._outcomes.get(task)
-        if said is None:
-            return _NOT_YET
-        status, reason = _SAID[said.outcome]
-        told = Evidence("crew", said.at, said.at, 1.0, "", said.note or "")
-        share = {"done": 1.0, "partly": 0.5}.get(status, 0.0)
-        return State(status=status, reason=reason, share=share, from_at=said.at, until_at=said.at, evidence=(told,))  # type: ignore[arg-type]
+    def _by_word(self, task: str) -> TaskState:
+        outcome = self._outcomes.get(task)
+        return NOT_YET if outcome is None else crew_state(outcome)
 
     # --- where it stands -----------------------------------------------------------------------------------------
 
@@ -204,7 +189,7 @@ class LiveTour:
         for leg in self.tour.legs:
             if leg.task is None:
                 continue
-            task, state = self.tasks[leg.task], self.states.get(leg.task, _NOT_YET)
+            task, state = self.tasks[leg.task], self.states.get(leg.task, NOT_YET)
             streets.append({
                 "task": task.id, "name": task.name, "kind": task.kind, "side": task.side,
                 "planned_at": _second(leg.start_at), "expected_at": _second(expected.get(task.id)),
@@ -215,12 +200,12 @@ class LiveTour:
         return streets
 
     def status(self, task: str) -> str:
-        return self.states.get(task, _NOT_YET).status
+        return self.states.get(task, NOT_YET).status
 
     def street(self, task: str) -> dict[str, Any]:
         """One task with its evidence: which tour and truck served it, when, how that is known. No person, no speed."""
         street = next(s for s in self.streets() if s["task"] == task)
-        state, carried = self.states.get(task, _NOT_YET), self.carried.get(task)
+        state, carried = self.states.get(task, NOT_YET), self.carried.get(task)
         by = {"tour": self.tour.id, "truck": self.tour.truck}
         if carried is not None and state is carried.state:
             by = {"tour": carried.tour, "truck": carried.truck}

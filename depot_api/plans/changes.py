@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet import Plan, Task, Tour, written
+from fleet import Plan, Task, Tour, utc_text
 
 
 def tour_changes(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str, Any]]:
@@ -22,8 +22,8 @@ def tour_changes(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str,
     changes: list[dict[str, Any]] = []
     for what, was, now in (
         ("truck", old.truck, tour.truck),
-        ("start_at", written(old.start_at), written(tour.start_at)),
-        ("end_at", written(old.end_at), written(tour.end_at)),
+        ("start_at", utc_text(old.start_at), utc_text(tour.start_at)),
+        ("end_at", utc_text(old.end_at), utc_text(tour.end_at)),
         ("sites", _sites(old), _sites(tour)),
     ):
         if was != now:

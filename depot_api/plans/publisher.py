@@ -8,7 +8,7 @@ from typing import Any
 
 from depot_api.plans.nameless import without_names
 from fleet import Plan
-from onboard.outbox import Depot, DepotError
+from onboard.outbox import DepotClient, DepotError
 
 #: A town's day is some megabytes, which the depot reads and writes before it answers.
 TIMEOUT_S = 120.0
@@ -22,7 +22,7 @@ def publication(folder: Path, area: Path | None, why: str) -> dict[str, Any]:
     document = _plan_json(folder)
     try:
         plan = Plan.from_json(document)
-        nodes = _nodes(folder, plan, area_of(folder, area))
+        nodes = _nodes(folder, plan, _area_at_hand(folder, area))
         nameless = without_names(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'plan.json'}: no plan ({error!r}); `ripeur check` says what is wrong") from None
@@ -36,27 +36,25 @@ def _plan_json(folder: Path) -> Any:
         raise ValueError(f"{folder / 'plan.json'}: no JSON ({error})") from None
 
 
-def area_of(folder: Path, area: Path | None) -> Path | None:
-    """The area's folder: the one given, else as the plan names it, from here or a folder above the plan; or None."""
+def _area_at_hand(folder: Path, area: Path | None) -> Path | None:
+    """The area's folder: the one given, else the one that the plan names, where it is there; else None."""
     if area is not None:
         return area
-    try:
-        named = Path(str(Plan.from_json(_plan_json(folder)).area.get("path", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    places = [named] if named.is_absolute() else [named, *(up / named for up in folder.resolve().parents)]
-    return next((place for place in places if (place / "area.toml").is_file()), None)
+    from optimizer.area import area_of_plan, holds_area
+
+    named = area_of_plan(folder / "plan.json")
+    return named if named is not None and holds_area(named) else None
 
 
 def faults_of(folder: Path, area: Path | None) -> list[str] | None:
     """What the checker says of the plan, empty where it is good; None where its area is not at hand."""
-    from optimizer.area import Area
+    from optimizer.area import read_area
     from optimizer.check import check_file, report_lines
 
-    where = area_of(folder, area)
+    where = _area_at_hand(folder, area)
     if where is None:
         return None
-    found = Area.load(where)
+    found = read_area(where)
     report = check_file(folder / "plan.json", found, where)
     return [] if report.ok else list(report_lines(report, found.language))
 
@@ -64,12 +62,12 @@ def faults_of(folder: Path, area: Path | None) -> list[str] | None:
 def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]]:
     """[lon, lat] of every node the plan speaks of: off the area's map, else off the tours drawn beside the plan."""
     if area is not None:
-        from optimizer.area import Area
-        from optimizer.planning import nodes_of
-        from optimizer.streets import extract
+        from optimizer.area import read_area
+        from optimizer.planning import plan_nodes
+        from optimizer.streets import read_extract
 
-        lonlat = extract.read(Area.load(area).extract).lonlat
-        return {str(n): [lonlat[n][0], lonlat[n][1]] for n in sorted(nodes_of(plan)) if n in lonlat}
+        lonlat = read_extract(read_area(area).extract).lonlat
+        return {str(n): [lonlat[n][0], lonlat[n][1]] for n in sorted(plan_nodes(plan)) if n in lonlat}
     drawn = folder / "tours.geojson"
     if not drawn.is_file():
         raise FileNotFoundError(f"{drawn}: no such file; without it the plan's area is needed: --area DIR")
@@ -87,7 +85,7 @@ def _nodes(folder: Path, plan: Plan, area: Path | None) -> dict[str, list[float]
 
 def send(body: dict[str, Any], url: str, token: str) -> dict[str, Any]:
     """Hand it to the depot; its answer. Raises ``OSError`` or ``ValueError`` with what to do."""
-    depot = Depot(url, token, TIMEOUT_S)
+    depot = DepotClient(url, token, TIMEOUT_S)
     try:
         answer = depot.post("/plans", body).json()
     except DepotError as error:

@@ -148,7 +148,7 @@ def _tour_json(
 
 def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]], str]:
     """A publication's plan, nodes and reason. Raises 400 for what is no JSON, 422 with the path of every fault."""
-    from optimizer.check import malformed  # with the map's libraries: only who publishes pays for them
+    from optimizer.check import document_faults  # with the map's libraries: only who publishes pays for them
 
     values = count_values(body)
     if values > max(FREE_VALUES, len(body) // LEAST_VALUE_BYTES):
@@ -163,9 +163,8 @@ def read_publication(body: bytes) -> tuple[Plan, dict[str, tuple[float, float]],
     if not isinstance(why, str) or len(why) > LONGEST_WHY or "\0" in why:
         raise _wrong([("$.why", f"must be text of up to {LONGEST_WHY} characters")])
     faults: list[tuple[str, str]] = []
-    for fault in malformed(document["plan"]):
-        path, _, reason = fault.text["en"].removeprefix("malformed plan, ").partition(": ")
-        faults.append((f"$.plan{path.removeprefix('$')}", reason))
+    for fault in document_faults(document["plan"]):
+        faults.append((f"$.plan{(fault.place or '').removeprefix('$')}", fault.reason("en")))
         if len(faults) == MOST_FAULTS:
             break
     if faults:

@@ -23,7 +23,7 @@ from depot_api.privacy.retention import last_run
 from depot_api.state import Depot, zone_of
 from depot_api.store import Store, archived_days, microseconds, paces, plans, services
 from fleet import Position
-from optimizer.matching import Fix, Matcher, Step
+from optimizer.matching import LocatedFix, MatchedStep, Matcher
 
 log = logging.getLogger("ripeur.retention")
 
@@ -110,15 +110,15 @@ def day_archive(
     return rows, sums
 
 
-def matched_steps(matcher: Matcher, positions: Iterable[Position]) -> list[Step]:
+def matched_steps(matcher: Matcher, positions: Iterable[Position]) -> list[MatchedStep]:
     """The way of one truck over the streets, from its positions in the order of time."""
     track = matcher.track()
-    return [*track.add(filter(None, map(Fix.of, positions))).steps, *track.flush().steps]
+    return [*track.add(filter(None, map(LocatedFix.of, positions))).steps, *track.flush().steps]
 
 
 def add_paces(
     sums: dict[PaceKey, StreetPace],
-    steps: Iterable[Step],
+    steps: Iterable[MatchedStep],
     classes: Sequence[str],
     served: Sequence[tuple[datetime, datetime]],
     zone: tzinfo,

@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from dashboards.staff import audit_log_page, privacy_page, refusals_part, word
+from dashboards.staff import audit_log_page, privacy_page, refusals_part, staff_text
 from depot_api.access import ENTRIES_PER_PAGE, allow, audit_log, caller
 from depot_api.input_error import InputError
 from depot_api.privacy import refusal_notices, retention
@@ -68,15 +68,15 @@ async def privacy_response(request: Request, who: Caller | None, error: InputErr
             row["oldest"] = f"{at.astimezone(zone):%Y-%m-%d}" if at else ""
         last = await to_thread.run_sync(retention.last_run, depot.store)
         last_run = (
-            word("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
+            staff_text("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
             if last
-            else word("no_run", lang)
+            else staff_text("no_run", lang)
         )
         standing = await to_thread.run_sync(refusal_notices.refusals_on_page, depot)
         names = {str(row["key"]): str(row["purpose"]) for row in rows}
         refusals_html = refusals_part(frame, standing, names, who.role == "administrator")
     if error is not None:
-        refusals_html = frame.said(escape(error.text(lang)), bad=True) + refusals_html
+        refusals_html = frame.message(escape(error.text(lang)), bad=True) + refusals_html
     page = privacy_page(frame, rows, last_run, refusals_html)
     return html_page(request, page, 200 if error is None else 422)
 

@@ -26,7 +26,7 @@ from dashboards.contractor import (
     SCRIPT,
     SHEET_POLICY,
     UNDONE,
-    Note,
+    LineNote,
     Sheet,
     UndoneLine,
     sheet_csv,
@@ -208,9 +208,9 @@ def undone_lines(store: Store, month: str, trucks: tuple[str, ...]) -> list[Undo
             .where(objections.c.date >= f"{month}-01", objections.c.date <= f"{month}-31")
             .order_by(objections.c.id)
         ).all()
-    notes: dict[tuple[str, str, str], list[Note]] = {}
+    notes: dict[tuple[str, str, str], list[LineNote]] = {}
     for note in rows_of_notes:
-        entry = Note(instant_of(note.at_us), note.user, note.role, note.text)
+        entry = LineNote(instant_of(note.at_us), note.user, note.role, note.text)
         notes.setdefault((note.date, note.tour, note.task), []).append(entry)
     lines = [
         UndoneLine(
@@ -219,7 +219,7 @@ def undone_lines(store: Store, month: str, trucks: tuple[str, ...]) -> list[Undo
         )
         for row in rows
     ]  # fmt: skip
-    return sorted(lines, key=lambda line: (line.date, line.tour, line.told.get("planned_at") or "", line.task))
+    return sorted(lines, key=lambda line: (line.date, line.tour, line.record.get("planned_at") or "", line.task))
 
 
 def add_note(
@@ -347,7 +347,7 @@ def _page(request: Request, who: Caller, sheet: Sheet, error: InputError | None 
         names,
         zone_of(depot),
         may_upload=who.role == "contractor",
-        told="" if error is None else error.text(language(request)),
+        message="" if error is None else error.text(language(request)),
     )
     response = html_page(request, page, 200 if error is None else 400)
     set_security_headers(response, SHEET_POLICY)

@@ -17,7 +17,7 @@ from depot_api.live import Carried, LiveState, LiveTour, carried_from, network_o
 from depot_api.settings import Caller
 from depot_api.state import depot_of, today_of
 from depot_api.store import Store
-from onboard.position.geo import Spot, metres
+from onboard.geo import LatLon, distance_m
 from optimizer.matching import Matcher
 
 if TYPE_CHECKING:
@@ -170,15 +170,15 @@ def _driven_m(store: Store, live: LiveTour) -> float:
     driven_m = 0.0
     for _, rows in groupby(facts_in_window(store, "position", window), lambda row: duty.span_number(row.at)):
         fixes = (row.json() for row in rows)  # of one span on duty: what lies between two is nobody's business
-        minute_places = (Spot(j["lat_deg"], j["lon_deg"]) for j in fixes if j.get("lat_deg") is not None)
-        driven_m += sum(metres(a, b) for a, b in pairwise(thin_track(minute_places)))
+        minute_places = (LatLon(j["lat_deg"], j["lon_deg"]) for j in fixes if j.get("lat_deg") is not None)
+        driven_m += sum(distance_m(a, b) for a, b in pairwise(thin_track(minute_places)))
     return driven_m
 
 
-def thin_track(minute_places: Iterable[Spot], step_m: float = 20.0) -> list[Spot]:
+def thin_track(minute_places: Iterable[LatLon], step_m: float = 20.0) -> list[LatLon]:
     """A track without the trembling of a receiver that stands still: points at least so far apart."""
-    kept: list[Spot] = []
+    kept: list[LatLon] = []
     for at in minute_places:
-        if not kept or metres(kept[-1], at) >= step_m:
+        if not kept or distance_m(kept[-1], at) >= step_m:
             kept.append(at)
     return kept

@@ -9,7 +9,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import Request
 
-from dashboards.staff import Frame, notice_line, short_line
+from dashboards.staff import PageFrame, notice_line, short_line
 from depot_api.known_time import refusals
 from depot_api.settings import PEOPLE, Caller
 from depot_api.state.depot import Depot, depot_of, minute_of, zone_of
@@ -43,7 +43,7 @@ def refusal_line(depot: Depot, lang: str, *, short: bool = False) -> str:
     return short_line(lang, overdue) if short else notice_line(lang, minute_of(refusal.at, zone_of(depot)), overdue)
 
 
-async def frame_with_notice(request: Request, who: Caller | None) -> Frame:
+async def frame_with_notice(request: Request, who: Caller | None) -> PageFrame:
     """The frame of a page, with that line where this person is to know."""
     frame, depot = frame_of(request, who), depot_of(request)
     if who is None or who.role not in OVERSEERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from dashboards.staff import POLICY, Frame
+from dashboards.staff import POLICY, PageFrame
 from depot_api.settings import Caller
 
 LANGUAGES = ("fr", "en")
@@ -43,11 +43,11 @@ def home_of(caller_role: str) -> str:
     return next((href for href, _, roles in _LINKS if caller_role in roles), "/account")
 
 
-def frame_of(request: Request, caller: Caller | None, keep: str = "") -> Frame:
+def frame_of(request: Request, caller: Caller | None, keep: str = "") -> PageFrame:
     """The frame around a page for this person."""
     session = getattr(request.state, "session", None)
     csrf = None if session is None else session.csrf
-    return Frame(language(request), links_for(caller), "" if caller is None else caller.name, csrf, keep)
+    return PageFrame(language(request), links_for(caller), "" if caller is None else caller.name, csrf, keep)
 
 
 def html_page(request: Request, page: str, status: int = 200) -> HTMLResponse:

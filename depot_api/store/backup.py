@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, create_engine, func, insert, select, t
 
 from depot_api.store.databases import StoreDown, database_url, opened, revision_of
 from depot_api.store.tables import facts, metadata
-from onboard.private import synced
+from onboard.private import fsync_path
 
 #: Rows copied at a time.
 ROWS = 5_000
@@ -85,9 +85,9 @@ def _beside(place: Path) -> Iterator[Path]:
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds where people were
         yield new
-        synced(new)
+        fsync_path(new)
         new.replace(place)
-        synced(place.parent)
+        fsync_path(place.parent)
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             new.with_name(new.name + suffix).unlink(missing_ok=True)

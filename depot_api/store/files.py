@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from onboard.private import synced
+from onboard.private import fsync_path
 
 log = logging.getLogger("ripeur.store")
 
@@ -57,7 +57,7 @@ def _make(place: Path, fill: Callable[[Path], None]) -> None:
         new = Path(folder) / place.name
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         fill(new)
-        synced(new)
+        fsync_path(new)
         try:
             os.link(new, place)
         except FileExistsError:  # somebody else has made it meanwhile: that one it is
@@ -65,7 +65,7 @@ def _make(place: Path, fill: Callable[[Path], None]) -> None:
         except OSError:  # a disk without hard links
             if not place.exists():
                 new.rename(place)
-    synced(place.parent)
+    fsync_path(place.parent)
 
 
 def no_depot(shown: str) -> ValueError:

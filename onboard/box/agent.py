@@ -19,17 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from onboard.box.crew import CrewDoor
-from onboard.box.errands import Errands
-from onboard.box.recorder import Recorder
-from onboard.box.settings import Settings
+from onboard.box.crew import CrewSocket
+from onboard.box.errands import DepotPoller
+from onboard.box.settings import BoxSettings
 from onboard.clock import Clock
 from onboard.duty import DutyState
-from onboard.outbox import Depot, Outbox, Sender
-from onboard.position.receiver import GpsdReceiver, Receiver
+from onboard.outbox import DepotClient, Outbox, Sender
 from onboard.private import private_folder
+from onboard.recording import Recorder
+from onboard.recording.receiver import GpsdReceiver, Receiver
 from onboard.sensors.readings import Sensor
-from onboard.worker import Worker, revive_all, told_to_end
+from onboard.worker import Worker, revive_all, stop_on_signals
 
 _AGAIN_S, _TICK_S, _SETTLE_S = 5.0, 1.0, 6.0
 #: After SIGTERM the process is gone at the latest, whatever hangs.
@@ -37,10 +37,10 @@ _END_S = 9.0
 _log = logging.getLogger(__name__)
 
 
-class Agent:
+class BoxAgent:
     """One truck's box. ``run`` returns when ``stop`` is set, or when its recording is over and all of it is sent."""
 
-    def __init__(self, settings: Settings, clock: Clock, equipment: Equipment) -> None:
+    def __init__(self, settings: BoxSettings, clock: Clock, equipment: BoxInputs) -> None:
         self.settings, self._clock, self._equipment = settings, clock, equipment
         self._receiver, self._sensors = equipment.receiver, equipment.sensors
         self.stop = threading.Event()
@@ -49,19 +49,19 @@ class Agent:
         self._over, self._crew_over = threading.Event(), threading.Event()
         if not equipment.crew:
             self._crew_over.set()
-        self.depot = Depot(settings.depot_url, settings.token)
+        self.depot = DepotClient(settings.depot_url, settings.token)
         self.outbox = Outbox(settings.data / "outbox.db", settings.quota_bytes)
-        self._errands = Errands(settings.truck, self.outbox, self.depot, clock, settings.ask_s)
+        self._errands = DepotPoller(settings.truck, self.outbox, self.depot, clock, settings.ask_s)
         self.recorder = Recorder(
             settings.truck,
             self.outbox,
             clock,
             area=self._errands.area,
-            measures=settings.measures,
+            thinning=settings.thinning,
             always_on_duty=settings.always_on_duty,
         )
         self._sender = Sender(self.outbox, self.depot, clock)
-        self._door = CrewDoor(settings.data / "crew.sock", self.answer_crew)
+        self._door = CrewSocket(settings.data / "crew.sock", self.answer_crew)
 
     def run(self) -> None:
         sender = self._worker("sender", partial(self._sender.run, self.stop, self._errands.run))
@@ -153,7 +153,7 @@ class Agent:
 
 
 @dataclass(frozen=True)
-class Equipment:
+class BoxInputs:
     """What feeds a box: its receiver, its sensors by name, and what a simulated crew says when (by time)."""
 
     receiver: Receiver
@@ -161,7 +161,7 @@ class Equipment:
     crew: Sequence[tuple[datetime, Mapping[str, Any]]] = ()
 
 
-def equipment_of(settings: Settings, clock: Clock) -> Equipment:
+def inputs_of(settings: BoxSettings, clock: Clock) -> BoxInputs:
     """What the settings name; what they do not is not even imported.
 
     Raises ``ValueError`` where it cannot be meant, ``OSError`` where a file is missing.
@@ -182,36 +182,28 @@ def equipment_of(settings: Settings, clock: Clock) -> Equipment:
     if settings.simulate is not None:
         return _simulated(settings, settings.simulate, clock, sensors)
     if settings.replay is not None:
-        from onboard.position.replay import Recording, recorded
+        from onboard.recording.replay import Recording, read_recording
 
-        return Equipment(Recording(recorded(settings.replay), clock), sensors)
-    return Equipment(GpsdReceiver(*settings.gpsd, clock=clock), sensors)
+        return BoxInputs(Recording(read_recording(settings.replay), clock), sensors)
+    return BoxInputs(GpsdReceiver(*settings.gpsd, clock=clock), sensors)
 
 
-def _simulated(settings: Settings, plan: Path, clock: Clock, sensors: Mapping[str, Sensor]) -> Equipment:
+def _simulated(settings: BoxSettings, plan: Path, clock: Clock, sensors: Mapping[str, Sensor]) -> BoxInputs:
     """The truck's tour driven on paper, its crew included."""
-    from onboard.position.replay import Recording
-    from onboard.simulation import course_from, drive, sensors_of
+    from onboard.recording.replay import Recording
+    from onboard.simulation import crew_requests, read_course, sensors_of, simulate_drive
 
-    driven = drive(course_from(plan, settings.truck, clock.now()), settings.seed)
-    said: list[tuple[datetime, Mapping[str, Any]]] = [
-        (change.at, {"do": "duty", "state": change.state, "tour": driven.tour}) for change in driven.duty
-    ]
-    for word in driven.said:
-        about = {"task": word.task, "tour": driven.tour}
-        said.append((word.at, {"do": "outcome", "outcome": word.outcome, **about}))
-        if word.incident is not None:
-            said.append((word.at, {"do": "incident", "category": word.incident, **about}))
-    said.sort(key=lambda word: word[0])
+    driven = simulate_drive(read_course(plan, settings.truck, clock.now()), settings.seed)
+    crew = sorted(crew_requests(driven), key=lambda asked: asked[0])
     receiver = Recording(driven.fixes, clock, as_now=False)
-    return Equipment(receiver, {**sensors_of(driven, clock), **sensors}, said)
+    return BoxInputs(receiver, {**sensors_of(driven, clock), **sensors}, crew)
 
 
-def run(settings: Settings, clock: Clock) -> int:
+def run_box(settings: BoxSettings, clock: Clock) -> int:
     """Run a box until it is told to stop (SIGTERM, SIGINT). Raises ``OSError`` where another one runs on its data."""
     with _alone(settings.data):
-        agent = Agent(settings, clock, equipment_of(settings, clock))
-        with told_to_end(agent.stop, _END_S, signal.SIGTERM, signal.SIGINT):
+        agent = BoxAgent(settings, clock, inputs_of(settings, clock))
+        with stop_on_signals(agent.stop, _END_S, signal.SIGTERM, signal.SIGINT):
             agent.run()
     return 0
 

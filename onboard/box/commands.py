@@ -75,18 +75,18 @@ def _add_crew(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _onboard(args: argparse.Namespace) -> int:
     import logging
 
-    from onboard.box.agent import run
-    from onboard.box.settings import Settings, address
-    from onboard.box.thinning import EVERY_FIX, Measures
+    from onboard.box.agent import run_box
+    from onboard.box.settings import BoxSettings, gpsd_address
     from onboard.clock import clock_from
+    from onboard.recording import EVERY_FIX, ThinningRules
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings(
+    settings = BoxSettings(
         truck=args.truck,
         depot_url=args.depot,
         token=os.environ.get("RIPEUR_TOKEN", ""),
         data=args.data,
-        gpsd=address(args.gpsd),
+        gpsd=gpsd_address(args.gpsd),
         lifts=args.lifts,
         scale=args.scale,
         bus=args.bus,
@@ -94,10 +94,10 @@ def _onboard(args: argparse.Namespace) -> int:
         simulate=args.simulate,
         seed=args.seed,
         always_on_duty=args.always_on_duty,
-        measures=EVERY_FIX if args.every_fix else Measures(),
+        thinning=EVERY_FIX if args.every_fix else ThinningRules(),
         quota_bytes=int(args.quota_mb * 2**20),
     )
-    return run(settings, clock_from(args.clock))
+    return run_box(settings, clock_from(args.clock))
 
 
 def _crew(args: argparse.Namespace) -> int:
@@ -112,9 +112,9 @@ def _crew(args: argparse.Namespace) -> int:
 
 
 def _outbox(args: argparse.Namespace) -> int:
-    from onboard.outbox import shown
+    from onboard.outbox import read_outbox
 
-    counts, refused = shown(args.file)
+    counts, refused = read_outbox(args.file)
     if args.json:
         for fact, why in refused:
             print(json.dumps({"why": why, "fact": fact}, ensure_ascii=False))

@@ -31,19 +31,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-#: What ``do`` may be.
-REQUESTS = ("duty", "outcome", "incident", "message", "status", "tour", "messages")
 _LONGEST_REQUEST = 48 * 2**20  # ten pictures of a tablet, in base64
 _IDLE_S, _MOST_CALLERS = 300.0, 8
 _log = logging.getLogger(__name__)
 
-Handle = Callable[[Mapping[str, Any]], dict[str, Any]]
+RequestHandler = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-class CrewDoor:
+class CrewSocket:
     """The box's side: listens at ``path`` and hands each request to ``handle``, which answers it."""
 
-    def __init__(self, path: Path, handle: Handle) -> None:
+    def __init__(self, path: Path, handle: RequestHandler) -> None:
         self._path, self._handle = path, handle
         self._callers = threading.BoundedSemaphore(_MOST_CALLERS)
         self._closed = False

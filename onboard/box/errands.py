@@ -12,19 +12,19 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from onboard.box.settings import AreaSettings, area_settings_from
 from onboard.clock import Clock
-from onboard.outbox import Depot, DepotError, Outbox
+from onboard.outbox import DepotClient, DepotError, Outbox
+from onboard.recording import AreaSettings, area_settings_from
 
 TOUR_NOTE, SETTINGS_NOTE, MESSAGES_NOTE = "tour", "settings", "messages"
 _MOST_MESSAGES = 50
 _log = logging.getLogger(__name__)
 
 
-class Errands:
+class DepotPoller:
     """Asks in turn, every ``every_s`` seconds; a depot that does not answer is asked again the next time."""
 
-    def __init__(self, truck: str, outbox: Outbox, depot: Depot, clock: Clock, every_s: float = 30.0) -> None:
+    def __init__(self, truck: str, outbox: Outbox, depot: DepotClient, clock: Clock, every_s: float = 30.0) -> None:
         self._truck, self._outbox, self._depot, self._clock, self._every_s = truck, outbox, depot, clock, every_s
         self._next_s = clock.monotonic_s()
         self._said: str | None = None

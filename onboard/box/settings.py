@@ -1,18 +1,16 @@
-"""What a box is told when it starts, and what the depot tells it since."""
+"""What a box is told when it starts."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from onboard.box.thinning import Measures
 from onboard.outbox import QUOTA_BYTES
+from onboard.recording import ThinningRules
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BoxSettings:
     """One box, as its command line gives it: read once, at the edge.
 
     ``gpsd``: host and port; ``lifts``, ``scale``, ``bus``: the sensors' lines, as their modules read them;
@@ -32,7 +30,7 @@ class Settings:
     simulate: Path | None = None
     seed: int = 1
     always_on_duty: bool = False
-    measures: Measures = field(default_factory=Measures)
+    thinning: ThinningRules = field(default_factory=ThinningRules)
     quota_bytes: int = QUOTA_BYTES
     health_s: float = 300.0
     ask_s: float = 30.0
@@ -47,29 +45,7 @@ class Settings:
                 raise ValueError(f"onboard: {name} = {getattr(self, name)!r}, must be above 0")
 
 
-@dataclass(frozen=True, slots=True)
-class AreaSettings:
-    """What the depot says of the area. ``bin_tags``: the purpose for which bin tags are kept; None: none is."""
-
-    bin_tags: str | None = None
-    timezone: str | None = None
-
-
-def area_settings_from(note: str | None) -> AreaSettings:
-    """The area's settings as noted on the box; where there are none yet, or they do not read, the strictest."""
-    try:
-        said: Any = json.loads(note or "{}")
-    except (ValueError, RecursionError):
-        said = {}
-    if not isinstance(said, dict):
-        return AreaSettings()
-    bin_tags, timezone = said.get("bin_tags"), said.get("timezone")
-    return AreaSettings(
-        bin_tags if isinstance(bin_tags, str) and bin_tags else None, timezone if isinstance(timezone, str) else None
-    )
-
-
-def address(text: str) -> tuple[str, int]:
+def gpsd_address(text: str) -> tuple[str, int]:
     """``HOST:PORT``, ``HOST`` or ``[::1]:PORT``; gpsd's port where none is given. Raises ``ValueError``."""
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:

@@ -1,26 +1,35 @@
 """Facts on disk before anything else, and sent."""
 
-from onboard.outbox.outbox import QUOTA_BYTES, Outbox, OutboxFull, shown
-from onboard.outbox.pages import Row
-from onboard.outbox.salvage import clean, finish, finished, legible, number_of, open_whole, raw, taken_over
-from onboard.outbox.sender import Depot, DepotError, Sender, drain
+from onboard.outbox.outbox import QUOTA_BYTES, Outbox, OutboxFull, read_outbox
+from onboard.outbox.pages import TableRow
+from onboard.outbox.salvage import (
+    encodable,
+    mark_salvaged,
+    open_checked,
+    raw_bytes,
+    readable_fact,
+    row_number,
+    salvage_rows,
+    swap_in_salvaged,
+)
+from onboard.outbox.sender import DepotClient, DepotError, Sender, drain
 
 __all__ = [
     "QUOTA_BYTES",
-    "Depot",
+    "DepotClient",
     "DepotError",
     "Outbox",
     "OutboxFull",
-    "Row",
     "Sender",
-    "clean",
+    "TableRow",
     "drain",
-    "finish",
-    "finished",
-    "legible",
-    "number_of",
-    "open_whole",
-    "raw",
-    "shown",
-    "taken_over",
+    "encodable",
+    "mark_salvaged",
+    "open_checked",
+    "raw_bytes",
+    "read_outbox",
+    "readable_fact",
+    "row_number",
+    "salvage_rows",
+    "swap_in_salvaged",
 ]

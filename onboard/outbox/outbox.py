@@ -26,18 +26,18 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from fleet import Fact
-from onboard.outbox.pages import PAGE, Row
+from onboard.outbox.pages import PAGE, TableRow
 from onboard.outbox.salvage import (
-    Damaged,
-    clean,
-    finish,
-    finished,
-    legible,
-    made_beside,
-    number_of,
-    open_whole,
-    raw,
-    taken_over,
+    CorruptDatabase,
+    encodable,
+    half_salvaged,
+    mark_salvaged,
+    open_checked,
+    raw_bytes,
+    readable_fact,
+    row_number,
+    salvage_rows,
+    swap_in_salvaged,
 )
 from onboard.private import private_copy, private_folder
 
@@ -130,7 +130,7 @@ class Outbox:
 
     def _opened(self) -> sqlite3.Connection:
         """The file, open and whole, whatever stood in its place. Raises ``OSError``."""
-        finish(self.path)  # what a box began that died in the middle of it
+        swap_in_salvaged(self.path)  # what a box began that died in the middle of it
         for attempt in range(4):
             try:
                 return self._open()
@@ -147,21 +147,21 @@ class Outbox:
 
     def _open(self) -> sqlite3.Connection:
         pragmas = (f"wal_autocheckpoint={2 * SPARE_PAGES - 16}", f"max_page_count={self._quota_pages}")
-        return open_whole(self.path, _SCHEMA, bytes, later=_LATER, pragmas=pragmas)
+        return open_checked(self.path, _SCHEMA, bytes, later=_LATER, pragmas=pragmas)
 
     def _salvage(self, error: sqlite3.DatabaseError, in_use: sqlite3.Connection | None = None) -> None:
         """Take over what reads into a new file and put that in the old one's place. Raises ``OSError``."""
         for most_rank in (MARKED, MARKED, NEVER):
             # at last, what can be had twice stays behind, in the file that is set aside
-            taken = taken_over(self.path, _SCHEMA, partial(_sorted, most_rank))
+            taken = salvage_rows(self.path, _SCHEMA, partial(_sorted, most_rank))
             if taken.all_of_it:
                 break
             self._reserve.unlink(missing_ok=True)
         else:
-            made_beside(self.path).unlink(missing_ok=True)
+            half_salvaged(self.path).unlink(missing_ok=True)
             raise OutboxFull(f"{self.path}: {error}, and no room to take it over into a new file") from error
-        finished(self.path)
-        where = finish(self.path)
+        mark_salvaged(self.path)
+        where = swap_in_salvaged(self.path)
         if in_use is not None:
             # only now: the last to close a file writes its log back, and that may be what is damaged
             with suppress(sqlite3.Error):
@@ -220,8 +220,8 @@ class Outbox:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def peek(self, n: int, skip: Collection[str] = ()) -> list[dict[str, Any]]:
-        """Up to ``n`` facts in their wire form to send next, newest first; they stay until ``settle`` names them.
+    def peek(self, most: int, skip: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Up to ``most`` facts in their wire form to send next, newest first; they stay until ``settle`` names them.
 
         Half of them are the newest, so that what happens now shows now; a quarter the oldest of those that cannot
         be had twice (lifts, weighings, what the crew said); the rest the oldest of all, so that the backlog drains
@@ -229,33 +229,33 @@ class Outbox:
         """
         left_out = {_key(id) for id in skip}
         while True:
-            picked, unreadable = self._whole(lambda: self._pick(n, left_out), False)
+            picked, unreadable = self._whole(lambda: self._pick(most, left_out), False)
             if not unreadable:
                 return [picked[seq] for seq in sorted(picked, reverse=True)]
             self._whole(lambda unreadable=unreadable: self._keep_unreadable(unreadable))  # type: ignore[misc]
             _log.error("%s: %d facts cannot be read and are set aside: %s", self.path, len(unreadable), unreadable[:10])
 
-    def _pick(self, n: int, left_out: set[bytes]) -> tuple[dict[int, dict[str, Any]], list[tuple[str, int]]]:
+    def _pick(self, most: int, left_out: set[bytes]) -> tuple[dict[int, dict[str, Any]], list[tuple[str, int]]]:
         """The facts to send by their numbers; and the numbers of those met that cannot be read, with the reason."""
         picked: dict[int, dict[str, Any]] = {}
         handed: dict[bytes, int] = {}
         unreadable: dict[int, str] = {}
         for which, share in (
-            ("ORDER BY seq DESC", (n + 1) // 2),
-            ("WHERE rank = 0 ORDER BY seq", n // 4),
-            ("ORDER BY seq", n),
+            ("ORDER BY seq DESC", (most + 1) // 2),
+            ("WHERE rank = 0 ORDER BY seq", most // 4),
+            ("ORDER BY seq", most),
         ):
-            sql, room = f"SELECT seq, id, body FROM facts {which} LIMIT ?", min(share, n - len(picked))
-            found = self._db.execute(sql, (n + len(left_out),)).fetchall()
+            sql, room = f"SELECT seq, id, body FROM facts {which} LIMIT ?", min(share, most - len(picked))
+            found = self._db.execute(sql, (most + len(left_out),)).fetchall()
             for seq, id, body in [row for row in found if row[0] not in picked and row[1] not in left_out][:room]:
                 try:
-                    picked[seq] = legible(body)
+                    picked[seq] = readable_fact(body)
                 except ValueError as error:
                     unreadable[seq] = str(error)[:500]
                     continue
                 key = _key(picked[seq]["id"])
                 if key != id or handed.setdefault(key, seq) != seq:
-                    raise Damaged(f"row {seq} has the id of another fact")
+                    raise CorruptDatabase(f"row {seq} has the id of another fact")
         if not unreadable:
             self._handed = handed if len(self._handed) > 100_000 else self._handed | handed
         return picked, [(why, seq) for seq, why in unreadable.items()]
@@ -347,7 +347,7 @@ class Outbox:
                         self._db.executemany("DELETE FROM facts WHERE id = ?", [(key,) for key in self._gone])
                     return self._commit(work) if writes else work()
                 except (sqlite3.DatabaseError, UnicodeDecodeError) as met:
-                    error = Damaged(str(met)) if isinstance(met, UnicodeDecodeError) else met
+                    error = CorruptDatabase(str(met)) if isinstance(met, UnicodeDecodeError) else met
                     if _is_full(error) and attempt < 4:
                         self._make_room(attempt)
                     elif _is_full(error):
@@ -487,35 +487,35 @@ def _rank_of(kind: str, rank: object) -> int:
     return MARKED if by_kind == ORDINARY and rank == MARKED else by_kind
 
 
-def _sorted(most_rank: int, row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _sorted(most_rank: int, row: TableRow) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Which table of an outbox a row of a damaged file belongs to, by its shape; of facts above ``most_rank`` none."""
-    number = number_of(row)
+    number = row_number(row)
     match row.values:
         case (text,):
             yield _judged(number, None, None, text)
         case (None, _, rank, str() as why, body):
             table, values = _judged(number, rank, None, body)
-            yield ("refused", (*values[:3], clean(why), body)) if table == "facts" else (table, values)
+            yield ("refused", (*values[:3], encodable(why), body)) if table == "facts" else (table, values)
         case (None, _, rank, level, body):
             table, values = _judged(number, rank, level, body)
             if table != "facts" or values[2] <= most_rank:
                 yield table, values
         case (None, str() as why, body):
-            yield "damaged", (number, clean(why), raw(body))
+            yield "damaged", (number, encodable(why), raw_bytes(body))
         case (str() as name, bytes() as picture, str() | None as why):
             if hashlib.sha256(picture).hexdigest() != name:
                 why = why or _NO_SUM
-            yield "photos", (clean(name), picture, why and clean(why))
-        case (str() as name, str() as value) if clean(name + value) == name + value:
+            yield "photos", (encodable(name), picture, why and encodable(why))
+        case (str() as name, str() as value) if encodable(name + value) == name + value:
             yield "notes", (name, value)
 
 
 def _judged(number: int | None, rank: object, level: object, body: object) -> tuple[str, tuple[Any, ...]]:
     """A fact's row; or one of those that cannot be read. Its words say which it is, whatever stands beside."""
     try:
-        fact = legible(body)
+        fact = readable_fact(body)
     except ValueError as error:
-        return "damaged", (number, clean(str(error)[:500]), raw(body))
+        return "damaged", (number, encodable(str(error)[:500]), raw_bytes(body))
     thinned = level if isinstance(level, int) and 0 <= level <= _LEVELS else 0
     text = body.decode() if isinstance(body, bytes) else body
     return "facts", (number, _key(fact["id"]), _rank_of(fact["kind"], rank), thinned, text)
@@ -544,7 +544,7 @@ def _number(row: tuple[Any, ...] | None) -> int:
         return 0
 
 
-def shown(path: Path) -> tuple[Counts, list[tuple[dict[str, Any], str]]]:
+def read_outbox(path: Path) -> tuple[Counts, list[tuple[dict[str, Any], str]]]:
     """What an outbox holds and what was refused, read beside a running agent and without touching anything.
 
     Raises ``OSError`` where there is no outbox.
@@ -571,7 +571,7 @@ def _refused(db: sqlite3.Connection) -> list[tuple[dict[str, Any], str]]:
     found: list[tuple[dict[str, Any], str]] = []
     for seq, body, why in db.execute("SELECT seq, body, why FROM refused ORDER BY seq"):
         try:
-            fact = legible(body)
+            fact = readable_fact(body)
         except ValueError:
             fact = {"kind": "unreadable", "id": f"refused row {seq}"}
         found.append((fact, _said(why)))

@@ -28,7 +28,7 @@ _READ = JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row by its number and values; without a number: a lone JSON text that stood where no row is pointed at.
 
     Text that is no UTF-8 keeps its bytes (``surrogateescape``).
@@ -70,7 +70,7 @@ class Pages:
         if self._file is not None:
             os.close(self._file)
 
-    def rows(self, opening: bytes) -> Iterator[Row]:
+    def rows(self, opening: bytes) -> Iterator[TableRow]:
         """Every row of every table, page by page; and the JSON texts beside them that begin with ``opening``.
 
         The pages come in the order of their rows: so a new file becomes no larger than the old one.
@@ -101,7 +101,7 @@ class Pages:
         at = self._log.newest.get(number)
         return self.of_file(number) if at is None else self._log.data[at : at + PAGE]
 
-    def _on(self, page: bytes, opening: bytes, head: int = 0) -> Iterator[Row]:
+    def _on(self, page: bytes, opening: bytes, head: int = 0) -> Iterator[TableRow]:
         if page[head] in _NO_ROWS:
             return
         cells = list(self._cells(page, head))
@@ -112,9 +112,9 @@ class Pages:
             rest[:unused] = bytes(unused)
         for _, begins, ends in cells:
             rest[begins:ends] = bytes(ends - begins)
-        yield from (Row(None, (text,)) for text in _texts(bytes(rest), opening))
+        yield from (TableRow(None, (text,)) for text in _texts(bytes(rest), opening))
 
-    def _cells(self, page: bytes, head: int) -> Iterator[tuple[Row, int, int]]:
+    def _cells(self, page: bytes, head: int) -> Iterator[tuple[TableRow, int, int]]:
         """The rows that a leaf points at, and where each begins and ends."""
         if page[head] != _LEAF:
             return
@@ -126,7 +126,7 @@ class Pages:
             if found is not None:
                 yield found[0], begins, found[1]
 
-    def _cell(self, page: bytes, at: int) -> tuple[Row, int] | None:
+    def _cell(self, page: bytes, at: int) -> tuple[TableRow, int] | None:
         try:
             size, at = _varint(page, at)
             number, at = _varint(page, at)
@@ -138,7 +138,7 @@ class Pages:
                 ends += 4
             if len(payload) != size or ends > PAGE:
                 return None
-            return Row(number - 2**64 if number >= 2**63 else number, _record(payload)), ends
+            return TableRow(number - 2**64 if number >= 2**63 else number, _record(payload)), ends
         except (IndexError, ValueError):
             return None
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fleet import is_uuid
-from onboard.outbox.pages import PAGE, Pages, Row, log_is_whole
-from onboard.private import private_database, synced
+from onboard.outbox.pages import PAGE, Pages, TableRow, log_is_whole
+from onboard.private import fsync_path, private_database
 
 #: The longest fact that is sent; ours have less than a tenth of it.
 LONGEST_FACT = 2**18
@@ -28,7 +28,7 @@ OPENING = b'{"kind":"'
 _PARTS = ("-wal", "-shm", "-journal", "")
 
 
-def legible(body: object) -> dict[str, Any]:
+def readable_fact(body: object) -> dict[str, Any]:
     """A fact as it was written down, to be sent. Raises ``ValueError`` saying why it cannot be one.
 
     Judged is what concerns the line: that it is text, JSON, short, and has a kind and an id. The rest the depot judges.
@@ -55,25 +55,25 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number in JSON")
 
 
-class Damaged(sqlite3.DatabaseError):
+class CorruptDatabase(sqlite3.DatabaseError):
     """SQLite finds nothing amiss, but this is not what was written."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
-def open_whole(
+def open_checked(
     path: Path, schema: str, text_factory: Callable[[bytes], Any], *, later: Collection[bytes] = (),
     pragmas: Sequence[str] = (),
 ) -> sqlite3.Connection:  # fmt: skip
     """A database of ours, made where there is none: its log, its tables and every page found to be what was written.
 
     ``text_factory``: never one that raises for text that is no UTF-8; ``later``: tables that one from before may lack,
-    and is given. Raises ``sqlite3.DatabaseError`` (``Damaged`` where SQLite itself would go on).
+    and is given. Raises ``sqlite3.DatabaseError`` (``CorruptDatabase`` where SQLite itself would go on).
     """
     if path.exists() and not path.is_file():
-        raise Damaged("not a file")
+        raise CorruptDatabase("not a file")
     if not log_is_whole(path):
-        raise Damaged("its log is damaged")
+        raise CorruptDatabase("its log is damaged")
     private_database(path)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=20)
     db.text_factory = text_factory
@@ -82,15 +82,15 @@ def open_whole(
         for pragma in (f"page_size={PAGE}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", *pragmas):
             db.execute(f"PRAGMA {pragma}")
         if db.execute("PRAGMA page_size").fetchone()[0] != PAGE or not _has_tables(db, schema, later):
-            raise Damaged("its tables are others")
+            raise CorruptDatabase("its tables are others")
         db.executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
         said = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         if text != "ok":
-            raise Damaged(text.splitlines()[-1])
+            raise CorruptDatabase(text.splitlines()[-1])
     except UnicodeDecodeError as error:  # a message of SQLite itself that quotes what it cannot read
         db.close()
-        raise Damaged(str(error)) from error
+        raise CorruptDatabase(str(error)) from error
     except BaseException:
         db.close()
         raise
@@ -110,11 +110,11 @@ def _has_tables(db: sqlite3.Connection, schema: str, later: Collection[bytes]) -
 
 
 #: Which tables a row goes to, and what of it.
-Sort = Callable[[Row], Iterable[tuple[str, tuple[Any, ...]]]]
+RowSorter = Callable[[TableRow], Iterable[tuple[str, tuple[Any, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Salvaged:
     """How many rows came over, ``unreadable`` of these only to be kept; ``all_of_it``: or the disk is full."""
 
     rows: int
@@ -122,12 +122,12 @@ class Taken:
     all_of_it: bool
 
 
-def taken_over(old: Path, schema: str, sort: Sort) -> Taken:
-    """Make a new file of ``schema`` beside ``old``, of what reads of that; it counts from ``finished`` on.
+def salvage_rows(old: Path, schema: str, sort: RowSorter) -> Salvaged:
+    """Make a new file of ``schema`` beside ``old``, of what reads of that; it counts from ``mark_salvaged`` on.
 
     Raises ``OSError`` where it cannot be written, but for want of room.
     """
-    half = made_beside(old)
+    half = half_salvaged(old)
     for part in ("", "-journal"):
         half.with_name(half.name + part).unlink(missing_ok=True)
     private_database(half)
@@ -140,11 +140,11 @@ def taken_over(old: Path, schema: str, sort: Sort) -> Taken:
             return _take_over(old, new, sort)
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            return Taken(0, 0, False)
+            return Salvaged(0, 0, False)
         raise OSError(f"{half}: {error}") from error
 
 
-def _take_over(old: Path, new: sqlite3.Connection, sort: Sort) -> Taken:
+def _take_over(old: Path, new: sqlite3.Connection, sort: RowSorter) -> Salvaged:
     rows = unreadable = 0
     new.execute("BEGIN")
     with Pages(old) as pages:
@@ -153,7 +153,7 @@ def _take_over(old: Path, new: sqlite3.Connection, sort: Sort) -> Taken:
                 rows += _insert(new, table, values)
                 unreadable += table == "damaged"
     new.execute("COMMIT")
-    return Taken(rows, unreadable, True)
+    return Salvaged(rows, unreadable, True)
 
 
 def _insert(new: sqlite3.Connection, table: str, values: tuple[Any, ...]) -> int:
@@ -165,17 +165,17 @@ def _insert(new: sqlite3.Connection, table: str, values: tuple[Any, ...]) -> int
     return done
 
 
-def number_of(row: Row) -> int | None:
+def row_number(row: TableRow) -> int | None:
     """A row's number where it can be one; a damaged one would put it before or behind all others, for ever."""
     return row.number if row.number is not None and 0 < row.number < 2**48 else None
 
 
-def clean(text: str) -> str:
+def encodable(text: str) -> str:
     """Text that can be written: bytes that are no UTF-8 as question marks."""
     return text.encode(errors="replace").decode()
 
 
-def raw(body: object) -> object:
+def raw_bytes(body: object) -> object:
     """An unreadable value as it was, bytes for bytes."""
     return body.encode(errors="surrogateescape") if isinstance(body, str) else body
 
@@ -194,23 +194,23 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def made_beside(path: Path) -> Path:
-    """Where the new file is made. It counts once it is named ``finished``."""
+def half_salvaged(path: Path) -> Path:
+    """Where the new file is made. It counts once it is marked (``mark_salvaged``)."""
     return path.with_name(path.name + ".half-salvaged")
 
 
-def finish(path: Path) -> Path | None:
+def swap_in_salvaged(path: Path) -> Path | None:
     """Put the new file, where one is made, in the place of the old one; returns where that is kept."""
     new = path.with_name(path.name + ".salvaged")
     if not new.exists():
         return None
     aside = set_aside(path)
     new.rename(path)
-    synced(path.parent)
+    fsync_path(path.parent)
     return aside
 
 
-def finished(path: Path) -> None:
+def mark_salvaged(path: Path) -> None:
     """The new file is complete: from here on it is the outbox, whatever happens before it has its name."""
-    made_beside(path).rename(path.with_name(path.name + ".salvaged"))
-    synced(path.parent)
+    half_salvaged(path).rename(path.with_name(path.name + ".salvaged"))
+    fsync_path(path.parent)

@@ -1,6 +1,6 @@
 """From the outbox to the depot: peek, send, let go of exactly the facts named, else back off.
 
-``Depot`` is the depot as a box, a bridge or the command line sees it: one kept-alive connection of the standard
+``DepotClient`` is the depot as a box, a bridge or the command line sees it: one kept-alive connection of the standard
 library's ``http.client``, with a token, a timeout and gzip. ``Sender`` empties an outbox into it. A lost answer
 costs a second sending and nothing else: the depot knows a fact by its id.
 """
@@ -11,7 +11,7 @@ import gzip
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -60,7 +60,7 @@ class Reply:
             raise DepotError(f"depot: the answer is not JSON: {self.body[:60]!r}", self.status) from None
 
 
-class Depot:
+class DepotClient:
     """The depot at ``url`` (``https://depot.example/ripeur``), spoken to with one token. For one thread at a time.
 
     Raises ``ValueError`` for a URL that is none; its methods raise ``DepotError`` only.
@@ -84,6 +84,14 @@ class Depot:
             return stored, {str(no["id"]): str(no["why"]) for no in answer["refused"] if no.get("id")}
         except (KeyError, TypeError, AttributeError):
             raise DepotError("depot: the answer names no ids", 200) from None
+
+    def send_all(self, facts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+        """Hand any number of facts over, a batch at a time, and give as they come the ids that are refused, with why.
+
+        Goes on only while it is iterated over.
+        """
+        for start in range(0, len(facts), BATCH):
+            yield from self.send(facts[start : start + BATCH])[1].items()
 
     def post(self, path: str, value: Any) -> Reply:
         """Send a JSON value, compressed."""
@@ -163,7 +171,7 @@ class Sender:
     """
 
     outbox: Outbox
-    depot: Depot
+    depot: DepotClient
     clock: Clock
     random: Random = field(default_factory=Random)
     batch: int = BATCH
@@ -295,7 +303,7 @@ class Sender:
 
 def drain(
     outbox: Outbox,
-    depot: Depot,
+    depot: DepotClient,
     clock: Clock,
     *,
     stop: threading.Event,

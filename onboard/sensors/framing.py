@@ -20,14 +20,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame(Generic[T]):
+class FixedFrame(Generic[T]):
     """``mark``: the bytes it begins with. ``length``: all its bytes, mark and check included.
 
     ``read``: the value of a whole frame, None where its check or its form is wrong. ``filler``: bytes that may stand
     between two frames and are no damage.
     """
 
-    name: str
     mark: bytes
     length: int
     read: Callable[[bytes], T | None]
@@ -40,7 +39,7 @@ class FrameDecoder(Generic[T]):
     Bytes dropped in a row count as one damaged frame, and as one more for each further frame's length.
     """
 
-    def __init__(self, frame: Frame[T]) -> None:
+    def __init__(self, frame: FixedFrame[T]) -> None:
         self.frame = frame
         self.damaged = 0
         self._held = bytearray()
@@ -83,7 +82,7 @@ class FrameDecoder(Generic[T]):
         del self._held[:count]
 
 
-class Listeners:
+class LineListeners:
     """Several lines heard at once, each in a thread of its own: which line, and what it brought, as it comes."""
 
     def __init__(self, lines: Sequence[SerialLine]) -> None:
@@ -113,7 +112,7 @@ class Listeners:
         for line in self.lines:
             line.close()
 
-    def _listen(self, i: int) -> None:
-        for chunk in self.lines[i].chunks():
+    def _listen(self, index: int) -> None:
+        for chunk in self.lines[index].chunks():
             if chunk:
-                self._heard.put((i, chunk))
+                self._heard.put((index, chunk))

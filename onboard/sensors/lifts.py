@@ -27,8 +27,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from onboard.sensors.framing import FrameDecoder, Listeners
-from onboard.sensors.readings import LiftSeen
+from onboard.sensors.framing import FrameDecoder, LineListeners
+from onboard.sensors.readings import LiftReading
 from onboard.sensors.serial_line import SerialLine, SerialSettings
 from onboard.sensors.tags import READERS
 
@@ -40,7 +40,7 @@ _OPTIONS = ("side", "absence", "pair", "animals", "baud", "bits", "parity", "sto
 _LONGEST_LINE = 32
 
 
-class Monotonic(Protocol):
+class MonotonicClock(Protocol):
     def monotonic_s(self) -> float: ...
 
 
@@ -66,7 +66,7 @@ class LiftSource:
                 raise ValueError(f"lifts: {name} = {value!r}, must be from 0 to 600 s")
 
 
-def sources_of(text: str) -> tuple[LiftSource, ...]:
+def lift_sources(text: str) -> tuple[LiftSource, ...]:
     """What ``--lifts`` says. Raises ``ValueError`` naming the part that cannot be meant."""
     sources = tuple(_source(part.strip()) for part in text.split(";") if part.strip())
     if not sources:
@@ -84,8 +84,8 @@ def _source(text: str) -> LiftSource:
         port=port,
         settings=usual.changed_by(options),
         side=options.get("side"),
-        absence_s=seconds("lifts", options, "absence", 15.0),
-        pair_s=seconds("lifts", options, "pair", 10.0),
+        absence_s=option_seconds("lifts", options, "absence", 15.0),
+        pair_s=option_seconds("lifts", options, "pair", 10.0),
         animals=options.get("animals") == "yes",
     )
 
@@ -105,7 +105,7 @@ def split_source(owner: str, text: str, known: tuple[str, ...]) -> tuple[str, st
     return kind, port, options
 
 
-def seconds(owner: str, options: dict[str, str], name: str, otherwise: float) -> float:
+def option_seconds(owner: str, options: dict[str, str], name: str, otherwise: float) -> float:
     """An option in seconds."""
     if name not in options:
         return otherwise
@@ -118,7 +118,7 @@ def seconds(owner: str, options: dict[str, str], name: str, otherwise: float) ->
     return value
 
 
-class _TagReader:
+class _TagStream:
     """The tags that one reader sees, each once until it has been out of view for a while."""
 
     def __init__(self, source: LiftSource) -> None:
@@ -135,7 +135,7 @@ class _TagReader:
                 yield str(tag)
 
 
-class _Contacts:
+class _ContactLines:
     """Lines of an input box: the side, the weight, the line as it came."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class _Contacts:
                 self.damaged += 1
 
 
-class LiftCase:
+class LiftMatcher:
     """Tags and contacts in, lifts out: what makes one lift of what several sources say. Knows no line and no thread.
 
     A tag is one lift however often it is read, by whichever reader, until nobody has read it for ``absence_s``. Where
@@ -171,7 +171,7 @@ class LiftCase:
         self._seen_s: dict[str, float] = {}
         self._waiting: list[tuple[float, str, str | None]] = []  # until when, the tag, its side
 
-    def tag(self, tag: str, source: LiftSource, now_s: float) -> list[LiftSeen]:
+    def tag(self, tag: str, source: LiftSource, now_s: float) -> list[LiftReading]:
         seen_s = self._seen_s.pop(tag, -math.inf)
         self._seen_s[tag] = now_s  # the latest seen stand last
         if now_s - seen_s < source.absence_s:
@@ -179,19 +179,19 @@ class LiftCase:
         if self._covered & {source.side or "", *(SIDES if source.side is None else ())}:
             self._waiting.append((now_s + source.pair_s, tag, source.side))
             return []
-        return [LiftSeen(tag=tag, lifter=source.side)]
+        return [LiftReading(tag=tag, lifter=source.side)]
 
-    def contact(self, side: str, kg: float | None, raw: str, now_s: float) -> list[LiftSeen]:
+    def contact(self, side: str, kg: float | None, raw: str, now_s: float) -> list[LiftReading]:
         lifts = self.tick(now_s)
         for i, (_, tag, tag_side) in enumerate(self._waiting):
             if tag_side in (side, None):
                 del self._waiting[i]
-                return [*lifts, LiftSeen(tag, side, kg, raw)]
-        return [*lifts, LiftSeen(None, side, kg, raw)]
+                return [*lifts, LiftReading(tag, side, kg, raw)]
+        return [*lifts, LiftReading(None, side, kg, raw)]
 
-    def tick(self, now_s: float) -> list[LiftSeen]:
+    def tick(self, now_s: float) -> list[LiftReading]:
         """Tags that have waited in vain; forgets those long out of view."""
-        late = [LiftSeen(tag=tag, lifter=side) for until_s, tag, side in self._waiting if until_s <= now_s]
+        late = [LiftReading(tag=tag, lifter=side) for until_s, tag, side in self._waiting if until_s <= now_s]
         self._waiting = [waiting for waiting in self._waiting if waiting[0] > now_s]
         while self._seen_s and now_s - next(iter(self._seen_s.values())) > 600:
             del self._seen_s[next(iter(self._seen_s))]
@@ -201,23 +201,23 @@ class LiftCase:
 class Lifts:
     """The lifts that all sources together tell of. ``damaged``: frames and lines that could not be read."""
 
-    def __init__(self, sources: tuple[LiftSource, ...], lines: list[SerialLine], clock: Monotonic) -> None:
+    def __init__(self, sources: tuple[LiftSource, ...], lines: list[SerialLine], clock: MonotonicClock) -> None:
         self.sources, self.lines = sources, lines
         self._clock = clock
-        self._case = LiftCase(sources)
-        self._listeners = Listeners(lines)
-        self._decoders = [_Contacts() if s.kind == CONTACTS else _TagReader(s) for s in sources]
+        self._case = LiftMatcher(sources)
+        self._listeners = LineListeners(lines)
+        self._decoders = [_ContactLines() if s.kind == CONTACTS else _TagStream(s) for s in sources]
 
     @property
     def damaged(self) -> int:
         return sum(decoder.damaged for decoder in self._decoders)
 
-    def readings(self) -> Iterator[LiftSeen]:
+    def readings(self) -> Iterator[LiftReading]:
         """Lifts as they happen, until ``close``; lines that come loose are opened again meanwhile."""
         for i, chunk in self._listeners.chunks():
             now_s, source, decoder = self._clock.monotonic_s(), self.sources[i], self._decoders[i]
             yield from self._case.tick(now_s)
-            if isinstance(decoder, _Contacts):
+            if isinstance(decoder, _ContactLines):
                 for side, kg, raw in decoder.feed(chunk):
                     yield from self._case.contact(source.side or side, kg, raw, now_s)
             else:
@@ -228,9 +228,9 @@ class Lifts:
         self._listeners.close()
 
 
-def open_lifts(text: str, clock: Monotonic) -> Lifts:
+def open_lifts(text: str, clock: MonotonicClock) -> Lifts:
     """What ``--lifts`` names, ready to be heard. Raises ``ValueError`` where it cannot be meant."""
-    sources = sources_of(text)
+    sources = lift_sources(text)
     return Lifts(sources, [SerialLine(source.port, source.settings) for source in sources], clock)
 
 

@@ -1,6 +1,6 @@
 """What the sensors on a truck say, before the agent gives it an id, a time and a place.
 
-A sensor is an object with ``readings() -> Iterator[Reading]``: a blocking iterator that survives its cable being
+A sensor is an object with ``readings() -> Iterator[SensorReading]``: a blocking iterator that survives its cable being
 pulled. Units stand in the names; None is what the sensor does not say; ``raw`` is the frame as it came.
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class LiftSeen:
+class LiftReading:
     """A bin lifted: its tag where one was read, the lifter (left, right, rear), its weight where the lifter weighs."""
 
     tag: str | None = None
@@ -22,7 +22,7 @@ class LiftSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadSeen:
+class LoadReading:
     """What the on-board scale says: ``kg`` of ``quantity`` (net, gross or axle, then with the axle's name)."""
 
     quantity: str
@@ -33,7 +33,7 @@ class LoadSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class VehicleSeen:
+class VehicleReading:
     """What the vehicle bus says (FMS)."""
 
     speed_mps: float | None = None
@@ -44,7 +44,7 @@ class VehicleSeen:
     gross_kg: float | None = None
 
 
-Reading = LiftSeen | LoadSeen | VehicleSeen
+SensorReading = LiftReading | LoadReading | VehicleReading
 
 
 class Sensor(Protocol):
@@ -53,4 +53,4 @@ class Sensor(Protocol):
     @property
     def damaged(self) -> int: ...
 
-    def readings(self) -> Iterator[Reading]: ...
+    def readings(self) -> Iterator[SensorReading]: ...

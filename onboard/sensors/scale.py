@@ -19,13 +19,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import xor
 from typing import Protocol
 
-from onboard.sensors.framing import Frame, FrameDecoder
-from onboard.sensors.lifts import Monotonic, seconds, split_source
-from onboard.sensors.readings import LoadSeen
+from onboard.checksum import nmea_checksum, nmea_sentence
+from onboard.sensors.framing import FixedFrame, FrameDecoder
+from onboard.sensors.lifts import MonotonicClock, option_seconds, split_source
+from onboard.sensors.readings import LoadReading
 from onboard.sensors.serial_line import SerialLine, SerialSettings
 
 KG_PER_LB = 0.45359237  # exact, by the agreement of 1959
@@ -33,26 +32,16 @@ UNITS: Mapping[str, float] = {"kg": 1.0, "lb": KG_PER_LB}
 _LONGEST_LINE = 160
 
 
-class Decoder(Protocol):
+class ScaleDecoder(Protocol):
     """``damaged``: lines or frames that could not be read."""
 
     @property
     def damaged(self) -> int: ...
 
-    def feed(self, chunk: bytes) -> list[LoadSeen]: ...
+    def feed(self, chunk: bytes) -> list[LoadReading]: ...
 
 
 # --- lines in the manner of NMEA 0183 ------------------------------------------------------------------------------
-
-
-def checksum(body: str) -> int:
-    """The exclusive or of what stands between ``$`` and ``*``."""
-    return reduce(xor, body.encode("ascii", "replace"), 0)
-
-
-def sentence(body: str) -> bytes:
-    """A line as it goes over the wire."""
-    return f"${body}*{checksum(body):02X}\r\n".encode("ascii")
 
 
 _SENTENCE = re.compile(r"\$([^$*]+)\*([0-9A-Fa-f]{2})\Z")
@@ -65,24 +54,24 @@ _RWAWT = re.compile(r"RWAWT,(?P<axle>[^,]{1,40}),(?P<weight> *-?\d{1,6}),(?P<num
 _WRONG_FROM_THE_WORKS = frozenset({"$OAWTS*00", "$OAWTE*00"})
 
 
-def _read_gpvws(body: str, line: str, kg_per_unit: float) -> list[LoadSeen] | None:
+def _read_gpvws(body: str, line: str, kg_per_unit: float) -> list[LoadReading] | None:
     match = _GPVWS.match(body)
     if match is None:
         return None
     net = int(match["net"]) * (-1 if match["sign"] == "-" else 1)
     return [
-        LoadSeen("net", _kg(net, kg_per_unit), raw=line),
-        LoadSeen("gross", _kg(int(match["gross"]), kg_per_unit), raw=line),
+        LoadReading("net", _kg(net, kg_per_unit), raw=line),
+        LoadReading("gross", _kg(int(match["gross"]), kg_per_unit), raw=line),
     ]
 
 
-def _read_rwawt(body: str, line: str, kg_per_unit: float) -> list[LoadSeen] | None:
+def _read_rwawt(body: str, line: str, kg_per_unit: float) -> list[LoadReading] | None:
     if line in _WRONG_FROM_THE_WORKS or body in ("OAWTS", "OAWTE"):
         return []
     match = _RWAWT.match(body)
     if match is None:
         return None
-    return [LoadSeen("axle", _kg(int(match["weight"]), kg_per_unit), axle=match["axle"].strip() or None, raw=line)]
+    return [LoadReading("axle", _kg(int(match["weight"]), kg_per_unit), axle=match["axle"].strip() or None, raw=line)]
 
 
 def _kg(weight: int, kg_per_unit: float) -> float:
@@ -92,18 +81,18 @@ def _kg(weight: int, kg_per_unit: float) -> float:
 class LineDecoder:
     """Lines with a checksum, read by a table's row; others from ``$`` on, on the same wire, are damage."""
 
-    def __init__(self, read: Callable[[str, str, float], list[LoadSeen] | None], kg_per_unit: float) -> None:
+    def __init__(self, read: Callable[[str, str, float], list[LoadReading] | None], kg_per_unit: float) -> None:
         self._read, self._kg_per_unit = read, kg_per_unit
         self.damaged = 0
         self._held = b""
 
-    def feed(self, chunk: bytes) -> list[LoadSeen]:
+    def feed(self, chunk: bytes) -> list[LoadReading]:
         *lines, self._held = (self._held + chunk).split(b"\n")
         if len(self._held) > _LONGEST_LINE:  # too long for any line: remembered as such, not kept
             self._held = self._held[:_LONGEST_LINE] + b"?"
         return [load for line in lines for load in self._line(line)]
 
-    def _line(self, wire: bytes) -> list[LoadSeen]:
+    def _line(self, wire: bytes) -> list[LoadReading]:
         if len(wire) > _LONGEST_LINE:
             self.damaged += 1
             return []
@@ -115,7 +104,7 @@ class LineDecoder:
             self.damaged += 1
         line = wire[start:].decode("ascii") if wire.isascii() else ""
         match = _SENTENCE.match(line)
-        if match and (line in _WRONG_FROM_THE_WORKS or checksum(match[1]) == int(match[2], 16)):
+        if match and (line in _WRONG_FROM_THE_WORKS or nmea_checksum(match[1]) == int(match[2], 16)):
             loads = self._read(match[1], line, self._kg_per_unit)
             if loads is not None:
                 return loads
@@ -156,26 +145,26 @@ def _read_format4(frame: bytes) -> int | None:
 class FixedDecoder:
     """Frames of a fixed length that say one net weight."""
 
-    def __init__(self, frame: Frame[int], kg_per_unit: float) -> None:
+    def __init__(self, frame: FixedFrame[int], kg_per_unit: float) -> None:
         self._decoder, self._kg_per_unit = FrameDecoder(frame), kg_per_unit
 
     @property
     def damaged(self) -> int:
         return self._decoder.damaged
 
-    def feed(self, chunk: bytes) -> list[LoadSeen]:
+    def feed(self, chunk: bytes) -> list[LoadReading]:
         return [
-            LoadSeen("net", _kg(weight, self._kg_per_unit), raw=frame.hex(" "))
+            LoadReading("net", _kg(weight, self._kg_per_unit), raw=frame.hex(" "))
             for weight, frame in self._decoder.feed(chunk)
         ]
 
 
 #: By the name used on the command line: the decoder, and the only unit where it has but one.
-SCALES: Mapping[str, tuple[Callable[[float], Decoder], str | None]] = {
+SCALES: Mapping[str, tuple[Callable[[float], ScaleDecoder], str | None]] = {
     "gpvws": (lambda kg_per_unit: LineDecoder(_read_gpvws, kg_per_unit), None),
     "rwawt": (lambda kg_per_unit: LineDecoder(_read_rwawt, kg_per_unit), "lb"),
-    "format5": (lambda k: FixedDecoder(Frame("format5", b"\x02", 11, _read_format5, b"\r\n"), k), None),
-    "format4": (lambda k: FixedDecoder(Frame("format4", b"\x01", 14, _read_format4), k), None),
+    "format5": (lambda k: FixedDecoder(FixedFrame(b"\x02", 11, _read_format5, b"\r\n"), k), None),
+    "format4": (lambda k: FixedDecoder(FixedFrame(b"\x01", 14, _read_format4), k), None),
 }
 
 
@@ -201,7 +190,7 @@ class ScaleSource:
         if not 0 <= self.every_s <= 3600:
             raise ValueError(f"scale: every = {self.every_s!r}, must be from 0 to 3600 s")
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> ScaleDecoder:
         return SCALES[self.kind][0](UNITS[self.unit])
 
 
@@ -214,14 +203,14 @@ def scale_source(text: str) -> ScaleSource:
         port,
         SerialSettings().changed_by(options),
         options.get("unit", only or "kg"),
-        seconds("scale", options, "every", 10.0),
+        option_seconds("scale", options, "every", 10.0),
     )
 
 
 class Scale:
     """One scale. A scale that repeats itself several times a second is told every ``every_s`` at most per weight."""
 
-    def __init__(self, source: ScaleSource, line: SerialLine, clock: Monotonic) -> None:
+    def __init__(self, source: ScaleSource, line: SerialLine, clock: MonotonicClock) -> None:
         self.source, self.line = source, line
         self._clock = clock
         self._decoder = source.decoder()
@@ -231,7 +220,7 @@ class Scale:
     def damaged(self) -> int:
         return self._decoder.damaged
 
-    def readings(self) -> Iterator[LoadSeen]:
+    def readings(self) -> Iterator[LoadReading]:
         """Weights as they come, until ``close``; a line that comes loose is opened again meanwhile."""
         for chunk in self.line.chunks():
             for load in self._decoder.feed(chunk):
@@ -244,7 +233,7 @@ class Scale:
         self.line.close()
 
 
-def open_scale(text: str, clock: Monotonic) -> Scale:
+def open_scale(text: str, clock: MonotonicClock) -> Scale:
     """What ``--scale`` names, ready to be heard. Raises ``ValueError`` where it cannot be meant."""
     source = scale_source(text)
     return Scale(source, SerialLine(source.port, source.settings), clock)
@@ -253,4 +242,4 @@ def open_scale(text: str, clock: Monotonic) -> Scale:
 def gpvws_line(net: int, gross: int, time: str = "000000", date: str = "010100") -> bytes:
     """A line of format 6 for the simulator, alarms off."""
     sign = "-" if net < 0 else "+"
-    return sentence(f"GPVWS,01,{sign},{abs(net):05d},{gross:05d},00000,00000,NS0,GS0,{time},{date}")
+    return nmea_sentence(f"GPVWS,01,{sign},{abs(net):05d},{gross:05d},00000,00000,NS0,GS0,{time},{date}").encode()

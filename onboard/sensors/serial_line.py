@@ -18,7 +18,7 @@ from typing import Any, Literal
 import serial
 
 Parity = Literal["none", "even", "odd"]
-State = Literal["closed", "open", "lost"]
+LineState = Literal["closed", "open", "lost"]
 
 _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
@@ -78,7 +78,7 @@ class SerialLine:
         if not url:
             raise ValueError("serial line: port is empty, must be a device, socket://HOST:PORT or rfc2217://HOST:PORT")
         self.url, self.settings, self.wait_s = url, settings or SerialSettings(), wait_s
-        self.state: State = "closed"
+        self.state: LineState = "closed"
         self.why: str | None = None
         self.opened = 0
         self._monotonic_s, self._sleep = monotonic_s, sleep
@@ -123,27 +123,6 @@ class SerialLine:
         """Until ``close``: what comes, as it comes; an empty chunk whenever ``wait_s`` passed without any."""
         while not self._ended:
             yield self.read()
-
-    def lines(self, end: bytes = b"\n") -> Iterator[bytes]:
-        """Until ``close``: whole lines with their end; an empty one whenever ``wait_s`` passed without any.
-
-        What stands before a loss is dropped with it: the rest of that line will not come. A run of more than 4,096
-        bytes without an end is given as it is.
-        """
-        rest, opened = b"", self.opened
-        for chunk in self.chunks():
-            if self.opened != opened:
-                rest, opened = b"", self.opened
-            *whole, rest = (rest + chunk).split(end)
-            for line in whole:
-                yield line + end
-            if len(rest) > _LONGEST_LINE:
-                whole, rest = [rest], b""
-                yield whole[0]
-            if self.state == "lost":
-                rest = b""
-            if not chunk:
-                yield b""
 
     def close(self) -> None:
         self._ended = True

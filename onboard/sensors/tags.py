@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import xor
 
-from onboard.sensors.framing import Frame
+from onboard.checksum import xor_of
+from onboard.sensors.framing import FixedFrame
 from onboard.sensors.serial_line import SerialSettings
 
 
@@ -78,10 +77,6 @@ def kermit(data: bytes) -> int:
     return crc
 
 
-def _xor(data: bytes) -> int:
-    return reduce(xor, data, 0)
-
-
 _LONG, _SHORT, _STX = b"T", b"\x0e\x00\x11\x00\x05", b"\x02"
 
 
@@ -98,11 +93,11 @@ def _read_long(frame: bytes) -> Tag | None:
 def short_frame(tag: Tag) -> bytes:
     """14 bytes: five fixed ones, the code, and the exclusive or of those thirteen."""
     body = _SHORT + tag.code()
-    return body + bytes([_xor(body)])
+    return body + bytes([xor_of(body)])
 
 
 def _read_short(frame: bytes) -> Tag | None:
-    return tag_of(frame[5:13]) if _xor(frame) == 0 else None
+    return tag_of(frame[5:13]) if xor_of(frame) == 0 else None
 
 
 def em4100_frame(number: str) -> bytes:
@@ -110,7 +105,7 @@ def em4100_frame(number: str) -> bytes:
     data = bytes.fromhex(number)
     if len(data) != 5:
         raise ValueError(f"tag: {number!r}, must be ten hexadecimal digits")
-    return _STX + (data + bytes([_xor(data)])).hex().upper().encode() + b"\r\n\x03"
+    return _STX + (data + bytes([xor_of(data)])).hex().upper().encode() + b"\r\n\x03"
 
 
 def _read_em4100(frame: bytes) -> str | None:
@@ -118,20 +113,20 @@ def _read_em4100(frame: bytes) -> str | None:
     if not all(byte in b"0123456789ABCDEFabcdef" for byte in digits):
         return None
     data = bytes.fromhex(digits.decode())
-    return data[:5].hex().upper() if _xor(data) == 0 and any(data) else None
+    return data[:5].hex().upper() if xor_of(data) == 0 and any(data) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TagReader:
     """A kind of tag reader: its frame and how its line is set when it leaves the works."""
 
-    frame: Frame[Tag | str]
+    frame: FixedFrame[Tag | str]
     settings: SerialSettings
 
 
 #: By the name used on the command line.
-READERS: Mapping[str, Reader] = {
-    "fdxb-long": Reader(Frame("fdxb-long", _LONG, 11, _read_long, b"\0"), SerialSettings(38400)),
-    "fdxb-short": Reader(Frame("fdxb-short", _SHORT, 14, _read_short), SerialSettings(9600, 8, "even")),
-    "em4100": Reader(Frame("em4100", _STX, 13, _read_em4100, b"\r\n\x03"), SerialSettings(9600)),
+READERS: Mapping[str, TagReader] = {
+    "fdxb-long": TagReader(FixedFrame(_LONG, 11, _read_long, b"\0"), SerialSettings(38400)),
+    "fdxb-short": TagReader(FixedFrame(_SHORT, 14, _read_short), SerialSettings(9600, 8, "even")),
+    "em4100": TagReader(FixedFrame(_STX, 13, _read_em4100, b"\r\n\x03"), SerialSettings(9600)),
 }

@@ -23,8 +23,8 @@ from typing import Any
 import can
 
 from onboard.clock import Clock
-from onboard.sensors.lifts import seconds, split_source
-from onboard.sensors.readings import LoadSeen, VehicleSeen
+from onboard.sensors.lifts import option_seconds, split_source
+from onboard.sensors.readings import LoadReading, VehicleReading
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
 AXLE_EVERY_S = 60.0
@@ -112,14 +112,14 @@ def message_of(group: int, steps: Mapping[str, int], source: int = 0x00, priorit
     return can.Message(arbitration_id=priority << 26 | group << 8 | source, is_extended_id=True, data=data)
 
 
-class Dashboard:
+class SignalState:
     """What the bus has said, and for how long it holds. ``damaged``: messages too short for what they should hold."""
 
     def __init__(self) -> None:
         self.damaged = 0
         self._heard: dict[str, tuple[int, float]] = {}  # steps, and until when they hold
 
-    def hear(self, message: can.Message, now_s: float) -> LoadSeen | None:
+    def hear(self, message: can.Message, now_s: float) -> LoadReading | None:
         """Take a message in; an axle's weight is told at once."""
         if not message.is_extended_id or message.is_error_frame or message.is_remote_frame:
             return None
@@ -136,7 +136,7 @@ class Dashboard:
                 self._heard[signal.name] = (steps, now_s + signal.lasts_s)
         if signals and signals[0].group == VW and (axle := self._value("axle", now_s)) is not None:
             kg = self._value("axle_kg", now_s)
-            return None if kg is None else LoadSeen("axle", kg, axle=f"axle {(int(axle) >> 4) + 1}")
+            return None if kg is None else LoadReading("axle", kg, axle=f"axle {(int(axle) >> 4) + 1}")
         return None
 
     def _value(self, name: str, now_s: float) -> float | None:
@@ -151,11 +151,11 @@ class Dashboard:
         state = self._value("pto_state", now_s)
         return None if state is None else state > 0
 
-    def seen(self, now_s: float) -> VehicleSeen:
+    def seen(self, now_s: float) -> VehicleReading:
         def first(*names: str) -> float | None:
             return next((value for name in names if (value := self._value(name, now_s)) is not None), None)
 
-        return VehicleSeen(
+        return VehicleReading(
             speed_mps=first("wheel_speed_mps", "tachograph_speed_mps"),
             pto=self.pto(now_s),
             fuel_l=first("fine_fuel_l", "fuel_l"),
@@ -190,8 +190,8 @@ def bus_source(text: str) -> BusSource:
     return BusSource(
         interface,
         channel,
-        seconds("bus", options, "every", 10.0),
-        int(seconds("bus", options, "bitrate", 250_000)),
+        option_seconds("bus", options, "every", 10.0),
+        int(option_seconds("bus", options, "bitrate", 250_000)),
     )
 
 
@@ -223,14 +223,14 @@ class VehicleBus:
         self.source = source
         self.state, self.why = "closed", ""
         self._clock, self._opened, self._wait_s = clock, opened, wait_s
-        self._dashboard = Dashboard()
+        self._dashboard = SignalState()
         self._ended = threading.Event()
 
     @property
     def damaged(self) -> int:
         return self._dashboard.damaged
 
-    def readings(self) -> Iterator[VehicleSeen | LoadSeen]:
+    def readings(self) -> Iterator[VehicleReading | LoadReading]:
         """What the vehicle says, until ``close`` or a recording's end; a bus that is lost is opened again meanwhile."""
         told_s, told_pto, news = -math.inf, None, False
         axles_s: dict[str | None, float] = {}
@@ -246,7 +246,7 @@ class VehicleBus:
             if news and (now_s - told_s >= self.source.every_s or (pto is not None and pto != told_pto)):
                 seen = self._dashboard.seen(now_s)
                 news = False
-                if seen != VehicleSeen():
+                if seen != VehicleReading():
                     told_s, told_pto = now_s, pto
                     yield seen
 

@@ -1,18 +1,19 @@
 """A simulated truck: its own model of driving."""
 
-from onboard.simulation.drive import BinLifted, BusRead, Drive, ScaleRead, Unloading
-from onboard.simulation.rehearsal import course_from, courses, sensors_of
-from onboard.simulation.simulate import Model, drive
+from onboard.simulation.drive import BinLift, BusSample, Drive, ScaleSample, Unloading, crew_requests
+from onboard.simulation.rehearsal import read_course, read_courses, sensors_of
+from onboard.simulation.simulate import DrivingModel, simulate_drive
 
 __all__ = [
-    "BinLifted",
-    "BusRead",
+    "BinLift",
+    "BusSample",
     "Drive",
-    "Model",
-    "ScaleRead",
+    "DrivingModel",
+    "ScaleSample",
     "Unloading",
-    "course_from",
-    "courses",
-    "drive",
+    "crew_requests",
+    "read_course",
+    "read_courses",
     "sensors_of",
+    "simulate_drive",
 ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from onboard.simulation.gnss import Receiver
+from onboard.simulation.gnss import ReceiverModel
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class DrivingModel:
     """How trucks and crews behave. A pair is a range, drawn evenly; shares are of 1; rates say per what.
 
     ``bins_share``: of the stops, those where bins are lifted rather than bags thrown by hand (0: no lifter at all).
@@ -46,7 +46,7 @@ class Model:
     passed_share: float = 0.015
     blocked_share: float = 0.015
     broken_off_share: float = 0.01
-    said_share: float = 0.7  # of what crews leave, reported
+    reported_share: float = 0.7  # of what crews leave, reported
     queue_s: float = 90.0  # before a plate, on average (exponential)
     plate_s: Range = (50.0, 110.0)
     # At the site 16.4 min on average, standard deviation 14.3 (Wilson & Vincent, Waste Management 28, 2008): the body
@@ -55,4 +55,4 @@ class Model:
     tipping_spread: float = 0.35
     service_share: Range = (0.85, 1.15)  # of the planned start and end of service
     break_share: Range = (1.0, 1.15)
-    receiver: Receiver = field(default_factory=Receiver)
+    receiver: ReceiverModel = field(default_factory=ReceiverModel)

@@ -15,12 +15,12 @@ from itertools import pairwise
 from typing import Any
 
 from fleet import Task, Tour, instant
-from onboard.position.geo import Spot, metres
+from onboard.geo import LatLon, distance_m
 
 
 @dataclass(frozen=True, slots=True)
 class CourseLeg:
-    """One leg: ``line`` in driving order (one spot: the truck stands there; none: where it is).
+    """One leg: ``line`` in driving order (one point: the truck stands there; none: where it is).
 
     ``dwellings`` and ``containers`` of its task, as far as they are known: they make the stops.
     """
@@ -28,7 +28,7 @@ class CourseLeg:
     kind: str
     start_at: datetime
     end_at: datetime
-    line: tuple[Spot, ...] = ()
+    line: tuple[LatLon, ...] = ()
     task: str | None = None
     side: str | None = None
     mode: str = "truck"
@@ -42,8 +42,8 @@ class CourseLeg:
         return (self.end_at - self.start_at).total_seconds()
 
 
-#: From a spot, the spots that a truck can drive to next.
-Streets = Mapping[Spot, Sequence[Spot]]
+#: From a point, the points that a truck can drive to next.
+StreetGraph = Mapping[LatLon, Sequence[LatLon]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Course:
     tour: str
     truck: str
     legs: tuple[CourseLeg, ...]
-    streets: Streets = field(default_factory=dict)
+    streets: StreetGraph = field(default_factory=dict)
     kerb_kg: float = 12_000.0
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Course:
         return self.legs[0].start_at
 
     @property
-    def start(self) -> Spot:
+    def start(self) -> LatLon:
         return next(leg.line[0] for leg in self.legs if leg.line)
 
 
@@ -73,7 +73,7 @@ def course_of(
     tour: Tour,
     coordinates: Mapping[int, Sequence[float]],
     tasks: Mapping[str, Task] | None = None,
-    streets: Streets | None = None,
+    streets: StreetGraph | None = None,
     kerb_kg: float = 12_000.0,
 ) -> Course:
     """A plan's tour. ``coordinates``: (lon, lat) in degrees by OSM node. ``tasks``: the plan's, by id, for their stops.
@@ -89,7 +89,7 @@ def course_of(
                 kind=leg.kind,
                 start_at=leg.start_at,
                 end_at=leg.end_at,
-                line=tuple(_spot(node, coordinates) for node in leg.osm_nodes),
+                line=tuple(_point(node, coordinates) for node in leg.osm_nodes),
                 task=leg.task,
                 side=leg.side,
                 mode=leg.mode,
@@ -103,12 +103,12 @@ def course_of(
     return Course(tour.id, tour.truck, tuple(legs), known, kerb_kg)
 
 
-def _spot(node: int, coordinates: Mapping[int, Sequence[float]]) -> Spot:
+def _point(node: int, coordinates: Mapping[int, Sequence[float]]) -> LatLon:
     try:
         lon, lat = coordinates[node]
     except KeyError:
         raise ValueError(f"course: coordinates has no osm_node {node}, must hold every node of the tour") from None
-    return Spot(lat, lon)
+    return LatLon(lat, lon)
 
 
 def course_of_published(tour: Mapping[str, Any], kerb_kg: float = 12_000.0) -> Course:
@@ -118,7 +118,7 @@ def course_of_published(tour: Mapping[str, Any], kerb_kg: float = 12_000.0) -> C
             kind=leg["kind"],
             start_at=instant(leg["start_at"]),
             end_at=instant(leg["end_at"]),
-            line=tuple(Spot(lat, lon) for lon, lat in leg.get("coordinates") or ()),
+            line=tuple(LatLon(lat, lon) for lon, lat in leg.get("coordinates") or ()),
             task=leg.get("task"),
             side=leg.get("side"),
             mode=leg.get("mode") or "truck",
@@ -132,9 +132,9 @@ def course_of_published(tour: Mapping[str, Any], kerb_kg: float = 12_000.0) -> C
     return Course(tour["tour"], tour["truck"], legs, streets_of(legs), kerb_kg)
 
 
-def streets_of(legs: Iterable[CourseLeg]) -> dict[Spot, list[Spot]]:
+def streets_of(legs: Iterable[CourseLeg]) -> dict[LatLon, list[LatLon]]:
     """The streets that these legs drive, each in the direction driven."""
-    ways: dict[Spot, list[Spot]] = {}
+    ways: dict[LatLon, list[LatLon]] = {}
     for leg in legs:
         if leg.mode == "truck":
             for a, b in pairwise(leg.line):
@@ -144,11 +144,13 @@ def streets_of(legs: Iterable[CourseLeg]) -> dict[Spot, list[Spot]]:
     return ways
 
 
-def way_round(streets: Streets, start: Spot, goal: Spot, blocked: Iterable[Spot], most_m: float) -> tuple[Spot, ...]:
+def detour(
+    streets: StreetGraph, start: LatLon, goal: LatLon, blocked: Iterable[LatLon], most_m: float
+) -> tuple[LatLon, ...]:
     """The shortest way that keeps off every street between blocked neighbours; () where none within ``most_m``."""
     closed = {pair for a, b in pairwise(blocked) for pair in ((a, b), (b, a))}
-    best: dict[Spot, float] = {start: 0.0}
-    came: dict[Spot, Spot] = {}
+    best: dict[LatLon, float] = {start: 0.0}
+    came: dict[LatLon, LatLon] = {}
     queue = [(0.0, start)]
     while queue:
         gone_m, at = heapq.heappop(queue)
@@ -160,7 +162,7 @@ def way_round(streets: Streets, start: Spot, goal: Spot, blocked: Iterable[Spot]
         if gone_m > best[at]:
             continue
         for onward in streets.get(at, ()):
-            m = gone_m + metres(at, onward)
+            m = gone_m + distance_m(at, onward)
             if m <= most_m and m < best.get(onward, math.inf) and (at, onward) not in closed:
                 best[onward], came[onward] = m, at
                 heapq.heappush(queue, (m, onward))

@@ -1,7 +1,7 @@
 """A drive: what one truck did on one tour, what its sensors said meanwhile, and what was true.
 
-Pure data, whole tours at once: nothing waits. ``simulate.drive`` makes one; ``replay.Recording`` and the drill play
-it by a clock; ``Drive.facts`` gives what a box would have written down, for benches that need no box.
+Pure data, whole tours at once: nothing waits. ``simulate_drive`` makes one; ``replay.Recording`` and the drill play it
+by a clock; ``Drive.facts`` gives what a box would have written down, for benches that need no box.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fleet import KIND_OF, Duty, Fact, Incident, Lift, Load, Outcome, Position, Vehicle, new_id
-from onboard.position.geo import Spot
-from onboard.position.receiver import Fix
-from onboard.sensors.readings import LiftSeen, LoadSeen, VehicleSeen
+from onboard.geo import LatLon
+from onboard.recording.receiver import Fix
+from onboard.sensors.readings import LiftReading, LoadReading, VehicleReading
 
 
 class TruePosition(NamedTuple):
@@ -33,25 +33,25 @@ class TruePosition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BinLifted:
+class BinLift:
     """A lift as the sensor gave it, where it happened, and for which task."""
 
     at: datetime
-    spot: Spot
+    position: LatLon
     task: str
-    seen: LiftSeen
+    reading: LiftReading
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleRead:
+class ScaleSample:
     at: datetime
-    seen: LoadSeen
+    reading: LoadReading
 
 
 @dataclass(frozen=True, slots=True)
-class BusRead:
+class BusSample:
     at: datetime
-    seen: VehicleSeen
+    reading: VehicleReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ class DutyChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CrewReport:
     """What the crew reported of a task: an ``outcome``, and an ``incident`` where there was one."""
 
     at: datetime
-    spot: Spot
+    position: LatLon
     task: str
     outcome: str
     incident: str | None = None
@@ -112,12 +112,12 @@ class Drive:
     end_at: datetime
     positions: tuple[TruePosition, ...]
     fixes: tuple[Fix, ...]
-    lifts: tuple[BinLifted, ...]
-    loads: tuple[ScaleRead, ...]
-    vehicle: tuple[BusRead, ...]
+    lifts: tuple[BinLift, ...]
+    loads: tuple[ScaleSample, ...]
+    vehicle: tuple[BusSample, ...]
     unloadings: tuple[Unloading, ...]
     duty: tuple[DutyChange, ...]
-    said: tuple[Said, ...]
+    reports: tuple[CrewReport, ...]
     truth: Mapping[str, TaskTruth]
     driven_m: float
 
@@ -153,21 +153,33 @@ class Drive:
                 yield position_of(f, f.at, self.truck, new(f.at))
         for lift in self.lifts:
             yield Lift(
-                id=new(lift.at), at=lift.at, truck=self.truck, lat_deg=lift.spot.lat_deg, lon_deg=lift.spot.lon_deg,
-                tag=lift.seen.tag if tags else None, lifter=lift.seen.lifter, kg=lift.seen.kg,
+                id=new(lift.at), at=lift.at, truck=self.truck, lat_deg=lift.position.lat_deg,
+                lon_deg=lift.position.lon_deg,
+                tag=lift.reading.tag if tags else None, lifter=lift.reading.lifter, kg=lift.reading.kg,
             )  # fmt: skip
         for load in self.loads:
-            s = load.seen
+            s = load.reading
             yield Load(id=new(load.at), at=load.at, truck=self.truck, quantity=s.quantity, kg=s.kg, stable=s.stable)
         for bus in self.vehicle:
             if on_duty(bus.at):
-                v = bus.seen
+                v = bus.reading
                 yield Vehicle(
                     id=new(bus.at), at=bus.at, truck=self.truck, speed_mps=v.speed_mps, pto=v.pto, fuel_l=v.fuel_l,
                     engine_h=v.engine_h, distance_m=v.distance_m, gross_kg=v.gross_kg,
                 )  # fmt: skip
-        for said in self.said:
-            yield from said_facts(said, self.truck, self.tour, new)
+        for report in self.reports:
+            yield from crew_report_facts(report, self.truck, self.tour, new)
+
+
+def crew_requests(drive: Drive) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """What the crew of a drive asks its box to record, and when: duty first, then reports (see ``box/crew.py``)."""
+    for change in drive.duty:
+        yield change.at, {"do": "duty", "state": change.state, "tour": drive.tour}
+    for report in drive.reports:
+        about = {"task": report.task, "tour": drive.tour}
+        yield report.at, {"do": "outcome", "outcome": report.outcome, **about}
+        if report.incident is not None:
+            yield report.at, {"do": "incident", "category": report.incident, **about}
 
 
 def position_of(fix: Fix, at: datetime, truck: str, id: str) -> Position:
@@ -178,17 +190,17 @@ def position_of(fix: Fix, at: datetime, truck: str, id: str) -> Position:
     )  # fmt: skip
 
 
-def said_facts(said: Said, truck: str, tour: str, new: Callable[[datetime], str]) -> Iterator[Fact]:
-    """The crew's words as facts: an outcome, and an incident where there was one."""
-    lat, lon = said.spot
+def crew_report_facts(report: CrewReport, truck: str, tour: str, new: Callable[[datetime], str]) -> Iterator[Fact]:
+    """A crew's report as facts: an outcome, and an incident where there was one."""
+    lat, lon = report.position
     yield Outcome(
-        id=new(said.at), at=said.at, truck=truck, lat_deg=lat, lon_deg=lon, task=said.task, tour=tour,
-        outcome=said.outcome,
+        id=new(report.at), at=report.at, truck=truck, lat_deg=lat, lon_deg=lon, task=report.task, tour=tour,
+        outcome=report.outcome,
     )  # fmt: skip
-    if said.incident is not None:
+    if report.incident is not None:
         yield Incident(
-            id=new(said.at), at=said.at, truck=truck, lat_deg=lat, lon_deg=lon, task=said.task, tour=tour,
-            category=said.incident,
+            id=new(report.at), at=report.at, truck=truck, lat_deg=lat, lon_deg=lon, task=report.task, tour=tour,
+            category=report.incident,
         )  # fmt: skip
 
 

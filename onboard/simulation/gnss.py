@@ -2,7 +2,7 @@
 
 Civilian receivers' errors are correlated in time; white noise alone would be averaged away by any filter and flatter it
 (Ornstein-Uhlenbeck fits recorded receivers best: Sensors 2020, 20(21), 6050; a bend at about one minute in a recorded
-autocorrelation: D. L. Wilson, GPS correlation of errors). The numbers themselves are ASSUMED and stand in ``Receiver``.
+autocorrelation: D. L. Wilson, GPS correlation of errors). The numbers themselves are ASSUMED: ``ReceiverModel``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from onboard.position.geo import EARTH_M
-from onboard.position.receiver import Fix
+from onboard.geo import EARTH_M
+from onboard.recording.receiver import Fix
 from onboard.simulation.drive import TruePosition
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class ReceiverModel:
     """How good a receiver is. Standard deviations are per axis; rates are per hour of operation."""
 
     drift_m: float = 2.5  # the part that wanders
@@ -35,7 +35,7 @@ class Receiver:
     recovery_m: float = 12.0
 
 
-def observed(positions: Iterable[TruePosition], receiver: Receiver, random: Random) -> Iterator[Fix]:
+def simulated_fixes(positions: Iterable[TruePosition], receiver: ReceiverModel, random: Random) -> Iterator[Fix]:
     """A fix for every true position (one a second), less what gets lost; without coordinates where there is no sky."""
     first_fix_s = random.uniform(*receiver.cold_start_s)
     noise = _Noise(receiver, random)
@@ -66,20 +66,20 @@ def observed(positions: Iterable[TruePosition], receiver: Receiver, random: Rand
         yield _fix(p, noise, receiver, poor_s > 0, random)
 
 
-def _fix(p: TruePosition, noise: _Noise, receiver: Receiver, poor: bool, random: Random) -> Fix:
+def _fix(true: TruePosition, noise: _Noise, receiver: ReceiverModel, poor: bool, random: Random) -> Fix:
     widening = receiver.recovery_m / receiver.drift_m if poor else 1.0
     east_m, north_m = noise.error(widening)
-    lat = p.lat_deg + math.degrees(north_m / EARTH_M)
-    lon = p.lon_deg + math.degrees(east_m / (EARTH_M * math.cos(math.radians(p.lat_deg))))
-    speed = max(0.0, p.speed_mps + random.gauss(0, receiver.speed_mps))
+    lat = true.lat_deg + math.degrees(north_m / EARTH_M)
+    lon = true.lon_deg + math.degrees(east_m / (EARTH_M * math.cos(math.radians(true.lat_deg))))
+    speed = max(0.0, true.speed_mps + random.gauss(0, receiver.speed_mps))
     heading = None
     if speed > 0.5:  # slower, the course over ground means nothing and receivers leave it out
-        heading = (p.heading_deg + random.gauss(0, math.degrees(receiver.speed_mps / speed))) % 360
+        heading = (true.heading_deg + random.gauss(0, math.degrees(receiver.speed_mps / speed))) % 360
     # what receivers call their error: 95 %, a circle; they know of reflections only in part
     spread_m = math.hypot(receiver.drift_m, receiver.white_m) * widening
     eph_m = 2.45 * spread_m * math.exp(random.gauss(0, 0.1)) + 0.4 * math.hypot(*noise.reflection)
     return Fix(
-        at=p.at, lat_deg=round(lat, 7), lon_deg=round(lon, 7), speed_mps=round(speed, 3),
+        at=true.at, lat_deg=round(lat, 7), lon_deg=round(lon, 7), speed_mps=round(speed, 3),
         heading_deg=None if heading is None else round(heading, 1) % 360, eph_m=round(eph_m, 1), mode=2 if poor else 3,
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def _fix(p: TruePosition, noise: _Noise, receiver: Receiver, poor: bool, random:
 class _Noise:
     """The wandering error and the reflections, second by second."""
 
-    def __init__(self, receiver: Receiver, random: Random) -> None:
+    def __init__(self, receiver: ReceiverModel, random: Random) -> None:
         self.receiver, self.random = receiver, random
         self.drift = (random.gauss(0, receiver.drift_m), random.gauss(0, receiver.drift_m))
         self.reflection = (0.0, 0.0)

@@ -11,12 +11,12 @@ from typing import Any
 
 from fleet import Plan
 from onboard.clock import Clock
-from onboard.sensors.readings import Reading, Sensor
+from onboard.sensors.readings import Sensor, SensorReading
 from onboard.simulation.course import Course, course_of, course_of_published, streets_of
 from onboard.simulation.drive import Drive
 
 
-def courses(folder: Path) -> list[Course]:
+def read_courses(folder: Path) -> list[Course]:
     """Every tour of a folder that ``ripeur plan`` wrote; each driver knows the streets that any of the tours drives.
 
     Coordinates come from the ``tours.geojson`` beside ``plan.json``. Raises ``ValueError``, ``OSError`` with the file.
@@ -50,7 +50,7 @@ def coordinates(folder: Path, plan: Plan) -> dict[int, tuple[float, float]]:
     return nodes
 
 
-def course_from(path: Path, truck: str, at: datetime) -> Course:
+def read_course(path: Path, truck: str, at: datetime) -> Course:
     """A truck's tour of a plan's folder, or of a file that holds one tour as the depot publishes it.
 
     Of several tours of the truck, the one that runs at ``at``, else the next, else the last.
@@ -62,7 +62,7 @@ def course_from(path: Path, truck: str, at: datetime) -> Course:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: no tour as the depot publishes it ({error!r})") from None
     else:
-        found = courses(path)
+        found = read_courses(path)
     own = sorted((c for c in found if c.truck == truck), key=lambda c: c.start_at)
     if not own:
         trucks = ", ".join(sorted({c.truck for c in found}))
@@ -75,11 +75,11 @@ class PlayedReadings:
 
     damaged = 0
 
-    def __init__(self, played: Sequence[tuple[datetime, Reading]], clock: Clock) -> None:
+    def __init__(self, played: Sequence[tuple[datetime, SensorReading]], clock: Clock) -> None:
         self._played, self._clock = sorted(played, key=lambda pair: pair[0]), clock
         self._ended = threading.Event()
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[SensorReading]:
         begun = self._clock.now()
         for at, reading in self._played:
             if at < begun:
@@ -94,9 +94,9 @@ class PlayedReadings:
 
 def sensors_of(driven: Drive, clock: Clock) -> dict[str, Sensor]:
     """The sensors of a drive, played by a clock."""
-    series: dict[str, list[tuple[datetime, Reading]]] = {
-        "lifts": [(lift.at, lift.seen) for lift in driven.lifts],
-        "scale": [(load.at, load.seen) for load in driven.loads],
-        "bus": [(bus.at, bus.seen) for bus in driven.vehicle],
+    series: dict[str, list[tuple[datetime, SensorReading]]] = {
+        "lifts": [(lift.at, lift.reading) for lift in driven.lifts],
+        "scale": [(load.at, load.reading) for load in driven.loads],
+        "bus": [(bus.at, bus.reading) for bus in driven.vehicle],
     }
     return {name: PlayedReadings(played, clock) for name, played in series.items() if played}

@@ -1,7 +1,8 @@
 """A tour driven on paper: its own model of speeds, stops, loads and mishaps, not the planner's, and what was true.
 
-Its numbers are in ``behaviour.Model``, each with its source or ASSUMED; docs/drill.md tells them. The same course, seed
-and model give the same drive. Chance is drawn from separate streams, so that a worse receiver changes no street.
+Its numbers are in ``behaviour.DrivingModel``, each with its source or ASSUMED; docs/drill.md tells them. The same
+course, seed and model give the same drive. Chance is drawn from separate streams, so that a worse receiver changes no
+street.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from onboard.position.geo import EARTH_M, Spot, metres
-from onboard.sensors.readings import LiftSeen
-from onboard.simulation.behaviour import Model, Range
-from onboard.simulation.course import Course, CourseLeg, way_round
-from onboard.simulation.drive import BinLifted, Drive, DutyChange, Said, TaskTruth, TruePosition, Unloading
-from onboard.simulation.gnss import observed
+from onboard.geo import EARTH_M, LatLon, distance_m
+from onboard.sensors.readings import LiftReading
+from onboard.simulation.behaviour import DrivingModel, Range
+from onboard.simulation.course import Course, CourseLeg, detour
+from onboard.simulation.drive import BinLift, CrewReport, Drive, DutyChange, TaskTruth, TruePosition, Unloading
+from onboard.simulation.gnss import simulated_fixes
 from onboard.simulation.motion import STEP_S, XY, Halt, Zone, length_m, move, reach_of, turns_round
 from onboard.simulation.sensing import scale_reads, vehicle_reads
 from onboard.simulation.stops import Stop, stops_of
 
-__all__ = ["Model", "drive"]
+__all__ = ["DrivingModel", "simulate_drive"]
 
 
-def drive(course: Course, seed: int, model: Model | None = None) -> Drive:
+def simulate_drive(course: Course, seed: int, model: DrivingModel | None = None) -> Drive:
     """The whole tour. ``seed``: any whole number; each tour of a plan differs under the same seed."""
-    model = model or Model()
+    model = model or DrivingModel()
     driver = _Driver(course, Random(f"{seed}/{course.tour}/drive"), model)
     driver.run()
     positions = tuple(driver.positions)
@@ -40,13 +41,13 @@ def drive(course: Course, seed: int, model: Model | None = None) -> Drive:
         start_at=course.start_at,
         end_at=driver.now,
         positions=positions,
-        fixes=tuple(observed(positions, model.receiver, Random(f"{seed}/{course.tour}/receiver"))),
+        fixes=tuple(simulated_fixes(positions, model.receiver, Random(f"{seed}/{course.tour}/receiver"))),
         lifts=tuple(sorted(driver.lifts, key=lambda lift: lift.at)),
         loads=tuple(scale_reads(positions, driver.body_kg, course.kerb_kg, sensors)),
         vehicle=tuple(vehicle_reads(positions, driver.pto, sensors)),
         unloadings=tuple(driver.unloadings),
         duty=tuple(driver.duty),
-        said=tuple(driver.said),
+        reports=tuple(driver.reports),
         truth=dict(driver.truth),
         driven_m=driver.driven_m,
     )
@@ -55,21 +56,21 @@ def drive(course: Course, seed: int, model: Model | None = None) -> Drive:
 class _Driver:
     """Drives one course from its first to its last leg, and writes everything down."""
 
-    def __init__(self, course: Course, random: Random, model: Model) -> None:
+    def __init__(self, course: Course, random: Random, model: DrivingModel) -> None:
         self.course, self.random, self.model = course, random, model
         self.origin = course.start
         self._m_per_deg = math.radians(1) * EARTH_M
         self._shrink = math.cos(math.radians(self.origin.lat_deg))
         self.ticks = 0  # half seconds since the start
         self.at, self.heading = XY(0.0, 0.0), 0.0
-        self.spot = course.start
+        self.position = course.start
         self.activity, self.sky = "service", True
         self.task: str | None = None
         self.positions: list[TruePosition] = []
-        self.lifts: list[BinLifted] = []
+        self.lifts: list[BinLift] = []
         self.unloadings: list[Unloading] = []
         self.duty: list[DutyChange] = []
-        self.said: list[Said] = []
+        self.reports: list[CrewReport] = []
         self.pto: list[tuple[datetime, bool]] = [(course.start_at, False)]
         self.body_kg: list[tuple[datetime, float]] = [(course.start_at, 0.0)]
         self.load: dict[str, float] = {}
@@ -86,7 +87,7 @@ class _Driver:
         self.duty.append(DutyChange(self.now, "start"))
         for k in range(len(legs)):
             leg = legs[k]  # which going round a blocked street may have changed
-            if leg.line and leg.line[0] != self.spot:
+            if leg.line and leg.line[0] != self.position:
                 self._get_to(leg.line[0])
             if leg.kind == "collect" and leg.task is not None:
                 self._collect(legs, k, leg, leg.task)
@@ -106,17 +107,17 @@ class _Driver:
     def _drawn(self, span: Range) -> float:
         return self.random.uniform(*span)
 
-    def _xy(self, spot: Spot) -> XY:
+    def _xy(self, position: LatLon) -> XY:
         return XY(
-            (spot.lon_deg - self.origin.lon_deg) * self._m_per_deg * self._shrink,
-            (spot.lat_deg - self.origin.lat_deg) * self._m_per_deg,
+            (position.lon_deg - self.origin.lon_deg) * self._m_per_deg * self._shrink,
+            (position.lat_deg - self.origin.lat_deg) * self._m_per_deg,
         )
 
-    def _here(self) -> Spot:
+    def _here(self) -> LatLon:
         """Where the truck is: beside the street's line, in its lane."""
         right = math.radians(self.heading + 90)
         x, y = self.at.x_m + self.model.lane_m * math.sin(right), self.at.y_m + self.model.lane_m * math.cos(right)
-        return Spot(
+        return LatLon(
             self.origin.lat_deg + y / self._m_per_deg,
             self.origin.lon_deg + x / (self._m_per_deg * self._shrink),
         )
@@ -124,9 +125,18 @@ class _Driver:
     def _record(self, speed_mps: float = 0.0) -> None:
         """Write the truck's place down, once a second."""
         if self.ticks % 2 == 0:
-            spot = self._here()
+            here = self._here()
             self.positions.append(
-                TruePosition(self.now, *spot, speed_mps, self.heading, self.activity, self.task, self.sky)
+                TruePosition(
+                    at=self.now,
+                    lat_deg=here[0],
+                    lon_deg=here[1],
+                    speed_mps=speed_mps,
+                    heading_deg=self.heading,
+                    activity=self.activity,
+                    task=self.task,
+                    sky=self.sky,
+                )
             )
 
     def _stand(self, seconds: float, activity: str, task: str | None = None) -> None:
@@ -135,12 +145,12 @@ class _Driver:
             self._record()
             self.ticks += 1
 
-    def _drive(self, line: Sequence[Spot]) -> None:
+    def _drive(self, line: Sequence[LatLon]) -> None:
         """Along the streets without serving: lights, traffic, turnings, tunnels."""
         self.task = None
         if len(line) < 2:
             return
-        points = [self._xy(spot) for spot in line]
+        points = [self._xy(point) for point in line]
         whole_m = length_m(points)
         m = self.model
         halts = [Halt(at, self._drawn(m.lights_s)) for at in self._met(whole_m, m.lights_per_km)]
@@ -157,7 +167,7 @@ class _Driver:
             at_m += self.random.expovariate(per_km / 1000)
 
     def _roll(
-        self, line: Sequence[Spot], points: Sequence[XY], cruise_mps: float, halts: Sequence[Halt],
+        self, line: Sequence[LatLon], points: Sequence[XY], cruise_mps: float, halts: Sequence[Halt],
         zones: Sequence[Zone], stops: Sequence[Stop], task: str | None, tunnels: Sequence[tuple[float, float]] = (),
     ) -> None:  # fmt: skip
         reach = reach_of(points)
@@ -180,28 +190,28 @@ class _Driver:
             self._record(moved.speed_mps)
             self.ticks += 1
         self.sky = True
-        self.spot = line[-1]
+        self.position = line[-1]
         self.driven_m += reach[-1]
 
-    def _get_to(self, goal: Spot) -> None:
+    def _get_to(self, goal: LatLon) -> None:
         """Back to the plan after leaving it; as the crow flies where no way is known (metres, mostly)."""
-        way = way_round(self.course.streets, self.spot, goal, (), 20_000)
-        self._drive(way or (self.spot, goal))
+        way = detour(self.course.streets, self.position, goal, (), 20_000)
+        self._drive(way or (self.position, goal))
 
-    def _detoured(self, line: tuple[Spot, ...]) -> tuple[Spot, ...]:
+    def _detoured(self, line: tuple[LatLon, ...]) -> tuple[LatLon, ...]:
         if len(line) < 6 or self.random.random() >= self.model.detour_share:
             return line
         k = self.random.randrange(2, len(line) - 2)
-        planned_m = sum(metres(a, b) for a, b in pairwise(line))
-        return way_round(self.course.streets, line[0], line[-1], line[k - 1 : k + 1], planned_m + 2_000) or line
+        planned_m = sum(distance_m(a, b) for a, b in pairwise(line))
+        return detour(self.course.streets, line[0], line[-1], line[k - 1 : k + 1], planned_m + 2_000) or line
 
     # --- serving --------------------------------------------------------------------------------------------------
 
-    def _collect(self, legs: list[CourseLeg], k: int, leg: CourseLeg, task: str) -> None:
+    def _collect(self, legs: list[CourseLeg], index: int, leg: CourseLeg, task: str) -> None:
         """Serve a task, or fail to."""
         m, chance, began = self.model, self.random.random(), self.now
         street = leg.mode == "truck" and len(leg.line) > 1
-        if street and chance < m.blocked_share and self._round(legs, k, leg):
+        if street and chance < m.blocked_share and self._round(legs, index, leg):
             self.truth[task] = TaskTruth(
                 task=task, state="missed", from_at=began, until_at=self.now, share=0.0, why="blocked"
             )
@@ -218,16 +228,16 @@ class _Driver:
         off = street and chance < m.blocked_share + m.passed_share + m.broken_off_share
         self._serve(leg, task, self._drawn((0.25, 0.75)) if off else 1.0)
 
-    def _round(self, legs: list[CourseLeg], k: int, leg: CourseLeg) -> bool:
+    def _round(self, legs: list[CourseLeg], index: int, leg: CourseLeg) -> bool:
         """Go round a blocked street: the next way starts here instead. False where no way round is known."""
-        onward = next((j for j in range(k + 1, len(legs)) if legs[j].line), None)
+        onward = next((j for j in range(index + 1, len(legs)) if legs[j].line), None)
         if onward is None:
             return False
         following = legs[onward]
         goal = following.line[-1] if following.kind == "drive" else following.line[0]
         if goal == leg.line[0] and following.kind != "drive":
             return True
-        way = way_round(self.course.streets, self.spot, goal, leg.line, 5_000)
+        way = detour(self.course.streets, self.position, goal, leg.line, 5_000)
         if not way:
             return False
         if following.kind == "drive":
@@ -238,8 +248,8 @@ class _Driver:
         return True
 
     def _say(self, task: str, outcome: str, incident: str | None = None) -> None:
-        if self.random.random() < self.model.said_share:
-            self.said.append(Said(self.now, self._here(), task, outcome, incident))
+        if self.random.random() < self.model.reported_share:
+            self.reports.append(CrewReport(self.now, self._here(), task, outcome, incident))
 
     def _serve(self, leg: CourseLeg, task: str, part: float) -> None:
         """Load at the task's stops, up to ``part`` of them; then drive by the rest."""
@@ -247,7 +257,7 @@ class _Driver:
         kg = {
             f: v * self.day_factor * math.exp(self.random.gauss(0, self.model.demand_spread)) for f, v in leg.kg.items()
         }
-        points = [self._xy(spot) for spot in leg.line] or [self.at]
+        points = [self._xy(point) for point in leg.line] or [self.at]
         moving = leg.mode == "truck" and len(points) > 1
         whole_m = length_m(points) if moving else 0.0
         stops = stops_of(leg, whole_m, sum(kg.values()), self.model, self.random)
@@ -288,7 +298,7 @@ class _Driver:
         if leg.line:
             self.at = self._xy(leg.line[0])
         if leg.mode == "foot":
-            walked_m = sum(metres(a, b) for a, b in pairwise(leg.line))
+            walked_m = sum(distance_m(a, b) for a, b in pairwise(leg.line))
             self._stand(walked_m / self.model.walk_mps, "serve", task)
         for stop in stops:
             self._load_at(stop, task)
@@ -301,9 +311,9 @@ class _Driver:
             read = self.random.random() < self.model.tag_read_share
             number = Random(f"{task}/{round(stop.at_m / 10)}/{k}").randrange(1, 274_877_906_943)  # 38 bits (ISO 11784)
             self.lifts.append(
-                BinLifted(
+                BinLift(
                     at, self._here(), task,
-                    LiftSeen(
+                    LiftReading(
                         tag=f"250-{number:012d}" if read else None, lifter="left" if k % 2 == 0 else "right",
                         kg=round(kg, 1) if self.model.lifter_weighs else None,
                     ),

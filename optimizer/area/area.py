@@ -1,7 +1,7 @@
 """An area: the folder that says what a town has and promises, read once, judged whole, frozen.
 
-``Area.load(folder)`` reads ``area.toml``, ``collection.csv``, ``exceptions.csv`` and ``sectors.geojson``. Every fault
-of every file is listed in one ``AreaFaults`` (file, row or key, field, value, bound), not only the first.
+``read_area(folder)`` reads it. Every fault of every file is listed in one ``AreaFaults`` (file, row or key,
+field, value, bound), not only the first.
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ class Area:
     crs: str
     traffic_side: str
     holidays: str | None
+    second_holiday: str  # one of SECOND_HOLIDAY
     depot: PlaceAt
     sites: tuple[tuple[PlaceAt, Site], ...]  # Site.osm_node is 0 until roads.py has snapped it
     flux: tuple[Flux, ...]
@@ -191,14 +192,11 @@ class Area:
     exceptions: tuple[CollectionException, ...]
     sectors: tuple[Sector, ...]
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    second_holiday: str = "free"  # one of SECOND_HOLIDAY
 
-    @classmethod
-    def load(cls, folder: Path) -> Area:
-        """The area in ``folder``, judged whole. AreaFaults names every fault of every file."""
-        from optimizer.area.file import read_area  # it builds on the classes above
-
-        return read_area(Path(folder))
+    @property
+    def flux_labels(self) -> dict[str, str]:
+        """What people read for each flux, by its name."""
+        return {flux.name: flux.label for flux in self.flux}
 
     def flux_named(self, name: str) -> Flux:
         """ValueError where the area has no such flux."""

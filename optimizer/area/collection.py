@@ -46,6 +46,8 @@ SUNDAY = 6
 LONGEST_DAYS = 28
 #: How far the next usual day may be: four weeks.
 NEXT_USUAL_DAYS = 28
+#: How far ahead a day with anything to collect is looked for: four weeks.
+NEXT_COLLECTION_DAYS = 28
 #: How far back the last collection is looked for: over the longest pause between two seasons.
 SEASON_PAUSE_DAYS = 366
 
@@ -90,6 +92,15 @@ class Occurrence:
 
 def promise(area: Area) -> Promise:
     return Promise(area)
+
+
+def next_collection_day(area: Area, today: date) -> date:
+    """The first day after today on which something is collected; ``ValueError`` where four weeks have none."""
+    promised = promise(area)
+    for k in range(1, NEXT_COLLECTION_DAYS + 1):
+        if promised.due(today + timedelta(days=k)):
+            return today + timedelta(days=k)
+    raise ValueError(f"{area.folder / 'collection.csv'}: nothing is collected in the four weeks after {today}")
 
 
 def monday_of(day: date) -> date:

@@ -5,7 +5,6 @@ Nothing is raised before everything has been looked at: the planner sees all fau
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -24,8 +23,9 @@ from optimizer.area.area import (
     StreetRules,
     TurnRules,
 )
-from optimizer.area.keys import LISTS, REQUIRED, SECTIONS, meant
 from optimizer.area.opening_hours import DAY_S
+from optimizer.area.readers import meant
+from optimizer.area.settings import REQUIRED, SECTIONS
 from optimizer.area.tables import Faults, read_exceptions, read_rules, read_sectors, shown, text_of
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 def _table(raw: Any, section: str, where: str, faults: Faults) -> dict[str, Any] | None:
     """One table read by its ``SECTIONS``; None where it has a fault, so that nothing is built on a guess."""
-    keys = SECTIONS[section]
+    keys = SECTIONS[section].keys
     if not isinstance(raw, Mapping):
         faults.say(where, f"is {shown(raw)}, must be a table of keys")
         return None
@@ -45,14 +45,15 @@ def _table(raw: Any, section: str, where: str, faults: Faults) -> dict[str, Any]
         if name not in keys:
             faults.add(where, name, raw[name], f"unknown key{meant(name, keys)}")
     found: dict[str, Any] = {}
-    for name, key in keys.items():
+    for setting in SECTIONS[section].settings:
+        name = setting.key
         if name not in raw:
-            found[name] = key.default
-            if key.default is REQUIRED:
+            found[name] = setting.value_if_left_out
+            if setting.default is REQUIRED:
                 faults.say(where, f"{name} is missing, must be given")
             continue
         try:
-            found[name] = key.read(raw[name])
+            found[name] = setting.reader(raw[name])
         except ValueError as bound:
             faults.add(where, name, raw[name], bound)
     return found if len(faults.lines) == before else None
@@ -64,13 +65,14 @@ def _tables(raw: Mapping[str, Any], section: str, faults: Faults) -> list[tuple[
     if not isinstance(given, list):
         faults.say(f"area.toml [{section}]", f"is one table, must be an array of tables: [[{section}]]")
         return []
-    if len(given) < LISTS[section]:
-        faults.say("area.toml", f"no [[{section}]], must hold at least {LISTS[section]}")
+    least = SECTIONS[section].least or 0
+    if len(given) < least:
+        faults.say("area.toml", f"no [[{section}]], must hold at least {least}")
     tables = [
         (f"area.toml [[{section}]] {i}", _table(item, section, f"area.toml [[{section}]] {i}", faults))
         for i, item in enumerate(given, 1)
     ]
-    label = "id" if "id" in SECTIONS[section] else "name"
+    label = "id" if "id" in SECTIONS[section].keys else "name"
     first: dict[str, int] = {}
     for i, item in enumerate(given, 1):
         name = item.get(label) if isinstance(item, Mapping) else None
@@ -151,9 +153,6 @@ def _trucks(raw: Mapping[str, Any], flux: set[str], faults: Faults) -> list[Truc
         if table is None:
             continue
         given = table["compartments"]
-        if not isinstance(given, list) or not given:
-            faults.add(where, "compartments", given, "must be a list of at least one { flux = […], volume_m3 = … }")
-            continue
         parts = []
         for i, item in enumerate(given, 1):
             part = _table(item, "trucks.compartments", f"{where} compartments {i}", faults)
@@ -240,14 +239,9 @@ def _at_once(one: Shift, other: Shift) -> bool:
     return False
 
 
-def _closed(raw: Any, faults: Faults) -> list[ClosedWindow]:
-    windows = _table(raw, "windows", "area.toml [windows]", faults)
-    given = windows["closed"] if windows is not None else []
-    if not isinstance(given, list | tuple):
-        faults.say("area.toml [windows.closed]", "is one table, must be an array of tables: [[windows.closed]]")
-        return []
+def _closed(windows: Mapping[str, Any] | None, faults: Faults) -> list[ClosedWindow]:
     closed = []
-    for i, item in enumerate(given, 1):
+    for i, item in enumerate(windows["closed"] if windows is not None else [], 1):
         where = f"area.toml [[windows.closed]] {i}"
         table = _table(item, "windows.closed", where, faults)
         if table is None:
@@ -256,8 +250,6 @@ def _closed(raw: Any, faults: Faults) -> list[ClosedWindow]:
             faults.add(where, "to", item["to"], f"must be later than from = {item['from']!r}")
         if table["near"] is None and not table["streets"]:
             faults.say(where, 'must say where: near = "amenity=school" or streets = ["…"]')
-        if table["near"] is not None and not re.fullmatch(r"[\w:]+=\S.*", table["near"]):
-            faults.add(where, "near", table["near"], 'must be a tag of the map, such as "amenity=school"')
         closed.append(
             ClosedWindow(
                 name=table["name"],
@@ -306,7 +298,10 @@ def _required_file(folder: Path, field: str, name: str, faults: Faults) -> None:
 
 
 def read_area(folder: Path) -> Area:
-    """The area in ``folder``. AreaFaults with all faults of all files where there is any."""
+    """The area in ``folder``: its ``area.INPUT_FILES``, judged whole.
+
+    AreaFaults with all faults of all files where there is any.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise AreaFaults([f"{folder}: no such folder, must be an area's folder with an area.toml"])
@@ -331,17 +326,8 @@ def _read_toml(folder: Path, raw: Mapping[str, Any], faults: Faults) -> dict[str
             faults.add("area.toml", name, raw[name], f"unknown section{meant(name, top)}")
     sections = {
         name: _table(raw.get(name, {}), name, f"area.toml [{name}]", faults)
-        for name in (
-            "area",
-            "depot",
-            "demand",
-            "streets",
-            "speeds_kmh",
-            "turns",
-            "service_times",
-            "prices",
-            "telematics",
-        )
+        for name, section in SECTIONS.items()
+        if section.least is None
     }
     flux_names = _named(raw, "flux", "name")
     flux = [
@@ -358,7 +344,7 @@ def _read_toml(folder: Path, raw: Mapping[str, Any], faults: Faults) -> dict[str
         "sites": tuple(_sites(raw, flux_names, faults)),
         "trucks": tuple(trucks),
         "shifts": tuple(shift for _, shift in _shifts(raw, {truck.id: truck for truck in trucks}, faults)),
-        "closed": tuple(_closed(raw.get("windows", {}), faults)),
+        "closed": tuple(_closed(sections["windows"], faults)),
         "speeds_kmh": sections["speeds_kmh"],
     }
     for field, section, build in (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """``code`` names a text, ``values`` fill it: ``summary.TEXTS`` (``note_<code>``) or ``founding_notes.TEXTS``."""
+    """``code`` names a text, ``values`` fill it: ``summary.TEXTS`` (``note_<code>``) or ``new_area_notes.TEXTS``."""
 
     code: str
     values: Mapping[str, object] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 
 from fleet import Hours
 
@@ -16,6 +17,11 @@ WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 DAY_S = 24 * 3600
 #: A night shift, or a site open past midnight, counts on from the day it began: up to the next day's midnight.
 LATEST_S = 2 * DAY_S
+
+#: What each text must be, in words: for faults and for docs/area.md.
+DAYS = f'weekdays such as "Mo-Sa" or "Mo,We,Fr", of {" ".join(WEEKDAYS)}'
+CLOCK = f'a time "hh:mm", from 00:00 to {LATEST_S // 3600}:00'
+HOURS = "hours such as Mo-Sa 05:00-20:00; Su 08:00-12:00"
 
 _PART = re.compile(r"(?P<days>[A-Za-z][A-Za-z, -]*?)?\s*(?P<times>off|closed|\d.*)")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
@@ -34,21 +40,29 @@ def weekdays(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         first, dash, last = (word.strip() for word in part.strip().partition("-"))
         if first not in WEEKDAYS or (dash and last not in WEEKDAYS):
-            raise ValueError(f'must be weekdays such as "Mo-Sa" or "Mo,We,Fr", of {" ".join(WEEKDAYS)}')
+            raise ValueError(f"must be {DAYS}")
         start = WEEKDAYS.index(first)
         end = WEEKDAYS.index(last) if dash else start
         days.update((start + step) % 7 for step in range((end - start) % 7 + 1))
     return tuple(sorted(days))
 
 
+def weekdays_text(days: Iterable[int]) -> str:
+    """``"Mo-Sa"``, or ``"Mo,We,Fr"`` where they are no run: what ``weekdays`` reads back as the same days."""
+    found = sorted(days)
+    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
+        return f"{WEEKDAYS[found[0]]}-{WEEKDAYS[found[-1]]}"
+    return ",".join(WEEKDAYS[day] for day in found)
+
+
 def clock_s(text: str) -> int:
     """``"05:30"`` as seconds after midnight. Past 24:00 is the next day, to 48:00."""
     match = _TIME.fullmatch(text.strip())
     if match is None or int(match[2]) > 59:
-        raise ValueError('must be a time "hh:mm"')
+        raise ValueError(f"must be {CLOCK}")
     seconds = int(match[1]) * 3600 + int(match[2]) * 60
     if seconds > LATEST_S:
-        raise ValueError('must be a time from "00:00" to "48:00"')
+        raise ValueError(f"must be {CLOCK}")
     return seconds
 
 
@@ -76,7 +90,7 @@ def opening_hours(text: str) -> tuple[Hours, ...]:
             continue
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(f"must be hours such as Mo-Sa 05:00-20:00; Su 08:00-12:00, not {part!r}")
+            raise ValueError(f"must be {HOURS}, not {part!r}")
         times = match["times"]
         named = weekdays(match["days"].strip(" ,")) if match["days"] else tuple(range(7))
         spans = [] if times in ("off", "closed") else _spans(times)

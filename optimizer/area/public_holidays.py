@@ -8,6 +8,8 @@ from functools import cache
 
 import holidays
 
+#: What a code must be, in words: for faults and for docs/area.md.
+KNOWN = 'a country or a part of it that has a holiday list: "FR", "DE-BW", "MC"'
 #: Parts of a country are compared in this year; which of them have holidays of their own hardly changes.
 _YEAR = 2026
 
@@ -37,7 +39,7 @@ def public_holidays(code: str | None) -> Callable[[date], str | None]:
         own = holidays.country_holidays(country, subdiv=part or None).default_language
         calendar = holidays.country_holidays(country, subdiv=part or None, language=own)  # else this machine's language
     except NotImplementedError:
-        raise ValueError('must be a country or a part of it that has a holiday list: "FR", "DE-BW", "MC"') from None
+        raise ValueError(f"must be {KNOWN}") from None
 
     def name(day: date) -> str | None:
         found = calendar.get(day)

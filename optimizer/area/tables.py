@@ -15,8 +15,9 @@ from shapely.geometry import Polygon
 from shapely.validation import explain_validity
 
 from optimizer.area.area import DROP_OFF, DWELLINGS, CollectionException, CollectionRule, Sector
-from optimizer.area.keys import REQUIRED, meant, number, one_of
 from optimizer.area.opening_hours import WEEKDAYS, weekday
+from optimizer.area.readers import meant, number, one_of
+from optimizer.area.settings import REQUIRED
 
 # --- faults ------------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ def _rows(path: Path, columns: tuple[str, ...], faults: Faults) -> list[tuple[in
     return rows
 
 
-class _Row:
+class _TableRow:
     """One row being read: each cell or None, faults noted."""
 
     def __init__(self, where: str, cells: Mapping[str, str], faults: Faults):
@@ -166,7 +167,7 @@ def read_rules(path: Path, sectors: set[str] | None, services: set[str] | None, 
     seen: dict[tuple[object, ...], int] = {}
     for number_of_row, cells in _rows(path, RULE_COLUMNS, faults):
         before = len(faults.lines)
-        row = _Row(f"{path.name} row {number_of_row}", cells, faults)
+        row = _TableRow(f"{path.name} row {number_of_row}", cells, faults)
         sector = row.get("sector", _name_in(sectors, "a sector of sectors.geojson"))
         service = row.get("service", _name_in(services, "a [[services]] name"))
         dwelling = row.get("dwelling", one_of((*DWELLINGS, DROP_OFF)))
@@ -206,7 +207,7 @@ def read_exceptions(
     seen: dict[tuple[str, str, date], int] = {}
     for number_of_row, cells in _rows(path, EXCEPTION_COLUMNS, faults):
         before = len(faults.lines)
-        row = _Row(f"{path.name} row {number_of_row}", cells, faults)
+        row = _TableRow(f"{path.name} row {number_of_row}", cells, faults)
         sector = row.get("sector", _name_in(sectors, "a sector of sectors.geojson", star=True))
         service = row.get("service", _name_in(services, "a [[services]] name", star=True))
         day = row.get("date", iso_date)

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from optimizer.engine_names import ENGINE_NAMES
+
 FORMATS = ("carp", "mcarp", "mcarptif", "wcvrptw", "mcvrp")
-ENGINES = ("ortools", "ortools-alone", "plain", "ripeur", "pyvrp")
 DATA = {".dat", ".txt"}
 #: What a file, or an engine that is being measured, may fail with.
 FAILURES = (ValueError, OSError, MemoryError, RuntimeError, ArithmeticError, LookupError, AssertionError)
@@ -29,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--cores", type=_count, default=1, metavar="N", help="searches side by side, of --engine ripeur (1)"
     )
     bench.add_argument("--iterations", type=_count, metavar="N", help="of --engine ripeur, in place of the budget")
-    bench.add_argument("--engine", choices=ENGINES, default="ripeur")
+    bench.add_argument("--engine", choices=ENGINE_NAMES, default=ENGINE_NAMES[0])
     bench.add_argument("--csv", type=Path, metavar="OUT", help="append results; what is there already is not repeated")
     bench.add_argument("--solutions", type=Path, metavar="DIR", help="write <instance>.sol, the best of the seeds")
     bench.set_defaults(run=_bench)
@@ -70,7 +71,7 @@ def _rows(args: argparse.Namespace) -> int:
     twice = [name for name, count in Counter(path.stem for path in files).items() if count > 1]
     if twice:
         raise ValueError(f"{', '.join(twice)}: given twice; rows are told apart by the file's name")
-    seeds = args.seeds[:1] if args.engine in ("ortools", "ortools-alone", "pyvrp") else args.seeds
+    seeds = args.seeds if args.engine == "ripeur" else args.seeds[:1]
     cores, iterations = (args.cores, args.iterations) if args.engine == "ripeur" else (1, None)
     run = table.Run(args.format, args.engine, args.budget, cores, iterations, args.solutions)
     log = results.Log(args.csv, results.commit())

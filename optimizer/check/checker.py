@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -24,14 +25,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 
-from fleet import REGIMES, Leg, Plan, Shift, Task, Tour, Truck, Unserved
+from fleet import REGIMES, BrokenRule, Leg, Plan, Shift, Task, Tour, Truck, utc_instant
 from optimizer.area import INPUT_FILES, Area, promise
 from optimizer.check import claims as check_claims
 from optimizer.check import figures as check_figures
 from optimizer.check import loads as check_loads
 from optimizer.check import route as check_route
 from optimizer.check import times as check_times
-from optimizer.check.faults import Fault, Report, fault, report_lines
+from optimizer.check.faults import Fault, JsonValue, Report, fault, malformed, report_lines
 from optimizer.check.passage import HEAVY_KG, Passage
 from optimizer.check.rawmap import MapFault, RawMap, read_map
 from optimizer.check.reach import round_trips
@@ -50,8 +51,8 @@ def check_file(path: Path, area: Area | None, folder: Path | None) -> Report:
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (OSError, ValueError) as error:
-        return Report(faults=(fault("MALFORMED", path="$", why=str(error)),))
-    faults = tuple(malformed(document))
+        return Report(faults=(malformed("unreadable", "$", "$", None, None, detail=str(error)),))
+    faults = tuple(document_faults(document))
     return Report(faults=faults) if faults else check(Plan.from_json(document), area, folder)
 
 
@@ -69,23 +70,24 @@ def check(plan: Plan, area: Area | None, folder: Path | None, raw: RawMap | None
     elif not plan.tours and area is not None and (due := promise(area).due(plan.date)):
         faults.append(fault("NO_TOURS.due", due=len(due), date=plan.date))
     faults += _service(plan)
-    faults += check_figures.figures(plan)
+    faults += check_figures.figure_faults(plan)
     if area is None:
-        faults.append(fault("AREA_MISSING", what="area.toml", why=folder))
+        faults.append(fault("AREA_MISSING", what="area.toml", folder=folder))
     else:
         faults += _inputs(plan, area, folder)
         faults += _crews(plan, area)
         if raw is None:
             try:
                 raw = read_map(_extract(area, folder))
-            except MapFault as why:
-                faults.append(fault("AREA_MISSING", what=area.extract.name, why=why))
+            except MapFault as error:
+                key = "AREA_MISSING.map" if error.detail is None else "AREA_MISSING.map_unreadable"
+                faults.append(fault(key, what=area.extract.name, path=error.path, detail=error.detail))
     case = _Case(plan, area, raw)
     for tour in plan.tours:
         faults += case.tour(tour)
-    faults += check_times.drivers(plan.tours, case.shifts)
+    faults += check_times.driver_faults(plan.tours, case.shifts)
     if raw is not None:
-        faults += check_route.tasks_on_map(plan.tasks, raw)
+        faults += check_route.task_map_faults(plan.tasks, raw)
         faults += case.claims()
     return case.report(faults)
 
@@ -106,80 +108,126 @@ def _validator() -> Any:
     return jsonschema.Draft202012Validator(json.loads(_schema().read_text(encoding="utf-8")))
 
 
-def malformed(document: Any) -> Iterator[Fault]:
+def document_faults(document: Any) -> Iterator[Fault]:
     """What keeps a JSON document from being a plan: by the published schema, then by the classes of ``fleet``."""
     found = False
-    for error in _validator().iter_errors(document):
+    for one in (*_schema_faults(document),):
         found = True
-        yield fault("MALFORMED", path=error.json_path, why=error.message[:300])
-    if found:
-        return
-    for path, read, part in _parts(document):
-        try:
-            read(part)
-        except ValueError as error:
-            found = True
-            yield fault("MALFORMED", path=path, why=str(error))
+        yield one
     if not found:
-        try:
-            Plan.from_json(document)
-        except ValueError as error:
-            yield fault("MALFORMED", path="$", why=str(error))
+        yield from _rule_faults(document)
 
 
-def _parts(document: Any) -> Iterator[tuple[str, Any, Any]]:
+def _schema_faults(document: Any) -> Iterator[Fault]:
+    missing: set[str] = set()
+    for error in _validator().iter_errors(document):
+        place, value, bound = error.json_path, error.instance, error.validator_value
+        field = _last_name(error.absolute_path)
+        match error.validator:
+            case "required":  # one error for every missing name, and none of them says which
+                if place not in missing:
+                    missing.add(place)
+                    for name in bound:
+                        if name not in value:
+                            yield malformed("missing", place, name, None, None)
+            case "additionalProperties":
+                known = error.schema.get("properties", {})
+                yield malformed("unknown_field", place, ", ".join(sorted(set(value) - set(known))), None, tuple(known))
+            case "type":
+                yield malformed("type", place, field, value, bound if isinstance(bound, str) else ", ".join(bound))
+            case "enum":
+                yield malformed("one_of", place, field, value, ", ".join(format(JsonValue(one)) for one in bound))
+            case "const":
+                yield malformed("one_of", place, field, value, format(JsonValue(bound)))
+            case "pattern" | "minimum" | "minItems" | "maxItems" as rule:
+                yield malformed(_SCHEMA_RULES[rule], place, field, value, bound)
+            case rule:
+                yield malformed("schema", place, field, value, f"{rule} {bound}"[:200])
+
+
+#: JSON Schema's keyword -> ours, where the bound is the keyword's own value.
+_SCHEMA_RULES = {"pattern": "pattern", "minimum": "at_least", "minItems": "too_few", "maxItems": "too_many"}
+
+
+def _last_name(path: Iterable[str | int]) -> str:
+    """The field that a path ends at, with the index in it where it is a list's; ``$`` for the document itself."""
+    name = ""
+    for part in path:
+        name = f"{name}[{part}]" if isinstance(part, int) else part
+    return name or "$"
+
+
+def _rule_faults(document: Any) -> Iterator[Fault]:
+    """What the schema cannot say: days of the calendar, and the rules of ``fleet``'s classes."""
+    try:
+        date.fromisoformat(document["date"])
+    except ValueError:
+        yield malformed("date", "$", "date", document["date"], "YYYY-MM-DD")
     for k, task in enumerate(document["tasks"]):
-        yield f"$.tasks[{k}]", Task.from_json, task
+        try:
+            Task.from_json(task)
+        except BrokenRule as error:
+            yield malformed(error.rule, f"$.tasks[{k}]", error.field, error.value, error.bound)
     for k, tour in enumerate(document["tours"]):
         for n, leg in enumerate(tour["legs"]):
-            yield f"$.tours[{k}].legs[{n}]", Leg.from_json, leg
-    for k, one in enumerate(document["unserved"]):
-        yield f"$.unserved[{k}]", lambda j: Unserved(j["task"], j["reason"]), one
+            for name in ("start_at", "end_at"):
+                try:
+                    utc_instant(leg[name])
+                except ValueError:
+                    yield malformed("instant", f"$.tours[{k}].legs[{n}]", name, leg[name], "YYYY-MM-DDThh:mm:ssZ")
 
 
 def _references(plan: Plan, area: Area | None) -> Iterator[Fault]:
-    """Names in the plan that name nothing, or two things."""
+    """Names in the plan that name nothing, or two things; numbers that no document may hold."""
     try:
         ZoneInfo(plan.timezone)
     except (ZoneInfoNotFoundError, ValueError):
-        yield fault("MALFORMED", path="$.timezone", why=f"no time zone {plan.timezone!r}")
-    for what, ids in (
-        ("tasks", [t.id for t in plan.tasks]),
-        ("tours", [t.id for t in plan.tours]),
-        ("unserved", [u.task for u in plan.unserved]),
+        yield malformed("timezone", "$.timezone", "timezone", plan.timezone, "IANA")
+    for what, field, ids in (
+        ("tasks", "id", [t.id for t in plan.tasks]),
+        ("tours", "id", [t.id for t in plan.tours]),
+        ("unserved", "task", [u.task for u in plan.unserved]),
     ):
         for id_, times in Counter(ids).items():
             if times > 1:
-                yield fault("MALFORMED", path=f"$.{what}", why=f"{id_!r} stands {times} times")
+                yield malformed("repeated", f"$.{what}", field, id_, 1, times=times)
     for k, task in enumerate(plan.tasks):
         if task.kind == "drop_off" and task.containers < 1:
-            why = f"{task.containers}, a drop_off has at least 1"
-            yield fault("MALFORMED", None, None, task.id, path=f"$.tasks[{k}].containers", why=why)
+            yield malformed("at_least", f"$.tasks[{k}].containers", "containers", task.containers, 1, task=task.id)
     known = {task.id for task in plan.tasks}
     served = {leg.task for tour in plan.tours for leg in tour.legs if leg.kind == "collect"}
     for k, one in enumerate(plan.unserved):
         if one.task not in known or one.task in served:
-            why = f"{one.task!r} is served" if one.task in served else f"no task {one.task!r}"
-            yield fault("MALFORMED", None, None, one.task, path=f"$.unserved[{k}].task", why=why)
+            rule = "served" if one.task in served else "no_task"
+            yield malformed(rule, f"$.unserved[{k}].task", "task", one.task, None, task=one.task)
     sites = None if area is None else {site.id for _, site in area.sites}
     for k, tour in enumerate(plan.tours):
         if not tour.legs:
-            yield fault("MALFORMED", tour.id, path=f"$.tours[{k}].legs", why="is empty")
+            yield malformed("too_few", f"$.tours[{k}].legs", "legs", [], 1, tour=tour.id)
         if tour.regime not in REGIMES:
-            why = f"no regime {tour.regime!r}, must be one of {', '.join(REGIMES)}"
-            yield fault("MALFORMED", tour.id, path=f"$.tours[{k}].regime", why=why)
+            bound = ", ".join(REGIMES)
+            yield malformed("one_of", f"$.tours[{k}].regime", "regime", tour.regime, bound, tour=tour.id)
         for n, leg in enumerate(tour.legs):
-            path = f"$.tours[{k}].legs[{n}]"
-            if leg.kind == "collect" and leg.task not in known:
-                yield fault("MALFORMED", tour.id, n, leg.task, path=f"{path}.task", why=f"no task {leg.task!r}")
-            if leg.kind == "unload" and (leg.site is None or (sites is not None and leg.site not in sites)):
-                yield fault("MALFORMED", tour.id, n, path=f"{path}.site", why=f"no site {leg.site!r}")
-            for name, numbers in (("kg", leg.kg), ("load_after_kg", leg.load_after_kg)):
-                if any(not kg >= 0 for kg in numbers.values()):
-                    yield fault("MALFORMED", tour.id, n, leg.task, path=f"{path}.{name}", why="must be 0 or more")
-            if not (leg.reversing_m >= 0 and leg.reversals >= 0):
-                why = "reversing_m and reversals must be 0 or more"
-                yield fault("MALFORMED", tour.id, n, leg.task, path=path, why=why)
+            yield from _leg_references(f"$.tours[{k}].legs[{n}]", tour.id, n, leg, known, sites)
+
+
+def _leg_references(
+    place: str, tour: str, n: int, leg: Leg, tasks: Set[str], sites: Set[str] | None
+) -> Iterator[Fault]:
+    """``sites``: ids of the area's, None where there is no area to ask."""
+    if leg.kind == "collect" and leg.task not in tasks:
+        yield malformed("no_task", f"{place}.task", "task", leg.task, None, tour=tour, leg=n, task=leg.task)
+    if leg.kind == "unload" and (leg.site is None or (sites is not None and leg.site not in sites)):
+        yield malformed("no_site", f"{place}.site", "site", leg.site, None, tour=tour, leg=n)
+    for name, numbers in (("kg", leg.kg), ("load_after_kg", leg.load_after_kg)):
+        wrong = next((kg for kg in numbers.values() if not kg >= 0), None)
+        if wrong is not None:
+            yield malformed("at_least", f"{place}.{name}", name, wrong, 0, tour=tour, leg=n, task=leg.task)
+    reversing: tuple[tuple[str, float], ...] = (("reversing_m", leg.reversing_m), ("reversals", leg.reversals))
+    for name, number in reversing:
+        if not number >= 0:
+            yield malformed("at_least", place, name, number, 0, tour=tour, leg=n, task=leg.task)
+            break
 
 
 # --- what the plan rests on --------------------------------------------------------------------------------------
@@ -318,15 +366,15 @@ class _Case:
 
     def tour(self, tour: Tour) -> Iterator[Fault]:
         shift, truck = self.shifts.get(tour.shift), self.trucks.get(tour.truck)
-        yield from check_times.order(tour)
-        yield from check_times.windows(tour, self.tasks, self.plan.date, self.zone)
-        yield from check_times.opening(tour, self.sites, self.zone)
+        yield from check_times.order_faults(tour)
+        yield from check_times.window_faults(tour, self.tasks, self.plan.date, self.zone)
+        yield from check_times.opening_faults(tour, self.sites, self.zone)
         if shift is not None:
-            yield from check_times.shift_length(tour, shift, self.plan.date, self.zone)
+            yield from check_times.shift_faults(tour, shift, self.plan.date, self.zone)
         regime = check_times.regime_of(tour, shift)
         if regime is not None:
-            yield from check_times.breaks(tour, regime, check_times.driving_s(tour, self.area))
-        yield from check_loads.loads(tour, truck, self.sites, self.density)
+            yield from check_times.break_faults(tour, regime, check_times.driving_s(tour, self.area))
+        yield from check_loads.load_faults(tour, truck, self.sites, self.density)
         if self.area is not None and self.raw is not None and truck is not None:
             yield from self._on_map(tour, self.area, self.raw, shift, truck)
 
@@ -357,20 +405,20 @@ class _Case:
         def trips_of(truck: Truck) -> frozenset[tuple[int, int]]:
             return self._round_trips(depot, passage_of(truck), truck, strict=True)
 
-        yield from check_claims.claims(self.plan, area, passage_of, trips_of)
+        yield from check_claims.claim_faults(self.plan, area, passage_of, trips_of)
 
     def _on_map(self, tour: Tour, area: Area, raw: RawMap, shift: Shift | None, truck: Truck) -> Iterator[Fault]:
         passage = self._passage(truck, area, raw)
-        traced = check_route.trace(tour, passage, area)
-        rounds = check_route.turn_rounds(traced, passage)
-        yield from check_route.continuity(tour, traced, raw, area.depot, self.site_places)
-        yield from check_route.streets(tour, traced, passage)
-        yield from check_route.turns(tour, traced, raw)
-        yield from check_route.reversing(tour, rounds, area)
-        yield from check_route.sides(
+        traced = check_route.trace_tour(tour, passage, area)
+        rounds = check_route.u_turns(traced, passage)
+        yield from check_route.continuity_faults(tour, traced, raw, area.depot, self.site_places)
+        yield from check_route.street_faults(tour, traced, passage)
+        yield from check_route.turn_faults(tour, traced, raw)
+        yield from check_route.reversing_faults(tour, rounds, area)
+        yield from check_route.side_faults(
             tour, self.tasks, raw, area, rounds, lambda: self._round_trips(_first_node(tour), passage, truck)
         )
-        yield from check_times.durations(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
+        yield from check_times.duration_faults(tour, area, shift, self.tasks, traced.driven, self.task_m, self.sites)
         self._reversals += len(rounds)
         for k, driven in traced.driven.items():
             if tour.legs[k].mode == "foot":

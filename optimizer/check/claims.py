@@ -10,15 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 
 from fleet import Plan, Shift, Task, Truck
 from optimizer.area import Area
 from optimizer.check.faults import Fault, fault
 from optimizer.check.passage import HEAVY_KG, Passage
-from optimizer.check.reach import Step, follows
+from optimizer.check.reach import NodePair, follows
 
 #: The reasons that are verified.
 VERIFIED = ("UNREACHABLE", "NO_TRUCK", "SKILL_MISSING", "CAPACITY")
+
+
+def claimed_coverage(plan_file: Path) -> float | None:
+    """The share of the streets (0 to 1) that the promised weeks cover, as the plan says: one day cannot prove it.
+
+    None where the file is no plan, or says nothing of it.
+    """
+    try:
+        return float(Plan.read(plan_file).figures["shares"]["covered"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return None
 
 
 def skills_due(task: Task) -> frozenset[str]:
@@ -26,8 +38,8 @@ def skills_due(task: Task) -> frozenset[str]:
     return frozenset(task.skills) | ({"crane"} if task.kind == "drop_off" else frozenset())
 
 
-def claims(
-    plan: Plan, area: Area, passage_of: Callable[[Truck], Passage], trips_of: Callable[[Truck], frozenset[Step]]
+def claim_faults(
+    plan: Plan, area: Area, passage_of: Callable[[Truck], Passage], trips_of: Callable[[Truck], frozenset[NodePair]]
 ) -> Iterator[Fault]:
     """Tasks listed as unserved for a reason that does not hold. ``trips_of``: the steps that a truck may drive on a
     way from the depot and home; asked only for trucks that a claim depends on."""
@@ -44,7 +56,7 @@ def claims(
     for one in asked:
         task = plan.task(one.task)
         able = [(s, t) for s, t in crews if _takes(t, task, area) and _skilled(s, t, task)]
-        room = [(s, t) for s, t in able if fits(t, task, density)]
+        room = [(s, t) for s, t in able if has_room(t, task, density)]
         # A load that fits every truck there is needs no way to be proven: it is not the capacity that lacks.
         certain = one.reason == "CAPACITY" and len(room) == len(able)
         for shift, truck in room:
@@ -70,7 +82,7 @@ def _skilled(shift: Shift, truck: Truck, task: Task) -> bool:
     return due <= set(shift.skills) and ("crane" not in due or truck.crane)
 
 
-def fits(truck: Truck, task: Task, density_kg_m3: Mapping[str, float]) -> bool:
+def has_room(truck: Truck, task: Task, density_kg_m3: Mapping[str, float]) -> bool:
     """Whether the empty truck has room for the task's demand."""
     if task.total_kg > truck.payload_kg:
         return False
@@ -85,7 +97,7 @@ def fits(truck: Truck, task: Task, density_kg_m3: Mapping[str, float]) -> bool:
     return True
 
 
-def reaches(task: Task, area: Area, passage: Passage, trips: frozenset[Step]) -> bool:
+def reaches(task: Task, area: Area, passage: Passage, trips: frozenset[NodePair]) -> bool:
     """Whether the truck may drive along a street task, in its direction, on a way from the depot and home.
 
     Points are believed: their node may be reached by a street that the truck may not stand in.

@@ -1,17 +1,93 @@
-"""What the checker says: faults with a reason code and a sentence in French and English, and the report."""
+"""What the checker finds: faults as values, worded last in the reader's language (French, English); and the report.
+
+A fault says where (tour, leg, task, or the place in the document), which field, its value and the bound it breaks.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 #: Sentence by key. A key is the reason code, followed by ".variant" where a code has several sentences.
 TEXTS: dict[str, dict[str, str]] = {
-    "MALFORMED": {"fr": "plan mal formé, {path} : {why}", "en": "malformed plan, {path}: {why}"},
+    "MALFORMED.unreadable": {"fr": "illisible ({detail})", "en": "cannot be read ({detail})"},
+    "MALFORMED.missing": {"fr": "{field} manque", "en": "{field} is missing"},
+    "MALFORMED.unknown_field": {"fr": "{field} : champ inconnu", "en": "{field}: unknown field"},
+    "MALFORMED.type": {
+        "fr": "{field} = {value}, doit être de type JSON {bound}",
+        "en": "{field} = {value}, must be of JSON type {bound}",
+    },
+    "MALFORMED.one_of": {
+        "fr": "{field} = {value}, doit être l'un de {bound}",
+        "en": "{field} = {value}, must be one of {bound}",
+    },
+    "MALFORMED.pattern": {
+        "fr": "{field} = {value}, doit s'écrire {bound}",
+        "en": "{field} = {value}, must be written {bound}",
+    },
+    "MALFORMED.instant": {
+        "fr": "{field} = {value}, doit être un instant écrit {bound}",
+        "en": "{field} = {value}, must be an instant written {bound}",
+    },
+    "MALFORMED.date": {
+        "fr": "{field} = {value}, doit être une date écrite {bound}",
+        "en": "{field} = {value}, must be a date written {bound}",
+    },
+    "MALFORMED.timezone": {
+        "fr": "{field} = {value}, doit être un fuseau horaire de {bound}",
+        "en": "{field} = {value}, must be a time zone of {bound}",
+    },
+    "MALFORMED.above": {
+        "fr": "{field} = {value}, doit être supérieur à {bound}",
+        "en": "{field} = {value}, must be above {bound}",
+    },
+    "MALFORMED.at_least": {
+        "fr": "{field} = {value}, doit être {bound} ou plus",
+        "en": "{field} = {value}, must be {bound} or more",
+    },
+    "MALFORMED.too_few": {
+        "fr": "{field} = {value}, doit avoir au moins {bound} éléments",
+        "en": "{field} = {value}, must hold at least {bound}",
+    },
+    "MALFORMED.too_many": {
+        "fr": "{field} = {value}, doit avoir au plus {bound} éléments",
+        "en": "{field} = {value}, must hold at most {bound}",
+    },
+    "MALFORMED.schema": {
+        "fr": "{field} = {value}, contraire au schéma : {bound}",
+        "en": "{field} = {value}, against the schema: {bound}",
+    },
+    "MALFORMED.repeated": {
+        "fr": "{field} = {value}, {times} fois, doit être unique",
+        "en": "{field} = {value}, {times} times, must be there once",
+    },
+    "MALFORMED.served": {
+        "fr": "{field} = {value}, servie pourtant par une tournée",
+        "en": "{field} = {value}, which a tour serves",
+    },
+    "MALFORMED.no_task": {
+        "fr": "{field} = {value}, doit être une tâche du plan",
+        "en": "{field} = {value}, must be a task of the plan",
+    },
+    "MALFORMED.no_site": {
+        "fr": "{field} = {value}, doit être un site de la zone",
+        "en": "{field} = {value}, must be a site of the area",
+    },
     "AREA_MISSING": {
-        "fr": "{what} manque : le plan ne peut être jugé en entier ({why})",
-        "en": "{what} is missing: the plan cannot be judged whole ({why})",
+        "fr": "{what} manque : le plan ne peut être jugé en entier ({folder})",
+        "en": "{what} is missing: the plan cannot be judged whole ({folder})",
+    },
+    "AREA_MISSING.map": {
+        "fr": "{what} manque : le plan ne peut être jugé en entier ({path} : fichier absent)",
+        "en": "{what} is missing: the plan cannot be judged whole ({path}: no such file)",
+    },
+    "AREA_MISSING.map_unreadable": {
+        "fr": "{what} manque : le plan ne peut être jugé en entier ({path} : {detail})",
+        "en": "{what} is missing: the plan cannot be judged whole ({path}: {detail})",
     },
     "AREA_CHANGED": {
         "fr": "{file} n'est pas le fichier dont le plan est fait",
@@ -112,12 +188,12 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "{own} without a break, at most {limit} ({regime})",
     },
     "WINDOW_MISSED": {
-        "fr": "servie de {start} à {end}, permise {windows}",
-        "en": "served {start} to {end}, allowed {windows}",
+        "fr": "servie de {start:%H:%M} à {end:%H:%M}, permise {windows}",
+        "en": "served {start:%H:%M} to {end:%H:%M}, allowed {windows}",
     },
     "SITE_CLOSED": {
-        "fr": "{site} est fermé de {start} à {end}",
-        "en": "{site} is closed from {start} to {end}",
+        "fr": "{site} est fermé de {start:%a %H:%M} à {end:%a %H:%M}",
+        "en": "{site} is closed from {start:%a %H:%M} to {end:%a %H:%M}",
     },
     "NO_SUCH_STREET": {
         "fr": "aucune rue carrossable ne joint les nœuds {a} et {b}",
@@ -303,6 +379,8 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
+#: Around the sentences of what is no plan at all: where in the document it stands.
+_IN_DOCUMENT = {"fr": "plan mal formé, {place} : {reason}", "en": "malformed plan, {place}: {reason}"}
 _LINE = {
     "tour": {"fr": "tournée {value}", "en": "tour {value}"},
     "leg": {"fr": "étape {value}", "en": "leg {value}"},
@@ -321,15 +399,45 @@ _LINE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """``leg``: index into the tour's legs, from 0. ``text``: the sentence by language."""
+_WEEKDAYS = {
+    "fr": ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+_OSM_ELEMENTS = {"fr": {"way": "voie", "node": "nœud"}, "en": {"way": "way", "node": "node"}}
+#: As much of a document's value as a sentence shows.
+_SHOWN = 60
 
-    code: str
-    tour: str | None
-    leg: int | None
-    task: str | None
-    text: Mapping[str, str]
+
+class Duration(float):
+    """Seconds, shown as hours and minutes."""
+
+    def __format__(self, spec: str) -> str:
+        minutes = round(abs(self) / 60)
+        return f"{minutes // 60} h {minutes % 60:02}" if minutes >= 60 else f"{minutes} min"
+
+
+class OsmElement(NamedTuple):
+    """A way or a node of the map."""
+
+    kind: str
+    id: int
+
+
+class JsonValue(NamedTuple):
+    """A value as the document has it, shown as JSON."""
+
+    value: object
+
+    def __format__(self, spec: str) -> str:
+        value, nested = self.value, self.value
+        if isinstance(value, Mapping):
+            nested = list(value.values())
+        if isinstance(nested, list | tuple) and (
+            len(nested) > 4 or any(isinstance(one, list | dict) for one in nested)
+        ):
+            return "{…}" if isinstance(value, Mapping) else "[…]"  # a plan has megabytes
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 class _Comma(float):
@@ -339,16 +447,78 @@ class _Comma(float):
         return float(self).__format__(spec).replace(".", ",").replace("%", "\u202f%")
 
 
+class _LocalTime(NamedTuple):
+    """An instant on the clock that it carries, its weekday named in the reader's language."""
+
+    at: datetime
+    lang: str
+
+    def __format__(self, spec: str) -> str:
+        return self.at.strftime(spec.replace("%a", _WEEKDAYS[self.lang][self.at.weekday()]))
+
+
+def _worded(value: object, lang: str) -> object:
+    """A value as the sentences of that language show it."""
+    if isinstance(value, datetime):
+        return _LocalTime(value, lang)
+    if isinstance(value, OsmElement):
+        return f"{_OSM_ELEMENTS[lang][value.kind]} {value.id}"
+    if isinstance(value, float) and not isinstance(value, Duration) and lang == "fr":
+        return _Comma(value)
+    return value
+
+
 def _filled(sentence: str, lang: str, values: Mapping[str, object]) -> str:
-    comma = {k: _Comma(v) if lang == "fr" and isinstance(v, float) else v for k, v in values.items()}
-    return sentence.format(**comma)
+    return sentence.format(**{name: _worded(value, lang) for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``key``: of ``TEXTS``; ``leg``: index into the tour's legs, from 0; ``values``: what the sentence is filled with.
+
+    Of what is no plan (``MALFORMED``): ``place``, its JSON path; the ``field`` there, its ``value`` and the ``bound``
+    that it breaks.
+    """
+
+    key: str
+    tour: str | None = None
+    leg: int | None = None
+    task: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """The reason code: what a key and its variants have in common."""
+        return self.key.partition(".")[0]
+
+    @property
+    def place(self) -> str | None:
+        place = self.values.get("place")
+        return None if place is None else str(place)
+
+    def reason(self, lang: str) -> str:
+        """What is wrong in ``lang`` ("fr" or "en"), without the place in the document."""
+        return _filled(TEXTS[self.key][lang], lang, self.values)
+
+    def sentence(self, lang: str) -> str:
+        """What is wrong, and where in the document where it is one, in ``lang`` ("fr" or "en")."""
+        reason = self.reason(lang)
+        return reason if self.place is None else _IN_DOCUMENT[lang].format(place=self.place, reason=reason)
 
 
 def fault(
     key: str, tour: str | None = None, leg: int | None = None, task: str | None = None, /, **values: object
 ) -> Fault:
-    texts = {lang: _filled(sentence, lang, values) for lang, sentence in TEXTS[key].items()}
-    return Fault(key.partition(".")[0], tour, leg, task, texts)
+    return Fault(key, tour, leg, task, values)
+
+
+def malformed(
+    rule: str, place: str, field: str, value: object, bound: object, /, *, tour: str | None = None,
+    leg: int | None = None, task: str | None = None, **more: object,
+) -> Fault:  # fmt: skip
+    """A fault of the document. ``rule``: the key behind ``MALFORMED.``; ``place``: a JSON path."""
+    values = {"place": place, "field": field, "value": JsonValue(value), "bound": bound, **more}
+    return Fault(f"MALFORMED.{rule}", tour, leg, task, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,5 +569,5 @@ def report_lines(report: Report, lang: str) -> list[str]:
             for key, value in (("tour", f.tour), ("leg", f.leg), ("task", f.task))
             if value is not None
         ]
-        lines.append(f"{f.code:20} {', '.join(where)}{': ' if where else ''}{f.text[lang]}")
+        lines.append(f"{f.code:20} {', '.join(where)}{': ' if where else ''}{f.sentence(lang)}")
     return lines

@@ -17,7 +17,7 @@ SLACK = 0.01
 ROUNDING = {"km": 0.05, "hours.total": 0.02, "kg": 0.5, "served": 0.001}
 
 
-def figures(plan: Plan) -> Iterator[Fault]:
+def figure_faults(plan: Plan) -> Iterator[Fault]:
     """Figures that do not follow from the legs."""
     due = {tour.id: _counted(tour) for tour in plan.tours}
     told = plan.figures.get("tours", {})

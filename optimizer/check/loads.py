@@ -11,12 +11,12 @@ from optimizer.check.faults import Fault, fault
 SLACK_KG = 0.5
 
 
-def loads(
+def load_faults(
     tour: Tour, truck: Truck | None, sites: Mapping[str, Site], density_kg_m3: Mapping[str, float]
 ) -> Iterator[Fault]:
     """Follow the load leg by leg. ``density_kg_m3``: by flux. An overload is told once per trip."""
     on_board: dict[str, float] = {}
-    told: set[str] = set()
+    told: set[tuple[str, object]] = set()
     for k, leg in enumerate(tour.legs):
         if leg.kind == "unload":
             yield from _unloaded(tour, k, leg, on_board, sites.get(leg.site or ""))
@@ -32,7 +32,7 @@ def loads(
                 on_board[flux] = own  # told once, not again on every leg to come
         if truck is not None and leg.kind == "collect":
             for found in _body(tour, k, leg, on_board, truck, density_kg_m3):
-                kind = found.code + found.text["en"] if found.code == "WRONG_FLUX" else found.code
+                kind = (found.code, found.values["flux"] if found.code == "WRONG_FLUX" else None)
                 if kind not in told:
                     told.add(kind)
                     yield found

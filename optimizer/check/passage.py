@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet import Truck
-from optimizer.check.rawmap import RawMap, Way
+from optimizer.check.faults import OsmElement
+from optimizer.check.rawmap import RawMap, RawWay
 
 DRIVABLE = frozenset({
     "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
@@ -45,16 +46,16 @@ _FEET_INCHES = re.compile(r"(\d+)' *-? *(?:(\d+(?:\.\d+)?)\")?")
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a truck may not pass. ``key``: a key of the fault texts; ``where``: "way 123" or "node 456"."""
+    """Why a truck may not pass. ``key``: a key of the fault texts; ``where``: the way or the node."""
 
     key: str
-    where: str
+    where: OsmElement
     limit: float | None = None
     own: float | None = None
     tag: str = ""
 
 
-def quantity(text: str | None, units: Mapping[str, float]) -> float | None:
+def parse_quantity(text: str | None, units: Mapping[str, float]) -> float | None:
     """The smallest of the numbers written in a tag; None where none is ("none", "signals", "DE:urban")."""
     if text is None:
         return None
@@ -70,19 +71,19 @@ def quantity(text: str | None, units: Mapping[str, float]) -> float | None:
 def signed_kmh(tags: Mapping[str, str], forward: bool) -> float | None:
     """The lowest speed that the map's signs allow a truck in this direction, None = no sign."""
     keys = ("maxspeed", "maxspeed:hgv", f"maxspeed:{'forward' if forward else 'backward'}")
-    return min((v for key in keys if (v := quantity(tags.get(key), _KMH))), default=None)
+    return min((v for key in keys if (v := parse_quantity(tags.get(key), _KMH))), default=None)
 
 
 def street_width_m(tags: Mapping[str, str]) -> float | None:
-    return quantity(tags.get("width"), _METRES)
+    return parse_quantity(tags.get("width"), _METRES)
 
 
-def lanes(tags: Mapping[str, str]) -> int:
+def tagged_lanes(tags: Mapping[str, str]) -> int:
     """Untagged is one."""
     return int(tags["lanes"]) if tags.get("lanes", "").isdigit() else 1
 
 
-def oneway(tags: Mapping[str, str]) -> int:
+def allowed_direction(tags: Mapping[str, str]) -> int:
     """1: along the way only, -1: against it only, 0: both."""
     for key in ("oneway:hgv", "oneway:goods", "oneway:motor_vehicle", "oneway:vehicle", "oneway"):
         if key in tags:
@@ -103,12 +104,12 @@ class Passage:
         self.raw, self.truck, self._turning_places = raw, truck, turning_places
         heavy = truck.gross_kg > HEAVY_KG
         self._modes = (*(("hgv",) if heavy else ()), "goods", "motor_vehicle", "vehicle", "access")
-        self._steps: dict[tuple[int, int], tuple[Way, bool, tuple[Obstacle, ...]] | None] = {}
+        self._steps: dict[tuple[int, int], tuple[RawWay, bool, tuple[Obstacle, ...]] | None] = {}
         self._ways: dict[tuple[int, bool], tuple[Obstacle, ...]] = {}
         self._legs: dict[int, frozenset[int]] = {}
         self._dead: frozenset[int] | None = None
 
-    def step(self, a: int, b: int) -> tuple[Way, bool, tuple[Obstacle, ...]] | None:
+    def step(self, a: int, b: int) -> tuple[RawWay, bool, tuple[Obstacle, ...]] | None:
         """The drivable way from ``a`` to the next node ``b`` with the fewest obstacles, and whether along it."""
         if (a, b) not in self._steps:
             ways = [
@@ -119,20 +120,20 @@ class Passage:
             self._steps[a, b] = min(ways, key=lambda found: len(found[2]), default=None)
         return self._steps[a, b]
 
-    def _barring(self, way: Way, forward: bool) -> tuple[Obstacle, ...]:
+    def _barring(self, way: RawWay, forward: bool) -> tuple[Obstacle, ...]:
         if (way.id, forward) not in self._ways:
             self._ways[way.id, forward] = tuple(self._obstacles(way, forward))
         return self._ways[way.id, forward]
 
-    def _obstacles(self, way: Way, forward: bool) -> Iterator[Obstacle]:
-        where = f"way {way.id}"
-        direction = oneway(way.tags)
+    def _obstacles(self, way: RawWay, forward: bool) -> Iterator[Obstacle]:
+        where = OsmElement("way", way.id)
+        direction = allowed_direction(way.tags)
         if direction and (direction > 0) != forward:
             yield Obstacle("AGAINST_ONE_WAY", where)
         yield from self._access(way.tags, where, "forward" if forward else "backward")
         yield from self._size(way.tags, where)
 
-    def _access(self, tags: Mapping[str, str], where: str, direction: str) -> Iterator[Obstacle]:
+    def _access(self, tags: Mapping[str, str], where: OsmElement, direction: str) -> Iterator[Obstacle]:
         for mode in self._modes:
             for key in (f"{mode}:{direction}", mode):
                 if key in tags:
@@ -140,7 +141,7 @@ class Passage:
                         yield Obstacle("NO_ACCESS", where, tag=f"{key}={tags[key]}")
                     return
 
-    def _size(self, tags: Mapping[str, str], where: str) -> Iterator[Obstacle]:
+    def _size(self, tags: Mapping[str, str], where: OsmElement) -> Iterator[Obstacle]:
         truck = self.truck
         signs = (
             ("TOO_HEAVY", truck.gross_kg, _TONNES,
@@ -151,7 +152,7 @@ class Passage:
         )  # fmt: skip
         for code, own, units, keys in signs:
             for key in keys:
-                limit = quantity(tags.get(key), units)
+                limit = parse_quantity(tags.get(key), units)
                 if limit is not None and own > limit and not _lifted(tags, key):
                     yield Obstacle(code, where, limit, own, f"{key}={tags[key]}")
                     break
@@ -161,7 +162,7 @@ class Passage:
         tags = self.raw.tags.get(node)
         if not tags:
             return ()
-        where = f"node {node}"
+        where = OsmElement("node", node)
         # A node's "width" is the kerb's or the gate post's; its weight may be a sign's that stands there for elsewhere.
         kept = tags if "barrier" in tags else {k: v for k, v in tags.items() if k.startswith(("maxheight", "maxwidth"))}
         found = list(self._size({k: v for k, v in kept.items() if k != "width"}, where))

@@ -27,18 +27,22 @@ _WGS84 = Geod(ellps="WGS84")
 
 
 class MapFault(ValueError):
-    """The extract is missing, truncated or no OSM file."""
+    """The extract is missing (``detail`` None), or truncated or no OSM file (``detail``: what osmium says of it)."""
+
+    def __init__(self, path: Path, detail: str | None = None):
+        self.path, self.detail = path, detail
+        super().__init__(f"{path}: {detail or 'no such file'}")
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RawWay:
     id: int
     nodes: tuple[int, ...]
     tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Restriction:
+class RawRestriction:
     """A turn restriction that binds trucks. ``only``: whoever comes by ``from_ways`` must go on by ``to_ways``.
 
     Exactly one of ``via_node`` and ``via_ways`` is given.
@@ -57,16 +61,16 @@ class Restriction:
 class RawMap:
     """Every way with ``highway=…`` and its nodes. ``tags``: of those nodes that have any."""
 
-    ways: Mapping[int, Way]
+    ways: Mapping[int, RawWay]
     lat_deg: Mapping[int, float]
     lon_deg: Mapping[int, float]
     tags: Mapping[int, Mapping[str, str]]
     ways_at: Mapping[int, Sequence[int]]  # node -> ids of the ways through it
-    restrictions_from: Mapping[int, Sequence[Restriction]]  # way -> restrictions that begin on it
+    restrictions_from: Mapping[int, Sequence[RawRestriction]]  # way -> restrictions that begin on it
 
-    def joining(self, a: int, b: int) -> list[tuple[Way, bool]]:
+    def joining(self, a: int, b: int) -> list[tuple[RawWay, bool]]:
         """The ways on which ``b`` is the very next node to ``a``; True where that is the way's own direction."""
-        found: dict[tuple[int, bool], tuple[Way, bool]] = {}
+        found: dict[tuple[int, bool], tuple[RawWay, bool]] = {}
         for id_ in self.ways_at.get(a, ()):
             way = self.ways[id_]
             for here, there in zip(way.nodes, way.nodes[1:], strict=False):
@@ -76,9 +80,9 @@ class RawMap:
                     found[id_, False] = (way, False)
         return list(found.values())
 
-    def neighbours(self, node: int) -> dict[int, list[Way]]:
+    def neighbours(self, node: int) -> dict[int, list[RawWay]]:
         """The nodes next to this one, with the ways that lead there."""
-        found: dict[int, list[Way]] = {}
+        found: dict[int, list[RawWay]] = {}
         for id_ in self.ways_at.get(node, ()):
             way = self.ways[id_]
             for a, b in zip(way.nodes, way.nodes[1:], strict=False):
@@ -104,12 +108,12 @@ class RawMap:
 def read_map(path: Path) -> RawMap:
     """Read the highways of an OSM file (.osm, .osm.pbf, .pbf). MapFault where that cannot be done."""
     if not path.is_file():
-        raise MapFault(f"{path}: no such file")
+        raise MapFault(path)
     try:
         ways, restrictions = _ways_and_restrictions(path)
         return _with_nodes(path, ways, restrictions)
     except RuntimeError as error:  # what osmium raises for a truncated or foreign file
-        raise MapFault(f"{path}: {error}") from error
+        raise MapFault(path, str(error)) from error
 
 
 def _open(path: Path) -> osmium.io.File:
@@ -117,23 +121,23 @@ def _open(path: Path) -> osmium.io.File:
     return osmium.io.File(str(path), "pbf") if path.suffix == ".pbf" else osmium.io.File(str(path))
 
 
-def _ways_and_restrictions(path: Path) -> tuple[dict[int, Way], list[Restriction]]:
-    ways: dict[int, Way] = {}
-    restrictions: list[Restriction] = []
+def _ways_and_restrictions(path: Path) -> tuple[dict[int, RawWay], list[RawRestriction]]:
+    ways: dict[int, RawWay] = {}
+    restrictions: list[RawRestriction] = []
     wanted = osmium.filter.KeyFilter("highway", *RESTRICTION_KEYS)
     for o in osmium.FileProcessor(_open(path), osmium.osm.WAY | osmium.osm.RELATION).with_filter(wanted):
         tags = {tag.k: tag.v for tag in o.tags}
         if isinstance(o, osmium.osm.Way) and "highway" in tags:
             if tags.get("area") == "yes":
                 continue  # a square drawn by its outline: nobody drives along that
-            ways[o.id] = Way(o.id, tuple(node.ref for node in o.nodes), tags)
+            ways[o.id] = RawWay(o.id, tuple(node.ref for node in o.nodes), tags)
         elif isinstance(o, osmium.osm.Relation):
             members = [(m.type, m.role, m.ref) for m in o.members]
             restrictions.extend(_restrictions(o.id, tags, members))
     return ways, restrictions
 
 
-def _restrictions(id_: int, tags: Mapping[str, str], members: Iterable[tuple[str, str, int]]) -> list[Restriction]:
+def _restrictions(id_: int, tags: Mapping[str, str], members: Iterable[tuple[str, str, int]]) -> list[RawRestriction]:
     exempt = {word.strip() for word in tags.get("except", "").split(";")}
     # day_on/hour_on are the old way to write a conditional restriction.
     if exempt & EXEMPTIONS or {"day_on", "hour_on"} & tags.keys():
@@ -150,7 +154,7 @@ def _restrictions(id_: int, tags: Mapping[str, str], members: Iterable[tuple[str
     kinds = {tags[key] for key in RESTRICTION_KEYS if tags.get(key, "").startswith(("no_", "only_"))}
     via_node = next(iter(via_nodes), None)
     return [
-        Restriction(
+        RawRestriction(
             id=id_,
             kind=kind,
             only=kind.startswith("only_"),
@@ -163,7 +167,7 @@ def _restrictions(id_: int, tags: Mapping[str, str], members: Iterable[tuple[str
     ]
 
 
-def _with_nodes(path: Path, ways: Mapping[int, Way], restrictions: Iterable[Restriction]) -> RawMap:
+def _with_nodes(path: Path, ways: Mapping[int, RawWay], restrictions: Iterable[RawRestriction]) -> RawMap:
     ways_at: dict[int, list[int]] = {}
     for way in ways.values():
         for node in dict.fromkeys(way.nodes):
@@ -177,7 +181,7 @@ def _with_nodes(path: Path, ways: Mapping[int, Way], restrictions: Iterable[Rest
             lat_deg[o.id], lon_deg[o.id] = o.lat, o.lon
             if o.tags:
                 tagged[o.id] = {tag.k: tag.v for tag in o.tags}
-    starting: dict[int, list[Restriction]] = {}
+    starting: dict[int, list[RawRestriction]] = {}
     for restriction in restrictions:
         for way_id in restriction.from_ways:
             starting.setdefault(way_id, []).append(restriction)

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from optimizer.check.passage import Passage
 
-Step = tuple[int, int]  # from one node to the next
+NodePair = tuple[int, int]  # from one node to the next
 
 
-def round_trips(passage: Passage, depot: int, stands: Iterable[int], *, strict: bool = False) -> frozenset[Step]:
+def round_trips(passage: Passage, depot: int, stands: Iterable[int], *, strict: bool = False) -> frozenset[NodePair]:
     """The steps that lie on a way from the depot and back to it with no reversing: a U-turn is made in a turning place
     or inside the depot and the sites (``stands``), nowhere else. Restrictions over a way are not counted as closing.
 
@@ -22,7 +22,7 @@ def round_trips(passage: Passage, depot: int, stands: Iterable[int], *, strict: 
     the turn: what is reached all the same is reached for certain.
     """
     free = frozenset({depot, *stands})
-    onward: dict[Step, list[Step]] = {}
+    onward: dict[NodePair, list[NodePair]] = {}
     waiting = [(depot, b) for b in passage.legs(depot) if _open(passage, depot, b)]
     while waiting:
         step = waiting.pop()
@@ -30,11 +30,11 @@ def round_trips(passage: Passage, depot: int, stands: Iterable[int], *, strict: 
             continue
         onward[step] = [(step[1], c) for c in passage.legs(step[1]) if follows(passage, step, c, free, strict)]
         waiting += [after for after in onward[step] if after not in onward]
-    before: dict[Step, list[Step]] = defaultdict(list)
+    before: dict[NodePair, list[NodePair]] = defaultdict(list)
     for step, afters in onward.items():
         for after in afters:
             before[after].append(step)
-    home: set[Step] = set()
+    home: set[NodePair] = set()
     waiting = [step for step in onward if step[1] == depot]
     while waiting:
         step = waiting.pop()
@@ -49,7 +49,7 @@ def _open(passage: Passage, a: int, b: int) -> bool:
     return found is not None and not found[2]
 
 
-def follows(passage: Passage, step: Step, c: int, free: frozenset[int], strict: bool = False) -> bool:
+def follows(passage: Passage, step: NodePair, c: int, free: frozenset[int], strict: bool = False) -> bool:
     """Whether a truck that came by ``step`` may go on to ``c``; ``free``, ``strict``: see ``round_trips``."""
     a, b = step
     if not _open(passage, b, c):

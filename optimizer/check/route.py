@@ -9,8 +9,8 @@ from itertools import pairwise
 from fleet import Leg, Task, Tour
 from optimizer.area import Area, PlaceAt
 from optimizer.check.faults import Fault, fault
-from optimizer.check.passage import Passage, lanes, oneway, signed_kmh, street_width_m
-from optimizer.check.rawmap import RawMap, Restriction, Way
+from optimizer.check.passage import Passage, allowed_direction, signed_kmh, street_width_m, tagged_lanes
+from optimizer.check.rawmap import RawMap, RawRestriction, RawWay
 from optimizer.check.times import Driven
 
 SLACK_M, SLACK_LENGTH = 2.0, 0.01
@@ -21,27 +21,27 @@ PLACE_WITHIN_M = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NodeStep:
     """From one node to the next, on leg ``leg``. ``way``: None where no drivable street joins them."""
 
     leg: int
     a: int
     b: int
-    way: Way | None
+    way: RawWay | None
     forward: bool
 
 
 @dataclass(frozen=True)
-class Trace:
+class TourTrace:
     """A tour on the map. ``runs``: the truck's steps, cut where it stands in a depot or a site (there it may turn).
     ``driven``: by index of leg, for legs whose nodes are all on the map."""
 
-    runs: tuple[tuple[Step, ...], ...]
+    runs: tuple[tuple[NodeStep, ...], ...]
     driven: Mapping[int, Driven]
 
 
-def trace(tour: Tour, passage: Passage, area: Area) -> Trace:
-    runs: list[list[Step]] = [[]]
+def trace_tour(tour: Tour, passage: Passage, area: Area) -> TourTrace:
+    runs: list[list[NodeStep]] = [[]]
     driven: dict[int, Driven] = {}
     for k, leg in enumerate(tour.legs):
         steps = [_step(k, a, b, passage) for a, b in pairwise(leg.osm_nodes)]
@@ -51,15 +51,15 @@ def trace(tour: Tour, passage: Passage, area: Area) -> Trace:
             runs += [steps, []]
         elif leg.mode == "truck":
             runs[-1].extend(steps)
-    return Trace(tuple(tuple(run) for run in runs if run), driven)
+    return TourTrace(tuple(tuple(run) for run in runs if run), driven)
 
 
-def _step(k: int, a: int, b: int, passage: Passage) -> Step:
+def _step(k: int, a: int, b: int, passage: Passage) -> NodeStep:
     found = passage.step(a, b)
-    return Step(k, a, b, None, True) if found is None else Step(k, a, b, found[0], found[1])
+    return NodeStep(k, a, b, None, True) if found is None else NodeStep(k, a, b, found[0], found[1])
 
 
-def _driven(leg: Leg, steps: Sequence[Step], raw: RawMap, area: Area) -> Driven:
+def _driven(leg: Leg, steps: Sequence[NodeStep], raw: RawMap, area: Area) -> Driven:
     if not steps:
         return Driven()
     lengths_m = raw.steps_m(leg.osm_nodes)
@@ -78,7 +78,9 @@ def _driven(leg: Leg, steps: Sequence[Step], raw: RawMap, area: Area) -> Driven:
 # --- continuity --------------------------------------------------------------------------------------------------
 
 
-def continuity(tour: Tour, traced: Trace, raw: RawMap, depot: PlaceAt, sites: Mapping[str, PlaceAt]) -> Iterator[Fault]:
+def continuity_faults(
+    tour: Tour, traced: TourTrace, raw: RawMap, depot: PlaceAt, sites: Mapping[str, PlaceAt]
+) -> Iterator[Fault]:
     """Whether the legs hang together in space, begin and end at the depot, and have the length of their nodes."""
     at: int | None = None
     start: int | None = None
@@ -122,7 +124,7 @@ def _stands_at(tour: Tour, k: int, node: int, place: PlaceAt, raw: RawMap) -> It
 # --- streets and turns -------------------------------------------------------------------------------------------
 
 
-def streets(tour: Tour, traced: Trace, passage: Passage) -> Iterator[Fault]:
+def street_faults(tour: Tour, traced: TourTrace, passage: Passage) -> Iterator[Fault]:
     """Steps that no street carries, or that its tags forbid this truck. Each street is told once per leg."""
     raw, told = passage.raw, set()
     for k, leg in enumerate(tour.legs):
@@ -151,10 +153,10 @@ def streets(tour: Tour, traced: Trace, passage: Passage) -> Iterator[Fault]:
                     )  # fmt: skip
 
 
-def turns(tour: Tour, traced: Trace, raw: RawMap) -> Iterator[Fault]:
+def turn_faults(tour: Tour, traced: TourTrace, raw: RawMap) -> Iterator[Fault]:
     """Turn restrictions. A run of steps is cut into the ways it follows; a restriction binds from one to the next."""
     for run in traced.runs:
-        stretches: list[list[Step]] = []
+        stretches: list[list[NodeStep]] = []
         for step in run:
             if stretches and _goes_on(stretches[-1][-1], step, raw):
                 stretches[-1].append(step)
@@ -171,7 +173,7 @@ def turns(tour: Tour, traced: Trace, raw: RawMap) -> Iterator[Fault]:
                     )
 
 
-def _goes_on(before: Step, step: Step, raw: RawMap) -> bool:
+def _goes_on(before: NodeStep, step: NodeStep, raw: RawMap) -> bool:
     """Whether the step stays on the way, straight on, past no node where the way's traffic must turn off."""
     way = step.way
     if way is None or before.way is not way or before.b != step.a or before.a == step.b:
@@ -179,7 +181,7 @@ def _goes_on(before: Step, step: Step, raw: RawMap) -> bool:
     return not any(rule.only and rule.via_node == step.a for rule in raw.restrictions_from.get(way.id, ()))
 
 
-def _breaks(rule: Restriction, k: int, stretches: Sequence[Sequence[Step]]) -> Step | None:
+def _breaks(rule: RawRestriction, k: int, stretches: Sequence[Sequence[NodeStep]]) -> NodeStep | None:
     """The step with which the stretches from ``k`` on break the rule."""
     after = k + 1 + len(rule.via_ways)
     if after >= len(stretches):
@@ -201,16 +203,16 @@ def _breaks(rule: Restriction, k: int, stretches: Sequence[Sequence[Step]]) -> S
     return step if taken and _plain(step.way, step.a) else None
 
 
-def _plain(way: Way | None, node: int) -> bool:
+def _plain(way: RawWay | None, node: int) -> bool:
     """Whether a restriction that names the way and the node says which of the way's two arms it means."""
-    return way is not None and (node in (way.nodes[0], way.nodes[-1]) or oneway(way.tags) != 0)
+    return way is not None and (node in (way.nodes[0], way.nodes[-1]) or allowed_direction(way.tags) != 0)
 
 
 # --- turning round -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class TurnRound:
+class UTurn:
     """A U-turn without a turning place: ``legs`` are those before and after it and between, one of which counts it.
 
     ``chain``: the nodes from the end of the dead end back to its entrance or to room to turn, ``back_m`` their length;
@@ -225,7 +227,7 @@ class TurnRound:
     possible: bool
 
 
-def turn_rounds(traced: Trace, passage: Passage) -> list[TurnRound]:
+def u_turns(traced: TourTrace, passage: Passage) -> list[UTurn]:
     found = []
     for run in traced.runs:
         for n in range(1, len(run)):
@@ -236,13 +238,13 @@ def turn_rounds(traced: Trace, passage: Passage) -> list[TurnRound]:
             if node in passage.raw.lat_deg and passage.is_dead_end(node, before.a):
                 chain = _way_back(run, n, passage)
                 back_legs = tuple(dict.fromkeys(s.leg for s in run[n : n + len(chain) - 1]))
-                found.append(TurnRound(node, legs, chain, passage.raw.length_m(chain), back_legs, True))
+                found.append(UTurn(node, legs, chain, passage.raw.length_m(chain), back_legs, True))
             else:
-                found.append(TurnRound(node, legs, (), 0.0, (), passage.is_junction_in_dead_end(node)))
+                found.append(UTurn(node, legs, (), 0.0, (), passage.is_junction_in_dead_end(node)))
     return found
 
 
-def _way_back(run: Sequence[Step], n: int, passage: Passage) -> tuple[int, ...]:
+def _way_back(run: Sequence[NodeStep], n: int, passage: Passage) -> tuple[int, ...]:
     """From the end of the dead end back along the way it was entered, up to the first junction or turning place."""
     nodes = [run[n].a]
     for k in range(1, min(n, len(run) - n) + 1):
@@ -255,7 +257,7 @@ def _way_back(run: Sequence[Step], n: int, passage: Passage) -> tuple[int, ...]:
     return tuple(nodes)
 
 
-def _counted(tour: Tour, rounds: Sequence[TurnRound]) -> list[int | None]:
+def _counted(tour: Tour, rounds: Sequence[UTurn]) -> list[int | None]:
     """The leg that counts each U-turn: one of its own legs, the later where both could (a bipartite matching)."""
     owner: dict[tuple[int, int], int] = {}
 
@@ -275,7 +277,7 @@ def _counted(tour: Tour, rounds: Sequence[TurnRound]) -> list[int | None]:
     return [legs.get(n) for n in range(len(rounds))]
 
 
-def reversing(tour: Tour, rounds: Sequence[TurnRound], area: Area) -> Iterator[Fault]:
+def reversing_faults(tour: Tour, rounds: Sequence[UTurn], area: Area) -> Iterator[Fault]:
     """U-turns where a truck cannot make one, and reversing that is forbidden, not counted or longer than allowed."""
     rules = area.streets
     due_m: dict[int, float] = {}
@@ -306,7 +308,7 @@ def reversing(tour: Tour, rounds: Sequence[TurnRound], area: Area) -> Iterator[F
 # --- tasks on the map --------------------------------------------------------------------------------------------
 
 
-def tasks_on_map(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
+def task_map_faults(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
     """Tasks whose way or nodes are not on the map, or not on each other."""
     for task in tasks:
         missing = [node for node in task.osm_nodes if node not in raw.lat_deg]
@@ -330,12 +332,12 @@ def tasks_on_map(tasks: Sequence[Task], raw: RawMap) -> Iterator[Fault]:
             yield fault("NO_SUCH_STREET.off_way", None, None, task.id, a=a, b=a, way=way.id)
 
 
-def sides(
+def side_faults(
     tour: Tour,
     tasks: Mapping[str, Task],
     raw: RawMap,
     area: Area,
-    rounds: Sequence[TurnRound],
+    rounds: Sequence[UTurn],
     round_trips: Callable[[], frozenset[tuple[int, int]]],
 ) -> Iterator[Fault]:
     """Whether each collection goes along its task, in its direction and on its side.
@@ -385,12 +387,16 @@ def _side(
         return  # on foot, or driven in and out, both sides are at hand
     if task.side == "both":
         other_way = pairwise(task.osm_nodes if back else task.osm_nodes[::-1])
-        if not backed_out and not _may_cross(way, area) and (oneway(way.tags) or round_trips().issuperset(other_way)):
+        if (
+            not backed_out
+            and not _may_cross(way, area)
+            and (allowed_direction(way.tags) or round_trips().issuperset(other_way))
+        ):
             yield fault("WRONG_SIDE.crossing", tour, k, task.id, way=way.id)
         return
     if not along:
         yield fault("WRONG_SIDE.against", tour, k, task.id, a=task.osm_nodes[-1], b=task.osm_nodes[0])
-    if not oneway(way.tags) and task.side != area.traffic_side:
+    if not allowed_direction(way.tags) and task.side != area.traffic_side:
         yield fault("WRONG_SIDE.oncoming", tour, k, task.id, own=task.side, way=way.id)
 
 
@@ -399,13 +405,15 @@ def _holds(nodes: Sequence[int], part: Sequence[int]) -> bool:
     return any(tuple(nodes[k : k + size]) == part for k in range(len(nodes) - size + 1))
 
 
-def _may_cross(way: Way, area: Area) -> bool:
+def _may_cross(way: RawWay, area: Area) -> bool:
     """Whether both sides may be collected in one pass: [streets] of area.toml."""
     rules, highway = area.streets, way.tags["highway"]
     if highway in rules.both_sides_highway:
         return True
-    if oneway(way.tags):
-        return highway in rules.both_sides_oneway_highway and lanes(way.tags) <= rules.both_sides_oneway_max_lanes
+    if allowed_direction(way.tags):
+        return (
+            highway in rules.both_sides_oneway_highway and tagged_lanes(way.tags) <= rules.both_sides_oneway_max_lanes
+        )
     width_m = street_width_m(way.tags)
     narrow = width_m is not None and width_m <= rules.both_sides_max_width_m
     return narrow and highway in rules.both_sides_two_way_highway

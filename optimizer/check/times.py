@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fleet import REGIMES, BreakRule, Leg, Regime, Shift, Site, Task, Tour
 from optimizer.area import Area
-from optimizer.check.faults import Fault, fault
+from optimizer.check.faults import Duration, Fault, fault
 
 Span = tuple[datetime, datetime]
 
@@ -35,19 +35,14 @@ class Driven:
     slowest_mps: float = 1.0
 
 
-def instant(day: date, seconds: float, zone: ZoneInfo, *, end: bool = False) -> datetime:
+def wall_clock_instant(day: date, seconds: float, zone: ZoneInfo, *, end: bool = False) -> datetime:
     """When the clock shows ``seconds`` after midnight of ``day``. Of an hour that comes twice ``end`` is the second."""
     wall = datetime.combine(day, time()) + timedelta(seconds=seconds)
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return max(first, second) if end else first
 
 
-def spoken(seconds: float) -> str:
-    minutes = round(abs(seconds) / 60)
-    return f"{minutes // 60} h {minutes % 60:02}" if minutes >= 60 else f"{minutes} min"
-
-
-def order(tour: Tour) -> Iterator[Fault]:
+def order_faults(tour: Tour) -> Iterator[Fault]:
     """Legs that end before they start, or start before the one before them ends."""
     for k, leg in enumerate(tour.legs):
         if leg.duration_s < 0:
@@ -61,7 +56,7 @@ def order(tour: Tour) -> Iterator[Fault]:
 # --- how long things take ----------------------------------------------------------------------------------------
 
 
-def durations(
+def duration_faults(
     tour: Tour, area: Area, shift: Shift | None, tasks: Mapping[str, Task], driven: Mapping[int, Driven],
     task_m: Mapping[str, float], sites: Mapping[str, Site],
 ) -> Iterator[Fault]:  # fmt: skip
@@ -109,19 +104,19 @@ def _collect_s(leg: Leg, task: Task, area: Area, loaders: int, driven: Driven, t
 # --- shifts and breaks -------------------------------------------------------------------------------------------
 
 
-def shift_length(tour: Tour, shift: Shift, day: date, zone: ZoneInfo) -> Iterator[Fault]:
+def shift_faults(tour: Tour, shift: Shift, day: date, zone: ZoneInfo) -> Iterator[Fault]:
     own_s = (tour.end_at - tour.start_at).total_seconds()
     limit_s = shift.length_s + shift.overtime_s
     if own_s > limit_s + SLACK_S:
-        yield fault("OVER_SHIFT", tour.id, None, None, own=spoken(own_s), limit=spoken(limit_s))
-    early_s = (instant(day, shift.start_s, zone) - tour.start_at).total_seconds()
+        yield fault("OVER_SHIFT", tour.id, None, None, own=Duration(own_s), limit=Duration(limit_s))
+    early_s = (wall_clock_instant(day, shift.start_s, zone) - tour.start_at).total_seconds()
     if early_s > SLACK_S:
-        yield fault("OVER_SHIFT.early", tour.id, 0, None, own=spoken(early_s))
+        yield fault("OVER_SHIFT.early", tour.id, 0, None, own=Duration(early_s))
     elif -early_s > LATE_S:
-        yield fault("OVER_SHIFT.late", tour.id, 0, None, own=spoken(early_s))
-    over_s = (tour.end_at - instant(day, shift.start_s, zone)).total_seconds() - limit_s
+        yield fault("OVER_SHIFT.late", tour.id, 0, None, own=Duration(early_s))
+    over_s = (tour.end_at - wall_clock_instant(day, shift.start_s, zone)).total_seconds() - limit_s
     if over_s > SLACK_S and own_s <= limit_s + SLACK_S:
-        yield fault("OVER_SHIFT.end", tour.id, len(tour.legs) - 1, None, own=spoken(over_s))
+        yield fault("OVER_SHIFT.end", tour.id, len(tour.legs) - 1, None, own=Duration(over_s))
 
 
 def work_s(tour: Tour) -> float:
@@ -130,7 +125,7 @@ def work_s(tour: Tour) -> float:
     return (tour.end_at - tour.start_at).total_seconds() - rest_s
 
 
-def drivers(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Fault]:
+def driver_faults(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Fault]:
     """The daily work of a driver with several tours, against the strictest of their regimes."""
     own: dict[str, list[Tour]] = {}
     for tour in tours:
@@ -143,21 +138,21 @@ def drivers(tours: Sequence[Tour], shifts: Mapping[str, Shift]) -> Iterator[Faul
         regime = min(regimes, key=lambda one: one.max_work_s)
         day_s = sum(work_s(tour) for tour in driven)
         if day_s > regime.max_work_s + SLACK_S:
-            names, limit = ", ".join(tour.id for tour in driven), spoken(regime.max_work_s)
+            names, limit = ", ".join(tour.id for tour in driven), Duration(regime.max_work_s)
             yield fault(
                 "OVER_SHIFT.driver", driven[-1].id, None, None,
-                driver=driver, tours=names, own=spoken(day_s), limit=limit, regime=regime.name,
+                driver=driver, tours=names, own=Duration(day_s), limit=limit, regime=regime.name,
             )  # fmt: skip
 
 
-def breaks(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[Fault]:
+def break_faults(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[Fault]:
     """The regime's rules. Work is all but the break legs, waiting included; ``driving_s``: by leg."""
     worked_s = work_s(tour)
     bounds = (("work", worked_s, regime.max_work_s), ("driving", sum(driving_s), regime.max_driving_s))
     for basis, own_s, limit_s in bounds:
         if limit_s is not None and own_s > limit_s + SLACK_S:
             key = f"OVER_SHIFT.{basis}"
-            yield fault(key, tour.id, None, None, own=spoken(own_s), limit=spoken(limit_s), regime=regime.name)
+            yield fault(key, tour.id, None, None, own=Duration(own_s), limit=Duration(limit_s), regime=regime.name)
     due = [rule for rule in regime.breaks if rule.basis == "work" and worked_s > rule.after_s + SLACK_S]
     if due:  # of several rules the longest break is due
         rule = max(due, key=lambda rule: rule.break_s)
@@ -167,7 +162,7 @@ def breaks(tour: Tour, regime: Regime, driving_s: Sequence[float]) -> Iterator[F
         if taken_s < rule.break_s - SLACK_S:
             yield fault(
                 "BREAK_MISSING", tour.id, None, None,
-                own=spoken(taken_s), basis=spoken(worked_s), due=spoken(rule.break_s), regime=regime.name,
+                own=Duration(taken_s), basis=Duration(worked_s), due=Duration(rule.break_s), regime=regime.name,
             )  # fmt: skip
         # No stretch of work may reach the limit: any part long enough interrupts it.
         latest_s = min(rule.latest_s for rule in due)
@@ -196,7 +191,7 @@ def _too_late(tour: Tour, done_s: Sequence[tuple[int, float]], rule: BreakRule, 
         leg = tour.legs[k]
         since_s += seconds
         if since_s > rule.latest_s + SLACK_S:
-            own, limit = spoken(since_s), spoken(rule.latest_s)
+            own, limit = Duration(since_s), Duration(rule.latest_s)
             yield fault("BREAK_MISSING.late", tour.id, k, None, own=own, limit=limit, regime=regime.name)
             since_s = rested_s = 0.0
         if leg.kind == "break" and leg.duration_s >= rule.min_part_s - SLACK_S:
@@ -224,20 +219,22 @@ def regime_of(tour: Tour, shift: Shift | None) -> Regime | None:
 # --- windows and opening hours -----------------------------------------------------------------------------------
 
 
-def windows(tour: Tour, tasks: Mapping[str, Task], day: date, zone: ZoneInfo) -> Iterator[Fault]:
+def window_faults(tour: Tour, tasks: Mapping[str, Task], day: date, zone: ZoneInfo) -> Iterator[Fault]:
     """Collections that do not lie wholly inside one of their task's windows."""
     for k, leg in enumerate(tour.legs):
         task = tasks.get(leg.task or "")
         if leg.kind != "collect" or task is None or not task.windows:
             continue
-        spans = _merged((instant(day, a, zone), instant(day, b, zone, end=True)) for a, b in task.windows)
+        spans = _merged(
+            (wall_clock_instant(day, a, zone), wall_clock_instant(day, b, zone, end=True)) for a, b in task.windows
+        )
         if not _inside(leg, spans):
-            start, end = (f"{at.astimezone(zone):%H:%M}" for at in (leg.start_at, leg.end_at))
+            start, end = (at.astimezone(zone) for at in (leg.start_at, leg.end_at))
             allowed = ", ".join(f"{_clock(a)}-{_clock(b)}" for a, b in task.windows)
             yield fault("WINDOW_MISSED", tour.id, k, task.id, start=start, end=end, windows=allowed)
 
 
-def opening(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[Fault]:
+def opening_faults(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[Fault]:
     """Unloadings that do not lie wholly inside their site's opening hours."""
     for k, leg in enumerate(tour.legs):
         site = sites.get(leg.site or "")
@@ -246,13 +243,13 @@ def opening(tour: Tour, sites: Mapping[str, Site], zone: ZoneInfo) -> Iterator[F
         first = leg.start_at.astimezone(zone).date() - timedelta(days=2)  # hours may run past midnight
         days = [first + timedelta(days=n) for n in range(5)]
         spans = _merged(
-            (instant(day, hours.opens_s, zone), instant(day, hours.closes_s, zone, end=True))
+            (wall_clock_instant(day, hours.opens_s, zone), wall_clock_instant(day, hours.closes_s, zone, end=True))
             for day in days
             for hours in site.hours
             if hours.weekday == day.weekday()
         )
         if not _inside(leg, spans):
-            start, end = (f"{at.astimezone(zone):%a %H:%M}" for at in (leg.start_at, leg.end_at))
+            start, end = (at.astimezone(zone) for at in (leg.start_at, leg.end_at))
             yield fault("SITE_CLOSED", tour.id, k, None, site=site.id, start=start, end=end)
 
 

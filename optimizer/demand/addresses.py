@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimizer.streets import Extract, plain_name
+from optimizer.streets import Extract, normalized_street_name
 
 BASE_COLUMNS = ("numero", "nom_voie", "lon", "lat")
 
@@ -30,10 +30,10 @@ class Address:
 
     @property
     def key(self) -> tuple[str, str]:
-        return plain_name(self.street or ""), self.number.casefold().replace(" ", "")
+        return normalized_street_name(self.street or ""), self.number.casefold().replace(" ", "")
 
 
-def table(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, str]]]]:
+def csv_table(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, str]]]]:
     """Header and rows of a CSV (``;`` or ``,``, UTF-8); the row number is the file's line, the header being row 1.
 
     ValueError where the file is not UTF-8 text.
@@ -57,10 +57,10 @@ def table(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, str]]
     return header, rows()
 
 
-def read_base(path: Path, bbox: tuple[float, float, float, float]) -> tuple[list[Address], list[str], int]:
+def read_address_base(path: Path, bbox: tuple[float, float, float, float]) -> tuple[list[Address], list[str], int]:
     """The base's addresses inside ``bbox`` (west, south, east, north), the refused rows, and how many lie outside."""
     try:
-        header, rows = table(path)
+        header, rows = csv_table(path)
     except ValueError as error:
         return [], [str(error)], 0
     missing = [name for name in BASE_COLUMNS if name not in header]
@@ -95,7 +95,7 @@ def read_base(path: Path, bbox: tuple[float, float, float, float]) -> tuple[list
     return addresses, refused, outside
 
 
-def merged(base: list[Address], extract: Extract) -> list[Address]:
+def merged_addresses(base: list[Address], extract: Extract) -> list[Address]:
     """The base's addresses, then those of the map that it does not hold (same street and number)."""
     known = {a.key for a in base}
     mapped = [Address(a.lon_deg, a.lat_deg, a.number, a.street) for a in extract.addresses]

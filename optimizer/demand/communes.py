@@ -11,7 +11,7 @@ import shapely
 from pyproj import Transformer
 
 from optimizer.area import Area, Commune
-from optimizer.streets import Boundary, Extract, Floats, Ints, MappedObject, whole_number
+from optimizer.streets import Boundary, Extract, Floats, Ints, MappedObject, parse_count
 
 TOWNS = ("city", "town", "village")
 #: Where neither the area nor the map knows a population: per km of residential, living or unclassified
@@ -19,17 +19,17 @@ TOWNS = ("city", "town", "village")
 PEOPLE_PER_KM = 250
 
 
-def listed(area: Area, extract: Extract, street_km: float) -> tuple[tuple[Commune, ...], str]:
+def populated_communes(area: Area, extract: Extract, street_km: float) -> tuple[tuple[Commune, ...], str]:
     """The communes with people, and where the numbers come from: ``area``, ``map`` or ``density``."""
     if area.communes:
         return area.communes, "area"
-    found = mapped(extract)
+    found = mapped_communes(extract)
     if found:
         return found, "map"
     return (Commune(area.name, round(street_km * PEOPLE_PER_KM)),), "density"
 
 
-def mapped(extract: Extract) -> tuple[Commune, ...]:
+def mapped_communes(extract: Extract) -> tuple[Commune, ...]:
     """Towns and villages that the map gives a population, with their boundary where it is whole."""
     boundaries = {b.name: b for b in sorted(extract.boundaries, key=lambda b: -b.admin_level) if b.admin_level <= 8}
     found: dict[str, Commune] = {}
@@ -37,7 +37,7 @@ def mapped(extract: Extract) -> tuple[Commune, ...]:
         name = place.tags.get("name")
         if place.tags.get("place") in TOWNS and name:
             boundary = boundaries.get(name)
-            people = (boundary and boundary.population) or whole_number(place.tags.get("population"))
+            people = (boundary and boundary.population) or parse_count(place.tags.get("population"))
             if people:
                 found.setdefault(name, Commune(name, people, boundary.id if boundary else None))
     for boundary in boundaries.values():

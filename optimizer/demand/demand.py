@@ -17,12 +17,21 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from optimizer.area import DWELLINGS, Area, Note, sector_of
-from optimizer.demand.addresses import Address, merged, read_base
-from optimizer.demand.communes import PEOPLE_PER_KM, Territories, listed
+from optimizer.demand.addresses import Address, merged_addresses, read_address_base
+from optimizer.demand.communes import PEOPLE_PER_KM, Territories, populated_communes
 from optimizer.demand.demand_file import KnownDemand, read_demand
 from optimizer.demand.households import Households
 from optimizer.demand.learning import read_learned
-from optimizer.streets import Extract, Floats, Ints, Kerbs, Streets, by_numbers, odd_sides, parity
+from optimizer.streets import (
+    Extract,
+    Floats,
+    Ints,
+    StreetNetwork,
+    StretchIndex,
+    house_number_parity,
+    odd_sides,
+    sides_by_house_number,
+)
 
 WEEKS_PER_YEAR = 365.2425 / 7
 SIDES = ("left", "right")
@@ -122,22 +131,22 @@ class Demand:
         }
 
 
-def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
+def estimate_demand(area: Area, extract: Extract, streets: StreetNetwork) -> Demand:
     """The demand of an area. Never fails on bad rows: ``Demand.refused`` names them, the good ones count."""
     notes: list[Note] = []
     stretches = streets.stretches
-    kerbs = Kerbs.of(stretches, extract)
+    stretch_index = StretchIndex.of(stretches, extract)
     base, refused = _addresses(area, extract, notes)
     homes = Households.of(area, extract, base)
-    doors = _Doors.laid(homes, kerbs, len(base))
+    doors = _Doors.laid(homes, stretch_index, len(base))
     if doors.lost:
         notes.append(Note("addresses_lost", {"count": len(doors.lost), "reach_m": REACH_M}))
 
     highway = np.array([s.highway for s in stretches])
     length_m = np.array([s.length_m for s in stretches])
     lived_on = np.isin(highway, SPREAD_ALONG)
-    lived_on[np.setdiff1d(np.arange(len(stretches)), kerbs.open_air)] = False
-    communes, source = listed(area, extract, float(length_m[lived_on].sum()) / 1000)
+    lived_on[np.setdiff1d(np.arange(len(stretches)), stretch_index.open_air)] = False
+    communes, source = populated_communes(area, extract, float(length_m[lived_on].sum()) / 1000)
     notes.append(
         Note(f"people_from_{source}", {"people": sum(c.population for c in communes), "per_km": PEOPLE_PER_KM})
     )
@@ -174,7 +183,7 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
         notes.append(Note("shops", {"count": round(float(shops.sum())), "people": SHOP_PEOPLE}))
     known = KnownDemand({}, {}, ())
     if area.demand.demand_csv:
-        known = read_demand(area, kerbs, dwellings_of(dwellings, per_dwelling), doors.odd)
+        known = read_demand(area, stretch_index, dwelling_counts(dwellings, per_dwelling), doors.odd)
         notes.append(Note("demand_csv", {"file": area.demand.demand_csv, "sides": len(known.sides)}))
         for where, counts in known.dwellings.items():
             people_here = (counts["houses"] + counts["blocks"]) * per_dwelling
@@ -193,7 +202,7 @@ def estimate(area: Area, extract: Extract, streets: Streets) -> Demand:
     )
 
 
-def _learned(area: Area, streets: Streets, notes: list[Note]) -> dict[str, Mapping[str, float]]:
+def _learned(area: Area, streets: StreetNetwork, notes: list[Note]) -> dict[str, Mapping[str, float]]:
     """Each stretch's factors: those of the sector that its middle lies in."""
     if area.demand.learned is None:
         return {}
@@ -212,7 +221,7 @@ def _learned(area: Area, streets: Streets, notes: list[Note]) -> dict[str, Mappi
     return {s.id: factors[name] for s, name in zip(streets.stretches, names, strict=True) if name in factors}
 
 
-def dwellings_of(
+def dwelling_counts(
     dwellings: Mapping[tuple[str, str], Residents], per_dwelling: float
 ) -> dict[tuple[str, str], dict[str, float]]:
     """Counts by kind, as rows of real demand share a street's total by them."""
@@ -221,13 +230,15 @@ def dwellings_of(
 
 def _addresses(area: Area, extract: Extract, notes: list[Note]) -> tuple[list[Address], list[str]]:
     if area.demand.addresses is None:
-        return merged([], extract), []
+        return merged_addresses([], extract), []
     path = area.folder / area.demand.addresses
     west, south, east, north = extract.bbox
     room_deg = 2 * REACH_M / 111_000  # houses stand beside the outermost street; twice for meridians up to 60°
-    base, refused, outside = read_base(path, (west - room_deg, south - room_deg, east + room_deg, north + room_deg))
+    base, refused, outside = read_address_base(
+        path, (west - room_deg, south - room_deg, east + room_deg, north + room_deg)
+    )
     notes.append(Note("addresses", {"file": path.name, "count": len(base), "outside": outside}))
-    return merged(base, extract), refused
+    return merged_addresses(base, extract), refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,13 +252,13 @@ class _Doors:
     lost: tuple[str, ...]
 
     @classmethod
-    def laid(cls, homes: Households, kerbs: Kerbs, addresses: int) -> _Doors:
+    def laid(cls, homes: Households, stretch_index: StretchIndex, addresses: int) -> _Doors:
         """The first ``addresses`` doors are addresses, the others buildings."""
         streets = [a.street for a in homes.door_address]
-        numbers = np.array([parity(a.number) for a in homes.door_address], np.int64)
-        snapped = kerbs.snap(homes.door_xy, streets, REACH_M)
-        odd = odd_sides(snapped, numbers, len(kerbs.stretches))
-        snapped = by_numbers(snapped, numbers, odd)
+        numbers = np.array([house_number_parity(a.number) for a in homes.door_address], np.int64)
+        snapped = stretch_index.snap(homes.door_xy, streets, REACH_M)
+        odd = odd_sides(snapped, numbers, len(stretch_index.stretches))
+        snapped = sides_by_house_number(snapped, numbers, odd)
         has = snapped.stretch >= 0
         lost = tuple(str(homes.door_address[k]) for k in np.flatnonzero(~has[:addresses]))
         place = snapped.stretch * 2 + np.where(snapped.left, 0, 1)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.area import DWELLINGS, Area
-from optimizer.demand.addresses import table
-from optimizer.streets import Ints, Kerbs, plain_name
+from optimizer.demand.addresses import csv_table
+from optimizer.streets import Ints, StretchIndex, normalized_street_name
 
-Where = tuple[str, str]
+SideKey = tuple[str, str]
 SIDES = ("left", "right")
 
 
@@ -27,16 +27,16 @@ class KnownDemand:
     """``kg``: per week by (stretch id, side, kind) and flux; ``dwellings``: counts by kind at every side named."""
 
     kg: Mapping[tuple[str, str, str], Mapping[str, float]]
-    dwellings: Mapping[Where, Mapping[str, float]]
+    dwellings: Mapping[SideKey, Mapping[str, float]]
     refused: tuple[str, ...]
 
     @property
-    def sides(self) -> set[Where]:
+    def sides(self) -> set[SideKey]:
         return set(self.dwellings)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _DemandRow:
     places: tuple[tuple[int, str], ...]  # index of the stretch, side
     kind: str
     count: float | None
@@ -47,7 +47,7 @@ class _Row:
 class _Reader:
     """One file being read: the streets by name, way and id, and what was refused so far."""
 
-    kerbs: Kerbs
+    stretch_index: StretchIndex
     odd: Ints
     flux: tuple[str, ...]
     file: str
@@ -55,16 +55,16 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.by: dict[str, dict[str, list[int]]] = {"street": {}, "way": {}, "stretch": {}}
-        for k, s in enumerate(self.kerbs.stretches):
-            for column, key in (("street", plain_name(s.name)), ("way", str(s.osm_way)), ("stretch", s.id)):
+        for k, s in enumerate(self.stretch_index.stretches):
+            for column, key in (("street", normalized_street_name(s.name)), ("way", str(s.osm_way)), ("stretch", s.id)):
                 if key:
                     self.by[column].setdefault(key, []).append(k)
 
-    def row(self, number: int, cells: Mapping[str, str]) -> _Row | None:
+    def row(self, number: int, cells: Mapping[str, str]) -> _DemandRow | None:
         faults: list[str] = []
         column = next((c for c in ("stretch", "way", "street") if cells.get(c)), "street")
         named = cells.get(column, "")
-        stretches = self.by[column].get(plain_name(named) if column == "street" else named, [])
+        stretches = self.by[column].get(normalized_street_name(named) if column == "street" else named, [])
         if not stretches:
             faults.append(f"{column} = {named!r}, must be a collected street of the map")
         kind = cells.get("dwelling", "")
@@ -76,7 +76,7 @@ class _Reader:
         self.refused += [f"{self.file} row {number}: {fault}" for fault in faults]
         if faults:
             return None
-        return _Row(places, kind, count, {name: value for name, value in kg.items() if value is not None})
+        return _DemandRow(places, kind, count, {name: value for name, value in kg.items() if value is not None})
 
     def _places(self, stretches: list[int], side: str, column: str, faults: list[str]) -> tuple[tuple[int, str], ...]:
         if side == "":
@@ -111,16 +111,18 @@ class _Reader:
         return value
 
 
-def read_demand(area: Area, kerbs: Kerbs, counts: Mapping[Where, Mapping[str, float]], odd: Ints) -> KnownDemand:
+def read_demand(
+    area: Area, stretch_index: StretchIndex, counts: Mapping[SideKey, Mapping[str, float]], odd: Ints
+) -> KnownDemand:
     """The file ``[demand] demand_csv``. ``counts``: estimated dwellings, by which a street's row is shared."""
     name = area.demand.demand_csv or ""
     flux = tuple(f.name for f in area.flux)
     try:
-        header, rows = table(area.folder / name)
+        header, rows = csv_table(area.folder / name)
     except ValueError as error:
         return KnownDemand({}, {}, (str(error),))
     known = {"street", "way", "stretch", "side", "dwelling", "dwellings", *(f"{f}_kg_week" for f in flux)}
-    reader = _Reader(kerbs, odd, flux, name)
+    reader = _Reader(stretch_index, odd, flux, name)
     reader.refused += [f"{name} row 1: unknown column {c!r}, must be one of {', '.join(sorted(known))}"
                        for c in header if c not in known]  # fmt: skip
     if "dwelling" not in header or not {"street", "way", "stretch"} & set(header):
@@ -129,11 +131,11 @@ def read_demand(area: Area, kerbs: Kerbs, counts: Mapping[Where, Mapping[str, fl
         )
         return KnownDemand({}, {}, tuple(reader.refused))
     good = [row for number, cells in rows if (row := reader.row(number, cells)) is not None]
-    dwellings: dict[Where, dict[str, float]] = {}
+    dwellings: dict[SideKey, dict[str, float]] = {}
     kg: dict[tuple[str, str, str], dict[str, float]] = {}
     for row in good:
-        places = [(kerbs.stretches[k].id, side) for k, side in row.places]
-        shares = _shares(row, places, kerbs, counts)
+        places = [(stretch_index.stretches[k].id, side) for k, side in row.places]
+        shares = _shares(row, places, stretch_index, counts)
         for where, share in zip(places, shares, strict=True):
             here = dwellings.setdefault(where, dict.fromkeys(DWELLINGS, 0.0))
             estimated = counts.get(where, {}).get(row.kind, 0.0)
@@ -144,12 +146,14 @@ def read_demand(area: Area, kerbs: Kerbs, counts: Mapping[Where, Mapping[str, fl
     return KnownDemand(kg, dwellings, tuple(reader.refused))
 
 
-def _shares(row: _Row, places: list[Where], kerbs: Kerbs, counts: Mapping[Where, Mapping[str, float]]) -> list[float]:
+def _shares(
+    row: _DemandRow, places: list[SideKey], stretch_index: StretchIndex, counts: Mapping[SideKey, Mapping[str, float]]
+) -> list[float]:
     """How a row's total is shared: by estimated dwellings of its kind, else of all kinds, else by length."""
     for weigh in (
         [counts.get(where, {}).get(row.kind, 0.0) for where in places],
         [sum(counts.get(where, {}).values()) for where in places],
-        [kerbs.stretches[k].length_m for k, _ in row.places],
+        [stretch_index.stretches[k].length_m for k, _ in row.places],
         [1.0] * len(places),
     ):
         if sum(weigh) > 0:

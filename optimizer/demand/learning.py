@@ -29,7 +29,7 @@ COLUMNS = ("sector", "flux", "factor", "low", "high", "loads")
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class WeighedLoads:
     """One row of evidence: ``kg`` weighed where the plan expected ``planned_kg`` by (sector, flux), its estimate before
     any earlier correction. ``loads``: tickets that it stands for; 0 for a plant's sum of a day, whose tickets count by
     themselves."""
@@ -40,7 +40,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedFactor:
     """``factor``: what the estimate is multiplied by; ``low``, ``high``: its 90 % interval."""
 
     sector: str
@@ -51,7 +51,7 @@ class Learned:
     loads: int
 
 
-def learn(rows: Iterable[Weighed], dwellings: Mapping[str, int]) -> list[Learned]:
+def learn_factors(rows: Iterable[WeighedLoads], dwellings: Mapping[str, int]) -> list[LearnedFactor]:
     """Factors of every sector and flux that some load touched. ``dwellings``: by sector, as the plans count them."""
     rows = [row for row in rows if row.kg >= 0 and sum(row.planned_kg.values()) >= LEAST_KG]
     wide = {sector for sector, count in dwellings.items() if count >= LEAST_DWELLINGS}
@@ -85,7 +85,7 @@ def learn(rows: Iterable[Weighed], dwellings: Mapping[str, int]) -> list[Learned
     half = Z90 * np.sqrt(np.diag(covariance))
     loads = [sum(row.loads for row in rows if row.planned_kg.get(cell, 0.0) > 0) for cell in cells]
     return [
-        Learned(sector, flux, _bounded(1 + m), _bounded(1 + m - h), _bounded(1 + m + h), n)
+        LearnedFactor(sector, flux, _bounded(1 + m), _bounded(1 + m - h), _bounded(1 + m + h), n)
         for (sector, flux), m, h, n in zip(cells, shift, half, loads, strict=True)
     ]
 
@@ -94,7 +94,7 @@ def _bounded(factor: float) -> float:
     return float(min(HIGHEST, max(LOWEST, factor)))
 
 
-def write_learned(learned: Sequence[Learned], path: Path) -> None:
+def write_learned(learned: Sequence[LearnedFactor], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=";", lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -103,7 +103,7 @@ def write_learned(learned: Sequence[Learned], path: Path) -> None:
             writer.writerow([one.sector, one.flux, *figures, one.loads])
 
 
-def read_learned(path: Path, sectors: Sequence[str], flux: Sequence[str]) -> list[Learned]:
+def read_learned(path: Path, sectors: Sequence[str], flux: Sequence[str]) -> list[LearnedFactor]:
     """Raises ``ValueError`` naming the row, the field, the value and the bound."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter=";")
@@ -116,7 +116,7 @@ def read_learned(path: Path, sectors: Sequence[str], flux: Sequence[str]) -> lis
     return found
 
 
-def _row(where: str, cells: Mapping[str, str | None], sectors: Sequence[str], flux: Sequence[str]) -> Learned:
+def _row(where: str, cells: Mapping[str, str | None], sectors: Sequence[str], flux: Sequence[str]) -> LearnedFactor:
     for name, known in (("sector", sectors), ("flux", flux)):
         if cells[name] not in known:
             raise ValueError(f"{where}: {name} = {cells[name]!r}, must be one of {', '.join(known)}")
@@ -133,4 +133,4 @@ def _row(where: str, cells: Mapping[str, str | None], sectors: Sequence[str], fl
     if not loads.isascii() or not loads.isdigit():
         raise ValueError(f"{where}: loads = {loads!r}, must be a whole number")
     factor, low, high = figures
-    return Learned(str(cells["sector"]), str(cells["flux"]), factor, low, high, int(loads))
+    return LearnedFactor(str(cells["sector"]), str(cells["flux"]), factor, low, high, int(loads))

@@ -1,22 +1,22 @@
 """Drop-off points, off the map or off a town's file."""
 
-from optimizer.drop_off import points
-from optimizer.drop_off.listing import not_named, show, write_refused
+from optimizer.drop_off.listing import listing_lines, unnamed_file_hint
 from optimizer.drop_off.mapping import ColumnMapping
-from optimizer.drop_off.osm import FLUX_OF_OSM, extract_box, read_osm
-from optimizer.drop_off.points import DropOffPoint, Reading
-from optimizer.drop_off.town_file import read_town_file
+from optimizer.drop_off.osm import read_osm_points
+from optimizer.drop_off.points import DropOffPoint, ImportResult, read_points_csv, write_points_csv
+from optimizer.drop_off.stored import points_file, read_points, stored_points, write_refused_rows
 
 __all__ = [
-    "FLUX_OF_OSM",
     "ColumnMapping",
     "DropOffPoint",
-    "Reading",
-    "extract_box",
-    "not_named",
-    "points",
-    "read_osm",
-    "read_town_file",
-    "show",
-    "write_refused",
+    "ImportResult",
+    "listing_lines",
+    "points_file",
+    "read_osm_points",
+    "read_points",
+    "read_points_csv",
+    "stored_points",
+    "unnamed_file_hint",
+    "write_points_csv",
+    "write_refused_rows",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fleet import spreadsheet_cell
-from optimizer.drop_off.points import STATUSES, Container, DropOffPoint, Reading, Refusal, Remark
+from optimizer.drop_off.points import STATUSES, Container, DropOffPoint, ImportResult, Remark, RowFault
 
 TEXTS: dict[str, dict[str, str]] = {
     # places
@@ -110,26 +110,26 @@ TEXTS: dict[str, dict[str, str]] = {
 _MOST_WORDS = 8
 
 
-def refusal_text(refusal: Refusal, language: str = "en") -> str:
+def refusal_text(refusal: RowFault, language: str = "en") -> str:
     shown = refusal.value if len(refusal.value) <= 60 else refusal.value[:57] + "…"
-    where = f"{_said(refusal.place, language)} {refusal.row}, {refusal.column} = {shown!r}"
-    return f"{where}: {_said(refusal.why, language)}{f' ({refusal.bound})' if refusal.bound else ''}"
+    where = f"{_text(refusal.place, language)} {refusal.row}, {refusal.column} = {shown!r}"
+    return f"{where}: {_text(refusal.why, language)}{f' ({refusal.bound})' if refusal.bound else ''}"
 
 
 def remark_text(remark: Remark, language: str = "en") -> str:
-    return _said(remark.key, language).format(detail=remark.detail)
+    return _text(remark.key, language).format(detail=remark.detail)
 
 
 def _heading(key: str, language: str) -> str:
-    return _said(key, language) + (" :" if language == "fr" else ":")
+    return _text(key, language) + (" :" if language == "fr" else ":")
 
 
-def _said(key: str, language: str) -> str:
+def _text(key: str, language: str) -> str:
     return TEXTS[key][language] if key in TEXTS else key
 
 
-def show(
-    reading: Reading, language: str = "en", labels: Mapping[str, str] | None = None, most_rows: int = 5
+def listing_lines(
+    reading: ImportResult, language: str = "en", labels: Mapping[str, str] | None = None, most_rows: int = 5
 ) -> list[str]:
     """Lines for the terminal: points by flux and commune, containers, volume, refused rows by reason, remarks.
 
@@ -137,13 +137,13 @@ def show(
     """
     if language not in ("fr", "en"):
         raise ValueError(f"drop-off points: language = {language!r}, must be one of fr, en")
-    boxes = [box for point in reading.points for box in point.containers]
-    counted = f"{len(reading.points)} {_said('points_of', language)}, {len(boxes)} {_said('containers', language)}"
-    lines = [f"{_heading('points', language)} {counted}, {_volume(boxes, language)}"]
+    containers = [container for point in reading.points for container in point.containers]
+    counted = f"{len(reading.points)} {_text('points_of', language)}, {len(containers)} {_text('containers', language)}"
+    lines = [f"{_heading('points', language)} {counted}, {_volume(containers, language)}"]
     statuses = Counter(point.status for point in reading.points)
     if set(statuses) - {"active"}:
-        said = ", ".join(f"{_said(status, language)} {statuses[status]}" for status in STATUSES if statuses[status])
-        lines.append(f"  {_said('of_which', language)} {said}")
+        said = ", ".join(f"{_text(status, language)} {statuses[status]}" for status in STATUSES if statuses[status])
+        lines.append(f"  {_text('of_which', language)} {said}")
     lines += _by_flux(reading.points, language, labels or {})
     lines += _by_commune(reading.points, language)
     if reading.centres:
@@ -156,80 +156,80 @@ def show(
     return lines
 
 
-def _volume(boxes: Collection[Container], language: str) -> str:
-    known = [box.volume_m3 for box in boxes if box.volume_m3 is not None]
-    if boxes and not known:
-        return _said("no_volume", language)
-    said = f"{_said('volume', language)} {sum(known):.1f} m³"
-    if len(known) < len(boxes):
-        said += f" ({_said('unknown_volume', language).format(detail=len(boxes) - len(known))})"
+def _volume(containers: Collection[Container], language: str) -> str:
+    known = [container.volume_m3 for container in containers if container.volume_m3 is not None]
+    if containers and not known:
+        return _text("no_volume", language)
+    said = f"{_text('volume', language)} {sum(known):.1f} m³"
+    if len(known) < len(containers):
+        said += f" ({_text('unknown_volume', language).format(detail=len(containers) - len(known))})"
     return said
 
 
 def _by_flux(points: Iterable[DropOffPoint], language: str, labels: Mapping[str, str]) -> Iterator[str]:
-    boxes: dict[str, list[Container]] = defaultdict(list)
+    containers: dict[str, list[Container]] = defaultdict(list)
     standing: Counter[str] = Counter()
     for point in points:
-        standing.update({box.flux for box in point.containers})
-        for box in point.containers:
-            boxes[box.flux].append(box)
-    if boxes:
+        standing.update({container.flux for container in point.containers})
+        for container in point.containers:
+            containers[container.flux].append(container)
+    if containers:
         yield _heading("by_flux", language)
-    for flux in sorted(boxes, key=lambda name: (-len(boxes[name]), name)):
-        label = labels.get(flux) or _said(flux, language)
+    for flux in sorted(containers, key=lambda name: (-len(containers[name]), name)):
+        label = labels.get(flux) or _text(flux, language)
         yield (
-            f"  {label:<24} {len(boxes[flux]):>5} {_said('containers', language)} "
-            f"{standing[flux]:>5} {_said('points_of', language)}  {_volume(boxes[flux], language)}"
+            f"  {label:<24} {len(containers[flux]):>5} {_text('containers', language)} "
+            f"{standing[flux]:>5} {_text('points_of', language)}  {_volume(containers[flux], language)}"
         )
 
 
 def _by_commune(points: Iterable[DropOffPoint], language: str) -> Iterator[str]:
-    counted = Counter(point.commune or _said("unknown", language) for point in points)
+    counted = Counter(point.commune or _text("unknown", language) for point in points)
     if counted:
         yield _heading("by_commune", language)
     for commune, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
-        yield f"  {commune:<24} {n:>5} {_said('points_of', language)}"
+        yield f"  {commune:<24} {n:>5} {_text('points_of', language)}"
 
 
-def _refused(reading: Reading, language: str, most_rows: int) -> Iterator[str]:
+def _refused(reading: ImportResult, language: str, most_rows: int) -> Iterator[str]:
     if not reading.refused:
         return
     yield f"{_heading('refused', language)} {reading.refused_rows}"
-    groups: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[RowFault]] = defaultdict(list)
     for refusal in reading.refused:
         groups[refusal.column, refusal.why].append(refusal)
     for (column, why), same in groups.items():
         if len(same) > most_rows and why.startswith("unknown_"):
-            yield f"  {column}: {_said(why, language)}{_words(same, language)} ({same[0].bound})"
+            yield f"  {column}: {_text(why, language)}{_words(same, language)} ({same[0].bound})"
         elif len(same) > most_rows:
             named = ", ".join(str(refusal.row) for refusal in same[:most_rows])
             bound = f" ({same[0].bound})" if len({refusal.bound for refusal in same}) == 1 and same[0].bound else ""
-            places = f"{_said(same[0].place, language)} {named}, … ({len(same)} {_said('rows', language)})"
-            yield f"  {places}, {column}: {_said(why, language)}{bound}"
+            places = f"{_text(same[0].place, language)} {named}, … ({len(same)} {_text('rows', language)})"
+            yield f"  {places}, {column}: {_text(why, language)}{bound}"
         else:
             yield from (f"  {refusal_text(refusal, language)}" for refusal in same)
     joined = [r.value for r in reading.refused if r.why == "unknown_flux" and any(mark in r.value for mark in ";,")]
     if joined:
         mark = max(";,", key=lambda mark: sum(mark in value for value in joined))
-        yield f"  {_said('several_in_one', language).format(detail=chr(34) + mark + chr(34))}"
+        yield f"  {_text('several_in_one', language).format(detail=chr(34) + mark + chr(34))}"
 
 
-def _words(refused: Iterable[Refusal], language: str) -> str:
+def _words(refused: Iterable[RowFault], language: str) -> str:
     """The words themselves, the most frequent first: the file is mended word by word, not row by row."""
     counted = Counter(refusal.value for refusal in refused).most_common()
     colon = " : " if language == "fr" else ": "
-    said = [f"{value[:60]!r} ({n} {_said('rows' if n > 1 else 'row', language)})" for value, n in counted[:_MOST_WORDS]]
+    said = [f"{value[:60]!r} ({n} {_text('rows' if n > 1 else 'row', language)})" for value, n in counted[:_MOST_WORDS]]
     if len(counted) > _MOST_WORDS:
-        said.append(_said("and_more", language).format(detail=len(counted) - _MOST_WORDS))
+        said.append(_text("and_more", language).format(detail=len(counted) - _MOST_WORDS))
     return colon + ", ".join(said)
 
 
-def not_named(file: str, language: str) -> str:
+def unnamed_file_hint(file: str, language: str) -> str:
     """What to do for an area to use the points that were imported into ``file``."""
-    return _said("not_named", language).format(detail=f'"{file}"')
+    return _text("not_named", language).format(detail=f'"{file}"')
 
 
-def write_refused(refused: Iterable[Refusal], path: Path, language: str = "en") -> None:
+def write_refused(refused: Iterable[RowFault], path: Path, language: str = "en") -> None:
     """Every refusal as CSV, for the town to correct its file: place, row, column, value, why, bound."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\r\n")  # a lone \r in a value is then quoted too
@@ -237,5 +237,5 @@ def write_refused(refused: Iterable[Refusal], path: Path, language: str = "en") 
         for r in refused:
             written = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) == "Cs" else c for c in r.value)
             rows.writerow(
-                (_said(r.place, language), r.row, r.column, spreadsheet_cell(written), _said(r.why, language), r.bound)
+                (_text(r.place, language), r.row, r.column, spreadsheet_cell(written), _text(r.why, language), r.bound)
             )

@@ -13,15 +13,15 @@ import shapely
 
 from optimizer.drop_off.points import (
     OSM_SOURCE,
-    Box,
+    BoundingBox,
     Container,
     DropOffFaults,
     DropOffPoint,
+    ImportResult,
     Position,
-    Reading,
-    Refusal,
     Remark,
-    tidied,
+    RowFault,
+    tidy_text,
 )
 
 #: ``recycling:<material>=yes`` -> our flux. An area's mapping file overrides it (``[osm]``; "" = not collected).
@@ -52,7 +52,7 @@ class _Mapped:
     members: tuple[int, ...] = ()
 
 
-def read_osm(extract: Path, flux_of: Mapping[str, str] = FLUX_OF_OSM) -> Reading:
+def read_osm_points(extract: Path, flux_of: Mapping[str, str] = FLUX_OF_OSM) -> ImportResult:
     """The extract's ``amenity=recycling``: nodes, ways and relations (their centroid), in the order of their ids.
 
     ``flux_of``: material of ``recycling:<material>=yes`` -> flux, "" = not collected. One container per flux is
@@ -62,13 +62,13 @@ def read_osm(extract: Path, flux_of: Mapping[str, str] = FLUX_OF_OSM) -> Reading
     """
     points: list[DropOffPoint] = []
     centres: list[DropOffPoint] = []
-    refused: list[Refusal] = []
+    refused: list[RowFault] = []
     untyped: list[str] = []
     ignored: Counter[str] = Counter()
     for mapped in _mapped(extract):
         corners = [corner for line in mapped.lines for corner in line]
         if not corners:
-            refused.append(Refusal(mapped.kind, mapped.id, "geometry", "", "no_location"))
+            refused.append(RowFault(mapped.kind, mapped.id, "geometry", "", "no_location"))
             continue
         centre = mapped.tags.get("recycling_type") == "centre"
         if "recycling_type" not in mapped.tags:
@@ -84,11 +84,11 @@ def read_osm(extract: Path, flux_of: Mapping[str, str] = FLUX_OF_OSM) -> Reading
     empty = sum(not point.containers for point in points)
     if empty:
         remarks.append(Remark("no_containers", str(empty)))
-    return Reading(tuple(points), tuple(refused), tuple(centres), tuple(remarks))
+    return ImportResult(tuple(points), tuple(refused), tuple(centres), tuple(remarks))
 
 
 def _mapped_point(mapped: _Mapped, flux: Iterable[str], lat_deg: float, lon_deg: float) -> DropOffPoint:
-    tags = {key: tidied(value) for key, value in mapped.tags.items()}
+    tags = {key: tidy_text(value) for key, value in mapped.tags.items()}
     point_id = f"osm-{mapped.kind}-{mapped.id}"  # no slash: ids stand in URLs and file names
     where: dict[str | None, Position] = {"overground": "aerial", "underground": "buried"}
     position = where.get(tags.get("location"))
@@ -160,7 +160,7 @@ def _centroid(lines: Sequence[Sequence[tuple[float, float]]]) -> tuple[float, fl
     return round(float(shape.centroid.y), 7), round(float(shape.centroid.x), 7)
 
 
-def extract_box(extract: Path, margin_deg: float = 0.02) -> Box:
+def extract_bounds(extract: Path, margin_deg: float = 0.02) -> BoundingBox:
     """The ground of an extract, widened by ``margin_deg``: its heading's box where there is one, else its nodes'.
 
     A heading that spans more than 5 degrees is no town (Heidelberg's says half the world): the nodes are asked then.
@@ -176,4 +176,4 @@ def extract_box(extract: Path, margin_deg: float = 0.02) -> Box:
     if not corners:
         raise DropOffFaults([f"{extract}: holds no node"])
     lats, lons = [corner.lat for corner in corners], [corner.lon for corner in corners]
-    return Box(min(lats) - margin_deg, min(lons) - margin_deg, max(lats) + margin_deg, max(lons) + margin_deg)
+    return BoundingBox(min(lats) - margin_deg, min(lons) - margin_deg, max(lats) + margin_deg, max(lons) + margin_deg)

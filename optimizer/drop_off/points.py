@@ -1,9 +1,9 @@
 """Drop-off points (points d'apport volontaire): where residents bring glass, paper or clothes, and what stands there.
 
 A point has an id, a position and containers; each container takes one flux. Points come from the map
-(``osm.py``), from a town's file (``town_file.py``), or from an area's own
-``drop_off_points.csv`` (``read``, ``write_csv``: one row per container, lossless). What a reader refuses is a value
-(``Refusal``: where, column, value, why, bound), never an exception: the good rows survive the bad ones.
+(``osm.py``), from a town's file (``town_file.py``), or from an area's own ``drop_off_points.csv`` (``read_points_csv``,
+``write_points_csv``: one row per container, lossless). What a reader refuses is a value (``RowFault``: where, column,
+value, why, bound), never an exception: the good rows survive the bad ones.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class DropOffPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class BoundingBox:
     """A rectangle of the map, WGS 84, borders included."""
 
     south_deg: float
@@ -138,11 +138,11 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RowFault:
     """One reason why a row is not taken. ``place``: row, feature, node, way or relation; ``row``: its number or id.
 
     A CSV's heading is row 1, as a spreadsheet counts. ``column`` is the file's own name for it, ``why`` a key of
-    ``drop_off_listing.TEXTS``. A row with three faults gives three refusals.
+    ``listing.TEXTS``. A row with three faults gives three refusals.
     """
 
     place: str
@@ -162,11 +162,11 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ImportResult:
     """``points``: what is good. ``centres``: staffed recycling centres, which are no drop-off points: listed apart."""
 
     points: tuple[DropOffPoint, ...]
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RowFault, ...] = ()
     centres: tuple[DropOffPoint, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
@@ -183,7 +183,7 @@ POINT_COLUMNS = (
 COLUMNS = (*POINT_COLUMNS, "container_id", "flux", "volume_m3", "position", "handling")
 
 
-def write_csv(points: Iterable[DropOffPoint], path: Path) -> None:
+def write_points_csv(points: Iterable[DropOffPoint], path: Path) -> None:
     """Write an area's ``drop_off_points.csv``: UTF-8, one row per container, one row for a point without any."""
     points = tuple(points)
     doubled = [point_id for point_id, n in Counter(point.id for point in points).items() if n > 1]
@@ -194,8 +194,15 @@ def write_csv(points: Iterable[DropOffPoint], path: Path) -> None:
         rows.writerow(COLUMNS)
         for point in points:
             head = [_cell(getattr(point, name)) for name in POINT_COLUMNS]
-            for box in point.containers:
-                rows.writerow([*head, box.id, box.flux, *map(_cell, (box.volume_m3, box.position, box.handling))])
+            for container in point.containers:
+                rows.writerow(
+                    [
+                        *head,
+                        container.id,
+                        container.flux,
+                        *map(_cell, (container.volume_m3, container.position, container.handling)),
+                    ]
+                )
             if not point.containers:
                 rows.writerow([*head, "", "", "", "", ""])
 
@@ -206,8 +213,8 @@ def _cell(value: object) -> str:
     return repr(float(value)) if isinstance(value, float | int) else str(value)
 
 
-def read(path: Path) -> tuple[DropOffPoint, ...]:
-    """Read what ``write_csv`` wrote, in its order. ``DropOffFaults`` names file, row, column, value and bound."""
+def read_points_csv(path: Path) -> tuple[DropOffPoint, ...]:
+    """What ``write_points_csv`` wrote, in its order. ``DropOffFaults`` names file, row, column, value and bound."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -217,7 +224,7 @@ def read(path: Path) -> tuple[DropOffPoint, ...]:
         raise DropOffFaults([f"{path.name}: row 1 = {table.fieldnames}, must be {','.join(COLUMNS)}"])
     heads: dict[str, dict[str, str]] = {}
     first: dict[str, int] = {}
-    boxes: dict[str, list[Container]] = defaultdict(list)
+    containers: dict[str, list[Container]] = defaultdict(list)
     faults: list[str] = []
     for number, row in enumerate(table, 2):
         if None in row or None in row.values():
@@ -229,13 +236,13 @@ def read(path: Path) -> tuple[DropOffPoint, ...]:
         first.setdefault(row["id"], number)
         try:
             if row["container_id"] or row["flux"]:
-                boxes[row["id"]].append(_container(row))
+                containers[row["id"]].append(_container(row))
         except ValueError as error:
             faults.append(f"{path.name}: row {number}: {error}")
     points = []
     for point_id, head in heads.items():
         try:
-            points.append(_point(head, tuple(boxes[point_id])))
+            points.append(_point(head, tuple(containers[point_id])))
         except ValueError as error:
             faults.append(f"{path.name}: row {first[point_id]}: {error}")
     if faults:
@@ -276,7 +283,7 @@ def _float(name: str, value: str) -> float:
         raise ValueError(f"{name} = {value!r}, must be a number") from error
 
 
-def tidied(value: str) -> str | None:
+def tidy_text(value: str) -> str | None:
     """A text as the domain takes it: control characters and runs of blanks become one blank; nothing left: None."""
     text = " ".join("".join(" " if _unwritable(c) else c for c in value).split())
     return text or None

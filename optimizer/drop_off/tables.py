@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.drop_off.mapping import ColumnMapping
-from optimizer.drop_off.points import DropOffFaults, Refusal, Remark, tidied
+from optimizer.drop_off.points import DropOffFaults, Remark, RowFault, tidy_text
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
     place: str
     headings: tuple[str, ...]
     rows: tuple[tuple[int, Mapping[str, str]], ...]
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RowFault, ...] = ()
     remarks: tuple[Remark, ...] = ()
     crs: str | None = None
 
@@ -39,12 +39,12 @@ def read_csv(path: Path, mapping: ColumnMapping) -> Table:
     rows, refused = [], []
     for number, cells in records[start + 1 :]:
         if cells is None:
-            refused.append(Refusal("row", number, "", "", "unreadable"))
+            refused.append(RowFault("row", number, "", "", "unreadable"))
         elif len(cells) > len(headings) and any(cell.strip() for cell in cells[len(headings) :]):
             # One stray delimiter shifts everything after it: no cell of the row can be trusted.
-            refused.append(Refusal("row", number, "", str(len(cells)), "too_many_cells", f"<= {len(headings)}"))
+            refused.append(RowFault("row", number, "", str(len(cells)), "too_many_cells", f"<= {len(headings)}"))
         elif damaged and any("\N{REPLACEMENT CHARACTER}" in cell for cell in cells):
-            refused.append(Refusal("row", number, "", ";".join(cells), "unreadable", "UTF-8"))
+            refused.append(RowFault("row", number, "", ";".join(cells), "unreadable", "UTF-8"))
         elif any(cell.strip() for cell in cells):
             rows.append((number, dict(zip(headings, cells, strict=False))))
     return Table("row", headings, tuple(rows), tuple(refused), remarks)
@@ -127,11 +127,11 @@ def read_geojson(path: Path, mapping: ColumnMapping) -> Table:
         if position is None:
             geometry = feature.get("geometry") if isinstance(feature, dict) else None
             kind = geometry.get("type") if isinstance(geometry, dict) else geometry
-            refused.append(Refusal("feature", number, "geometry", str(kind), "not_a_point", "Point"))
+            refused.append(RowFault("feature", number, "geometry", str(kind), "not_a_point", "Point"))
             continue
         properties = feature.get("properties") or {}
         properties = properties if isinstance(properties, dict) else {}
-        cells = {tidied(name) or "?": _shown(value) for name, value in properties.items()}
+        cells = {tidy_text(name) or "?": _shown(value) for name, value in properties.items()}
         cells |= {"geometry.x": _shown(position[0]), "geometry.y": _shown(position[1])}
         cells |= {"feature.id": _shown(feature["id"])} if "id" in feature else {}
         headings |= dict.fromkeys(cells)

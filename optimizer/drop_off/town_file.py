@@ -34,14 +34,14 @@ from optimizer.drop_off.points import (
     MIN_VOLUME_M3,
     POSITIONS,
     STATUSES,
-    Box,
+    BoundingBox,
     Container,
     DropOffFaults,
     DropOffPoint,
-    Reading,
-    Refusal,
+    ImportResult,
     Remark,
-    tidied,
+    RowFault,
+    tidy_text,
 )
 from optimizer.drop_off.tables import Table, read_csv, read_geojson
 
@@ -59,9 +59,9 @@ MAX_CONTAINERS = 50
 def read_town_file(
     path: Path,
     mapping: ColumnMapping | None = None,
-    within: Box | None = None,
+    within: BoundingBox | None = None,
     known_flux: Collection[str] = (),
-) -> Reading:
+) -> ImportResult:
     """Points of a town's ``.csv``, ``.geojson`` or ``.json``.
 
     ``within``: the area's ground (``extract_box``): what lies outside is refused, and swapped coordinates are told
@@ -75,7 +75,7 @@ def read_town_file(
     locate = _Locator(columns, crs, within)
     words = _Words(mapping, (*FLUX, *known_flux))
     refused = list(table.refused)
-    rows: list[_Row] = []
+    rows: list[_PointRow] = []
     kept_out = 0
     for row_number, values in table.rows:
         if any(folded(values.get(heading, "")) not in wanted for heading, wanted in mapping.keep.items()):
@@ -97,7 +97,7 @@ def read_town_file(
         *([Remark("differs", "; ".join(differing))] if differing else []),
         *([Remark("no_containers", str(unknown))] if unknown else []),
     ]
-    return Reading(points, tuple(sorted(refused, key=lambda refusal: refusal.row)), (), tuple(remarks))
+    return ImportResult(points, tuple(sorted(refused, key=lambda refusal: refusal.row)), (), tuple(remarks))
 
 
 def _table(path: Path, mapping: ColumnMapping) -> Table:
@@ -137,7 +137,7 @@ def _columns(path: Path, table: Table, mapping: ColumnMapping) -> dict[str, str]
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def number(text: str) -> float | None:
+def decimal_number(text: str) -> float | None:
     """A number as people write it: "48,69", "687 123,5" and "1.234,5" too. None: not a finite number."""
     plain = re.sub(r"[\s'\u2019]", "", text)
     if "," in plain:
@@ -152,15 +152,15 @@ class _Cells:
 
     def __init__(self, place: str, row: int, values: Mapping[str, str], columns: Mapping[str, str]):
         self.place, self.row, self.values, self.columns = place, row, values, columns
-        self.refused: list[Refusal] = []
+        self.refused: list[RowFault] = []
 
     def refuse(self, name: str, why: str, bound: str = "", value: str | None = None) -> None:
         heading = self.columns.get(name, name)
         shown = self.values.get(heading, "") if value is None else value
-        self.refused.append(Refusal(self.place, self.row, heading, shown, why, bound))
+        self.refused.append(RowFault(self.place, self.row, heading, shown, why, bound))
 
     def text(self, name: str) -> str | None:
-        value = tidied(self.values.get(self.columns.get(name, ""), ""))
+        value = tidy_text(self.values.get(self.columns.get(name, ""), ""))
         return None if value is None or value.casefold() in NOTHING else value
 
     def required(self, name: str) -> str | None:
@@ -171,7 +171,7 @@ class _Cells:
 
     def number(self, name: str, required: bool = False) -> float | None:
         text = self.required(name) if required else self.text(name)
-        value = None if text is None else number(text)
+        value = None if text is None else decimal_number(text)
         if text is not None and value is None:
             self.refuse(name, "not_a_number")
         return value
@@ -201,18 +201,18 @@ class _Words:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A good row. ``boxes``: (container id or None, flux, volume_m3, position, handling)."""
+class _PointRow:
+    """A good row. ``containers``: (id or None, flux, volume_m3, position, handling)."""
 
     number: int
     id: str
     lat_deg: float
     lon_deg: float
     facts: Mapping[str, Any]
-    boxes: tuple[tuple[str | None, str, float | None, str | None, str | None], ...] = field(default=())
+    containers: tuple[tuple[str | None, str, float | None, str | None, str | None], ...] = field(default=())
 
 
-def _row(cells: _Cells, locate: _Locator, words: _Words, mapping: ColumnMapping) -> _Row | None:
+def _row(cells: _Cells, locate: _Locator, words: _Words, mapping: ColumnMapping) -> _PointRow | None:
     """None when anything is wrong with the row: then ``cells.refused`` says all of it."""
     point_id = cells.required("id")
     place = locate(cells)
@@ -224,13 +224,13 @@ def _row(cells: _Cells, locate: _Locator, words: _Words, mapping: ColumnMapping)
         "updated": _date(cells),
         "status": words.understand(cells, "status", cells.text("status")) or "active",
     }
-    boxes = tuple(_boxes(cells, words, mapping))
+    containers = tuple(_containers(cells, words, mapping))
     if cells.refused or point_id is None or place is None:
         return None
-    return _Row(cells.row, point_id, *place, facts, boxes)
+    return _PointRow(cells.row, point_id, *place, facts, containers)
 
 
-def _boxes(
+def _containers(
     cells: _Cells, words: _Words, mapping: ColumnMapping
 ) -> Iterator[tuple[str | None, str, float | None, str | None, str | None]]:
     volume_m3 = cells.number("volume_m3")
@@ -245,8 +245,8 @@ def _boxes(
     for flux in _flux(cells, words, mapping):
         yield container_id, flux, volume_m3, position, handling
     for heading, flux in mapping.counts.items():
-        text = tidied(cells.values.get(heading, ""))
-        count = 0.0 if text is None or text.casefold() in NOTHING else number(text)
+        text = tidy_text(cells.values.get(heading, ""))
+        count = 0.0 if text is None or text.casefold() in NOTHING else decimal_number(text)
         if count is None or not 0 <= count <= MAX_CONTAINERS or count != int(count):
             cells.refuse(heading, "not_a_count", f"0…{MAX_CONTAINERS}")
             continue
@@ -289,14 +289,16 @@ def _date(cells: _Cells) -> date | None:
 class _Locator:
     """(lat, lon) in degrees WGS 84 of a row, from whichever columns give it."""
 
-    def __init__(self, columns: Mapping[str, str], crs: str | None, within: Box | None):
+    def __init__(self, columns: Mapping[str, str], crs: str | None, within: BoundingBox | None):
         self.columns, self.within = columns, within
         self.plane = None
         if crs and "x_m" in columns:
             system = pyproj.CRS.from_user_input(crs)
             self.plane = pyproj.Transformer.from_crs(system, "EPSG:4326", always_xy=True)
             used = system.area_of_use
-            self.ground = Box(used.south, used.west, used.north, used.east) if used else Box(-90, -180, 90, 180)
+            self.ground = (
+                BoundingBox(used.south, used.west, used.north, used.east) if used else BoundingBox(-90, -180, 90, 180)
+            )
 
     def __call__(self, cells: _Cells) -> tuple[float, float] | None:
         if "lat_deg" in self.columns or "lon_deg" in self.columns:
@@ -322,7 +324,7 @@ class _Locator:
     ) -> tuple[float, float] | None:
         if lat_deg is None or lon_deg is None:
             return None
-        ground = Box(-90, -180, 90, 180)
+        ground = BoundingBox(-90, -180, 90, 180)
         if lat_deg == 0 and lon_deg == 0:
             cells.refuse(lat_name, "zero_zero")
         elif not ground.holds(lat_deg, lon_deg):
@@ -358,19 +360,21 @@ class _Locator:
 def _pair(text: str) -> tuple[float, float] | None:
     """Two numbers of one cell: "48.68, 9.01", "48,68 ; 9,01", "48.68 9.01"."""
     for separator in (";", ", ", ",", " "):
-        parts = [number(part) for part in text.strip("[]() ").split(separator) if part.strip()]
+        parts = [decimal_number(part) for part in text.strip("[]() ").split(separator) if part.strip()]
         if len(parts) == 2 and parts[0] is not None and parts[1] is not None:
             return parts[0], parts[1]
     return None
 
 
-def _not_swapped(rows: list[_Row], columns: Mapping[str, str], place: str, refused: list[Refusal]) -> list[_Row]:
+def _not_swapped(
+    rows: list[_PointRow], columns: Mapping[str, str], place: str, refused: list[RowFault]
+) -> list[_PointRow]:
     """Without an area: a row far from the town's median whose swap lies near it. Half the file swapped is not seen."""
     if len(rows) < 3:
         return rows
     lat_deg = statistics.median(row.lat_deg for row in rows)
     lon_deg = statistics.median(row.lon_deg for row in rows)
-    town = Box(lat_deg - TOWN_DEG, lon_deg - TOWN_DEG, lat_deg + TOWN_DEG, lon_deg + TOWN_DEG)
+    town = BoundingBox(lat_deg - TOWN_DEG, lon_deg - TOWN_DEG, lat_deg + TOWN_DEG, lon_deg + TOWN_DEG)
     heading = columns.get("lat_deg") or columns.get("lat_lon") or columns.get("x_m", "lat_deg")
     good = []
     for row in rows:
@@ -378,7 +382,7 @@ def _not_swapped(rows: list[_Row], columns: Mapping[str, str], place: str, refus
             good.append(row)
         else:
             value = f"{row.lat_deg:g}, {row.lon_deg:g}"
-            refused.append(Refusal(place, row.number, heading, value, "swapped", str(town)))
+            refused.append(RowFault(place, row.number, heading, value, "swapped", str(town)))
     return good
 
 
@@ -386,25 +390,25 @@ def _not_swapped(rows: list[_Row], columns: Mapping[str, str], place: str, refus
 
 
 def _points(
-    rows: Sequence[_Row], by_container: bool, refused: list[Refusal], place: str, columns: Mapping[str, str],
+    rows: Sequence[_PointRow], by_container: bool, refused: list[RowFault], place: str, columns: Mapping[str, str],
     source: str,
 ) -> tuple[tuple[DropOffPoint, ...], list[str]]:  # fmt: skip
     """Rows joined by the point's id, in the file's order; and where rows of one point disagree."""
-    joined: dict[str, list[_Row]] = defaultdict(list)
+    joined: dict[str, list[_PointRow]] = defaultdict(list)
     containers: dict[str, int] = {}
     differing = []
     for row in rows:
         same = joined[row.id]
-        ids = [box[0] for box in row.boxes if box[0] is not None]
+        ids = [container[0] for container in row.containers if container[0] is not None]
         why = None
         if same and not by_container:
             why = ("id", row.id, "duplicate", f'{place} {same[0].number}; rows = "container"?')
         elif same and not _near(same[0], row):
             why = ("lat_deg", f"{row.lat_deg:g}, {row.lon_deg:g}", "elsewhere", f"{place} {same[0].number}")
-        elif any(box_id in containers for box_id in ids):
+        elif any(container_id in containers for container_id in ids):
             why = ("container_id", ids[0], "duplicate", f"{place} {containers[ids[0]]}")
         if why:
-            refused.append(Refusal(place, row.number, columns.get(why[0], why[0]), *why[1:]))
+            refused.append(RowFault(place, row.number, columns.get(why[0], why[0]), *why[1:]))
             continue
         if same and same[0].facts != row.facts:
             named = ", ".join(name for name in row.facts if row.facts[name] != same[0].facts[name])
@@ -415,19 +419,19 @@ def _points(
     return tuple(_joined(same, source, taken) for same in joined.values() if same), differing
 
 
-def _near(one: _Row, other: _Row) -> bool:
+def _near(one: _PointRow, other: _PointRow) -> bool:
     away_deg = max(abs(one.lat_deg - other.lat_deg), abs(one.lon_deg - other.lon_deg))
     return away_deg <= SAME_PLACE_DEG
 
 
-def _joined(rows: Sequence[_Row], source: str, taken: set[str]) -> DropOffPoint:
+def _joined(rows: Sequence[_PointRow], source: str, taken: set[str]) -> DropOffPoint:
     """A point of its rows; a container without an id gets the point's and its flux, and a number if need be."""
-    first, boxes = rows[0], []
+    first, containers = rows[0], []
     for row in rows:
-        for i, (box_id, flux, volume_m3, position, handling) in enumerate(row.boxes):
+        for i, (container_id, flux, volume_m3, position, handling) in enumerate(row.containers):
             # A cell with two flux under one container id: the first keeps the id, the others get one of their own.
-            name = box_id if box_id is not None and i == 0 else _free(f"{first.id}-{flux}", taken)
-            boxes.append(Container(name, flux, volume_m3, position, handling))  # type: ignore[arg-type]
+            name = container_id if container_id is not None and i == 0 else _free(f"{first.id}-{flux}", taken)
+            containers.append(Container(name, flux, volume_m3, position, handling))  # type: ignore[arg-type]
     facts = first.facts
     return DropOffPoint(
         id=first.id,
@@ -436,9 +440,9 @@ def _joined(rows: Sequence[_Row], source: str, taken: set[str]) -> DropOffPoint:
         lon_deg=first.lon_deg,
         commune=facts["commune"],
         address=facts["address"],
-        containers=tuple(boxes),
+        containers=tuple(containers),
         operator=facts["operator"],
-        source=tidied(source) or "?",
+        source=tidy_text(source) or "?",
         updated=facts["updated"],
         status=facts["status"],
     )

@@ -11,14 +11,14 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from fleet import Fact, Leg, Lift, Load, Outcome, Task, Tour, Vehicle
 from optimizer.evidence import weights as weigh
-from optimizer.evidence.visits import SHORT_M, Visit, Visits, joined
-from optimizer.matching import Network, Step
+from optimizer.evidence.visits import SHORT_M, TaskVisit, TaskVisits, joined
+from optimizer.matching import MatchedStep, Network
 
 Status = Literal["done", "partly", "missed", "pending"]
 #: Why a task is in its state; the texts people read stand in the pages' catalogue.
@@ -68,7 +68,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TaskState:
     """``share``: of the task's length (1 for a point). ``passed_over``: later tasks are served, this one not."""
 
     status: Status
@@ -80,11 +80,56 @@ class State:
     passed_over: bool = False
 
 
+#: What a task is before anything is known of it.
+NOT_YET = TaskState(status="pending", reason="not_yet", share=0.0, from_at=None, until_at=None)
+#: What the crew's "partly" stands for where no track shows how much.
+PARTLY_SHARE = 0.5
+#: A service that ends so long after the crew called the task blocked was a second try.
+SECOND_TRY = timedelta(minutes=5)
+
+
+def crew_state(outcome: Outcome, seen: TaskState | None = None) -> TaskState:
+    """A task's state by the crew's word, over what the track shows; ``seen``: None where there is no track to match.
+
+    The crew's word stands; only where a whole track shows that the truck never came, "done" is in doubt.
+    """
+    alone = replace(NOT_YET, share=PARTLY_SHARE, from_at=outcome.at, until_at=outcome.at)
+    word = Evidence("crew", outcome.at, outcome.at, 1.0, "", outcome.outcome)
+    base = replace(seen or alone, evidence=(*(seen or alone).evidence, word))
+    done = replace(
+        base, status="done", share=1.0, from_at=base.from_at or word.from_at, until_at=base.until_at or word.until_at
+    )
+    match outcome.outcome:
+        case "done" if base.status == "done":
+            return replace(base, reason="collected")
+        case "done" if base.status == "missed" and base.reason == "not_visited":
+            return TaskState(
+                status="partly",
+                reason="crew_and_track_disagree",
+                share=0.0,
+                from_at=None,
+                until_at=None,
+                evidence=base.evidence,
+            )
+        case "done":
+            return replace(done, reason="crew_done")
+        case "not_presented":  # the crew was there and had nothing to take
+            return replace(done, reason="crew_not_presented")
+        case "partly":
+            return replace(base, status="partly", reason="crew_partly")
+    if base.status == "done" and base.until_at is not None and base.until_at > outcome.at + SECOND_TRY:
+        return replace(base, reason="collected")  # said blocked, came back and did it
+    at = outcome.at if seen is None else None
+    return TaskState(
+        status="missed", reason=f"crew_{outcome.outcome}", share=0.0, from_at=at, until_at=at, evidence=base.evidence
+    )
+
+
 @dataclass(slots=True)
 class _Weighed:
     """A visit with what it says."""
 
-    visit: Visit
+    visit: TaskVisit
     lifts: list[Lift]
     pto_share: float | None
     grew_kg: float | None
@@ -100,7 +145,7 @@ class TourEvidence:
         self.legs: dict[str, Leg] = {leg.task: leg for leg in tour.legs if leg.task in self.tasks}
         order = {leg.task: k for k, leg in enumerate(tour.legs) if leg.task in self.tasks}
         self._order = {task: k for k, task in enumerate(sorted(order, key=lambda t: order[t]))}
-        self._visits = Visits(tour, tasks, network)
+        self._visits = TaskVisits(tour, tasks, network)
         self._lifts: list[Lift] = []
         self._pto: list[tuple[float, bool]] = []
         self._loads: list[tuple[float, float]] = []
@@ -108,11 +153,11 @@ class TourEvidence:
         self._known: set[str] = set()
         self._over_at: datetime | None = None
         self._weighed: dict[str, list[_Weighed]] = {}  # kept until a step or a fact touches the task
-        self._cached: tuple[bool, dict[str, State]] | None = None
+        self._cached: tuple[bool, dict[str, TaskState]] | None = None
 
     # --- taking in -----------------------------------------------------------------------------------------------
 
-    def add_steps(self, steps: Iterable[Step]) -> None:
+    def add_steps(self, steps: Iterable[MatchedStep]) -> None:
         """Steps of the way driven (``matching.py``), each once."""
         for step in steps:
             for task in self._visits.add(step):
@@ -152,14 +197,14 @@ class TourEvidence:
 
     # --- what it comes to ----------------------------------------------------------------------------------------
 
-    def states(self, now: datetime) -> dict[str, State]:
+    def states(self, now: datetime) -> dict[str, TaskState]:
         """Every task's state, in the order of the tour, then the tasks that it does not name."""
         over = now >= (self._over_at or self.tour.end_at + OVER_AFTER)
         if self._cached is None or self._cached[0] != over:
             self._cached = (over, self._judged(over))
         return self._cached[1]
 
-    def _judged(self, over: bool) -> dict[str, State]:
+    def _judged(self, over: bool) -> dict[str, TaskState]:
         for task in self.tasks.keys() - self._weighed.keys():
             self._weighed[task] = [self._weigh(task, visit) for visit in self._visits.of(task)]
         weighed = self._weighed
@@ -174,28 +219,20 @@ class TourEvidence:
             lifts_share = (1 + sum(halts)) / (2 + len(halts))
             pto_share = (1 + sum((one.pto_share or 0) >= weigh.PTO_ON for one in sure.values())) / (2 + len(sure))
             pace = self._pace(sure)
-        spine = self._spine(sure)
+        anchors = self._anchors(sure)
         for task, visits in weighed.items():
             for one in visits:
-                one.nats += self._turn_nats(task, one.visit, spine)
-        self._part_twins(weighed)
-        last = max((self._order[task] for task in spine), default=-1)
+                one.nats += self._turn_nats(task, one.visit, anchors)
+        self._split_shared_visits(weighed)
+        last = max((self._order[task] for task in anchors), default=-1)
         found = {}
         for task in sorted(self.tasks, key=lambda t: self._order.get(t, len(self._order))):
-            state = self._state(task, weighed[task], spine, over)
+            state = self._state(task, weighed[task], anchors, over)
             passed = state.status in ("pending", "missed") and self._order.get(task, last) < last - 1
-            found[task] = State(
-                status=state.status,
-                reason=state.reason,
-                share=state.share,
-                from_at=state.from_at,
-                until_at=state.until_at,
-                evidence=state.evidence,
-                passed_over=passed,
-            )
+            found[task] = replace(state, passed_over=passed)
         return found
 
-    def _part_twins(self, weighed: dict[str, list[_Weighed]]) -> None:
+    def _split_shared_visits(self, weighed: dict[str, list[_Weighed]]) -> None:
         """One visit serves one side: the likelier ones first, the rest is driving by."""
         for twins in self._visits.twins():
             claims = sorted(
@@ -211,7 +248,7 @@ class TourEvidence:
                     taken.add(one.visit.from_s)
                     settled.add(task)
 
-    def _weigh(self, task: str, visit: Visit) -> _Weighed:
+    def _weigh(self, task: str, visit: TaskVisit) -> _Weighed:
         begin, end = visit.from_s, visit.until_s
         at = bisect.bisect_left(self._lifts, begin - 3.0, key=lambda lift: lift.at.timestamp())
         lifts = []
@@ -219,8 +256,8 @@ class TourEvidence:
             if visit.place_at(self._lifts[at].at.timestamp()) is not None:
                 lifts.append(self._lifts[at])
             at += 1
-        on_it = [bit for bit in visit.bits if bit.on_it and bit.leave_s > bit.enter_s]
-        told = [(bit.leave_s - bit.enter_s, self._pto_on(bit.enter_s, bit.leave_s)) for bit in on_it]
+        on_it = [part for part in visit.parts if part.on_it and part.leave_s > part.enter_s]
+        told = [(part.leave_s - part.enter_s, self._pto_on(part.enter_s, part.leave_s)) for part in on_it]
         lasts = sum(seconds for seconds, on in told if on is not None)
         pto_share = sum(seconds * on for seconds, on in told if on is not None) / lasts if lasts else None
         return _Weighed(visit, lifts, pto_share, self._grew(begin, end))
@@ -254,7 +291,7 @@ class TourEvidence:
         leg = self.legs.get(task)
         return leg.duration_s if leg else 20.0 + 5.0 * self.tasks[task].dwellings
 
-    def _expected_s(self, task: str, visit: Visit) -> float:
+    def _expected_s(self, task: str, visit: TaskVisit) -> float:
         """The time beyond driving that a service of what this visit covers takes by the plan."""
         length = self._visits.lengths.get(task, 0.0)
         part = min(1.0, visit.length_m / length) if length >= SHORT_M else 1.0
@@ -279,7 +316,7 @@ class TourEvidence:
         taken = sum(one.visit.spent_s - one.visit.length_m / weigh.BY_MPS for one in sure.values())
         return min(2.0, max(0.5, (taken + 600.0) / (planned + 600.0)))
 
-    def _spine(self, sure: Mapping[str, _Weighed]) -> dict[str, float]:
+    def _anchors(self, sure: Mapping[str, _Weighed]) -> dict[str, float]:
         """The longest run of sure tasks whose times keep the plan's order: task -> the middle of it."""
         items = sorted((t for t in sure if t in self._order), key=lambda t: sure[t].visit.middle_s)
         best: list[tuple[int, int]] = []  # length of the longest run that ends here, the item before
@@ -294,17 +331,17 @@ class TourEvidence:
             k = best[k][1]
         return found
 
-    def _turn(self, task: str, spine: Mapping[str, float]) -> tuple[float, float]:
+    def _turn(self, task: str, anchors: Mapping[str, float]) -> tuple[float, float]:
         """Between which instants the task's turn lies, by the served tasks before and after it in the plan."""
         mine = self._order[task]
-        before = [at_s for t, at_s in spine.items() if self._order[t] < mine]
-        after = [at_s for t, at_s in spine.items() if self._order[t] > mine]
+        before = [at_s for t, at_s in anchors.items() if self._order[t] < mine]
+        after = [at_s for t, at_s in anchors.items() if self._order[t] > mine]
         return max(before, default=-math.inf), min(after, default=math.inf)
 
-    def _turn_nats(self, task: str, visit: Visit, spine: Mapping[str, float]) -> float:
+    def _turn_nats(self, task: str, visit: TaskVisit, anchors: Mapping[str, float]) -> float:
         if task not in self._order:
             return weigh.OUT_OF_TURN / 2
-        begin, end = self._turn(task, spine)
+        begin, end = self._turn(task, anchors)
         if math.isinf(begin) and math.isinf(end):
             off = abs(visit.from_s - self.legs[task].start_at.timestamp())
             return 1.0 if off < PLANNED_WITHIN_S else -1.0
@@ -313,48 +350,37 @@ class TourEvidence:
 
     # --- the state of one task -----------------------------------------------------------------------------------
 
-    def _state(self, task: str, visits: list[_Weighed], spine: Mapping[str, float], over: bool) -> State:
+    def _state(self, task: str, visits: list[_Weighed], anchors: Mapping[str, float], over: bool) -> TaskState:
         pieces = tuple(piece for one in visits for piece in self._pieces(task, one))
         served = [one for one in visits if one.nats > SERVED_NATS]
-        seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, spine, over)
+        seen = self._seen(task, served, pieces) if served else self._unseen(task, visits, pieces, anchors, over)
         said = self._outcomes.get(task)
-        return self._with_crew(task, seen, said[-1]) if said else seen
+        return crew_state(said[-1], seen) if said else seen
 
-    def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> State:
+    def _seen(self, task: str, served: list[_Weighed], pieces: tuple[Evidence, ...]) -> TaskState:
         begin, end = _at(min(o.visit.from_s for o in served)), _at(max(o.visit.until_s for o in served))
+        collected = TaskState(
+            status="done", reason="collected", share=1.0, from_at=begin, until_at=end, evidence=pieces
+        )
         length = self._visits.lengths.get(task, 0.0)
         if length < SHORT_M:
-            return State(status="done", reason="collected", share=1.0, from_at=begin, until_at=end, evidence=pieces)
+            return collected
         been = min(1.0, _total(joined(span for one in served for span in one.visit.covered())) / length)
         lost = self._lost_beside(served)
         if lost is not None and lost.amount >= 0.4 * (1 - been) * self._planned_s(task):
-            return State(
-                status="done", reason="collected", share=been, from_at=begin, until_at=end, evidence=(*pieces, lost)
-            )
+            return replace(collected, share=been, evidence=(*pieces, lost))
         if been < WHOLE_SHARE and length * (1 - been) > WHOLE_BUT_M:
-            return State(
-                status="partly", reason="part_of_length", share=been, from_at=begin, until_at=end, evidence=pieces
-            )
+            return replace(collected, status="partly", reason="part_of_length", share=been)
         worked = joined(span for one in served for span in self._worked(task, one))
         share = min(1.0, _total(worked) / length)
         edges = [0.0, *(edge for span in worked for edge in span), length]
         idle = max(edges[k + 1] - edges[k] for k in range(0, len(edges), 2))
         stops = self._stops(task, served[0].visit)
-        whole = idle <= max(IDLE_M, IDLE_STOPS * length / stops) or length - share * length <= WHOLE_BUT_M
-        if whole:
-            return State(
-                status="done",
-                reason="collected",
-                share=max(share, WHOLE_SHARE),
-                from_at=begin,
-                until_at=end,
-                evidence=pieces,
-            )
-        return State(
-            status="partly", reason="part_of_length", share=share, from_at=begin, until_at=end, evidence=pieces
-        )
+        if idle <= max(IDLE_M, IDLE_STOPS * length / stops) or length - share * length <= WHOLE_BUT_M:
+            return replace(collected, share=max(share, WHOLE_SHARE))
+        return replace(collected, status="partly", reason="part_of_length", share=share)
 
-    def _stops(self, task: str, visit: Visit) -> float:
+    def _stops(self, task: str, visit: TaskVisit) -> float:
         """How many stops a service takes: by the time planned, no more than there are doors, and never side by side."""
         places = 1.0 + self._visits.lengths.get(task, 0.0) / APART_M
         doors = self.tasks[task].dwellings or self.tasks[task].total_kg / DOOR_KG
@@ -365,7 +391,7 @@ class TourEvidence:
         length = self._visits.lengths[task]
         places = [
             (min(b.from_m, b.to_m), max(b.from_m, b.to_m))
-            for b in one.visit.bits
+            for b in one.visit.parts
             if b.leave_s - b.enter_s > WORK_S_PER_M * abs(b.to_m - b.from_m)
         ]
         for lift in one.lifts:
@@ -382,42 +408,22 @@ class TourEvidence:
         task: str,
         visits: list[_Weighed],
         pieces: tuple[Evidence, ...],
-        spine: Mapping[str, float],
+        anchors: Mapping[str, float],
         over: bool,
-    ) -> State:
-        if task in self._visits.unknown:
-            return State(status="pending", reason="not_on_map", share=0.0, from_at=None, until_at=None, evidence=pieces)
-        hidden = self._hidden(task, spine, over)
-        if hidden is not None:
-            return State(
-                status="pending",
-                reason="not_tracked",
-                share=0.0,
-                from_at=None,
-                until_at=None,
-                evidence=(*pieces, hidden),
-            )
-        if any(one.visit.unsure_s > 0.5 * one.visit.spent_s and one.nats > -2.0 for one in visits):
-            return State(
-                status="pending", reason="not_tracked", share=0.0, from_at=None, until_at=None, evidence=pieces
-            )
-        if not over:
-            return State(
-                status="pending",
-                reason="driven_by" if visits else "not_yet",
-                share=0.0,
-                from_at=None,
-                until_at=None,
-                evidence=pieces,
-            )
-        return State(
-            status="missed",
-            reason="driven_by" if visits else "not_visited",
-            share=0.0,
-            from_at=None,
-            until_at=None,
-            evidence=pieces,
+    ) -> TaskState:
+        pending = TaskState(
+            status="pending", reason="not_tracked", share=0.0, from_at=None, until_at=None, evidence=pieces
         )
+        if task in self._visits.unknown:
+            return replace(pending, reason="not_on_map")
+        hidden = self._hidden(task, anchors, over)
+        if hidden is not None:
+            return replace(pending, evidence=(*pieces, hidden))
+        if any(one.visit.unsure_s > 0.5 * one.visit.spent_s and one.nats > -2.0 for one in visits):
+            return pending
+        if not over:
+            return replace(pending, reason="driven_by" if visits else "not_yet")
+        return replace(pending, status="missed", reason="driven_by" if visits else "not_visited")
 
     def _lost_beside(self, served: list[_Weighed]) -> Evidence | None:
         """A time without track right before or after the service: the rest of the stretch may lie in it."""
@@ -426,9 +432,9 @@ class TourEvidence:
                 return Evidence("no_track", _at(gap.begin_s), _at(gap.end_s), round(gap.end_s - gap.begin_s), "s")
         return None
 
-    def _hidden(self, task: str, spine: Mapping[str, float], over: bool) -> Evidence | None:
+    def _hidden(self, task: str, anchors: Mapping[str, float], over: bool) -> Evidence | None:
         """A time without track in the task's turn, long enough to have served it."""
-        begin, end = self._turn(task, spine) if task in self._order else (-math.inf, math.inf)
+        begin, end = self._turn(task, anchors) if task in self._order else (-math.inf, math.inf)
         middle, tracked = self._visits.middle(self.tasks[task]), self._visits.tracked()
         if middle is None:
             return None
@@ -447,69 +453,6 @@ class TourEvidence:
         if math.isinf(begin) and tracked[0] - self.tour.start_at.timestamp() > max(900.0, need):
             return Evidence("no_track", self.tour.start_at, _at(tracked[0]), 0.0, "s")
         return None
-
-    def _with_crew(self, task: str, seen: State, said: Outcome) -> State:
-        """The crew's word stands; only where a whole track shows that the truck never came, "done" is in doubt."""
-        word = Evidence("crew", said.at, said.at, 1.0, "", said.outcome)
-        pieces = (*seen.evidence, word)
-        if said.outcome == "done":
-            if seen.status == "done":
-                return State(
-                    status="done",
-                    reason="collected",
-                    share=seen.share,
-                    from_at=seen.from_at,
-                    until_at=seen.until_at,
-                    evidence=pieces,
-                )
-            if seen.status == "missed" and seen.reason == "not_visited":
-                return State(
-                    status="partly",
-                    reason="crew_and_track_disagree",
-                    share=0.0,
-                    from_at=None,
-                    until_at=None,
-                    evidence=pieces,
-                )
-            return State(
-                status="done",
-                reason="crew_done",
-                share=1.0,
-                from_at=seen.from_at or said.at,
-                until_at=seen.until_at or said.at,
-                evidence=pieces,
-            )
-        if said.outcome == "not_presented":  # the crew was there and had nothing to take
-            return State(
-                status="done",
-                reason="crew_not_presented",
-                share=1.0,
-                from_at=seen.from_at or said.at,
-                until_at=seen.until_at or said.at,
-                evidence=pieces,
-            )
-        if said.outcome == "partly":
-            return State(
-                status="partly",
-                reason="crew_partly",
-                share=seen.share,
-                from_at=seen.from_at,
-                until_at=seen.until_at,
-                evidence=pieces,
-            )
-        later = seen.status == "done" and seen.until_at is not None and seen.until_at > said.at + timedelta(minutes=5)
-        if later:  # said blocked, came back and did it
-            return State(
-                status="done",
-                reason="collected",
-                share=seen.share,
-                from_at=seen.from_at,
-                until_at=seen.until_at,
-                evidence=pieces,
-            )
-        return State(
-            status="missed", reason=f"crew_{said.outcome}", share=0.0, from_at=None, until_at=None, evidence=pieces
-        )
 
     def _pieces(self, task: str, one: _Weighed) -> Iterable[Evidence]:
         visit = one.visit
@@ -540,11 +483,11 @@ class TourEvidence:
             yield Evidence("weight", begin, end, round(one.grew_kg, 1), "kg")
 
 
-def _halts(visit: Visit, lifts: Iterable[Lift]) -> list[bool]:
+def _halts(visit: TaskVisit, lifts: Iterable[Lift]) -> list[bool]:
     """The stops of a visit: whether a bin was lifted at each."""
     at = [lift.at.timestamp() for lift in lifts]
-    stands = [bit for bit in visit.bits if bit.still_s >= 4.0]
-    return [any(bit.enter_s - 3.0 <= second <= bit.leave_s + 3.0 for second in at) for bit in stands]
+    stands = [part for part in visit.parts if part.still_s >= 4.0]
+    return [any(part.enter_s - 3.0 <= second <= part.leave_s + 3.0 for second in at) for part in stands]
 
 
 def _total(spans: Iterable[tuple[float, float]]) -> float:

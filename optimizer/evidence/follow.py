@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from fleet import Duty, Fact, Lift, Load, Outcome, Position, Task, Tour, Vehicle
-from optimizer.evidence.evidence import State, TourEvidence
-from optimizer.evidence.progress import Progress, SiteVisit, progress
-from optimizer.matching import Fix, Matched, Matcher, Settled, Step, Track
+from optimizer.evidence.evidence import TaskState, TourEvidence
+from optimizer.evidence.progress import SiteVisit, TourProgress, tour_progress
+from optimizer.matching import LocatedFix, MatchedFix, MatchedStep, Matcher, SettledTrack, Track
 
 #: Facts from so long before the planned start until so long after the planned end are the tour's.
 BEFORE, AFTER = timedelta(hours=2), timedelta(hours=6)
@@ -50,7 +50,7 @@ class FollowedTour:
         self.matcher, self.tour, self.tasks = matcher, tour, tasks
         self._since, self._until = since or tour.start_at - BEFORE, until or tour.end_at + AFTER
         self._known: set[str] = set()
-        self._fixes: list[Fix] = []  # in order of time
+        self._fixes: list[LocatedFix] = []  # in order of time
         self._others: list[Fact] = []
         self._duties: list[Duty] = []
         network = matcher.network
@@ -68,7 +68,7 @@ class FollowedTour:
     def _begin(self) -> None:
         self._track: Track = self.matcher.track(self._expected)
         self._evidence = TourEvidence(self.tour, self.tasks, self.matcher.network)
-        self._steps: list[Step] = []
+        self._steps: list[MatchedStep] = []
         self._fed = 0
         self._there: dict[str, tuple[datetime, datetime]] = {}  # site -> since, last fix there
         self._site_visits: list[SiteVisit] = []
@@ -100,7 +100,7 @@ class FollowedTour:
             self._evidence.add_end(self.ended_at)
 
     def _add_position(self, position: Position) -> None:
-        fix = Fix.of(position)
+        fix = LocatedFix.of(position)
         if fix is None:
             return
         if not self._fixes or fix.at > self._fixes[-1].at:
@@ -150,10 +150,10 @@ class FollowedTour:
             if self.ended_at is not None:
                 self._take(self._track.flush())
 
-    def _unbroken(self, new: Iterable[Fix]) -> Iterator[list[Fix]]:
+    def _unbroken(self, new: Iterable[LocatedFix]) -> Iterator[list[LocatedFix]]:
         """New fixes, apart where the crew broke off; the way so far is settled before the next part is given."""
         cuts = [duty.at for duty in self._duties if duty.state in UNSEEN]
-        part: list[Fix] = []
+        part: list[LocatedFix] = []
         before = bisect.bisect_right(cuts, self._fixes[self._fed - 1].at) if self._fed else 0
         for fix in new if cuts else ():
             passed = bisect.bisect_right(cuts, fix.at)
@@ -164,22 +164,22 @@ class FollowedTour:
             part.append(fix)
         yield part if cuts else list(new)
 
-    def _take(self, settled: Settled) -> None:
+    def _take(self, settled: SettledTrack) -> None:
         self._steps.extend(settled.steps)
         self._evidence.add_steps(settled.steps)
 
-    def states(self, now: datetime) -> dict[str, State]:
+    def states(self, now: datetime) -> dict[str, TaskState]:
         """What is known of each task of the tour, in the order of its legs."""
         self._up_to_date(now)
         return dict(self._evidence.states(now))
 
-    def progress(self, now: datetime) -> Progress:
+    def progress(self, now: datetime) -> TourProgress:
         states = self.states(now)
-        return progress(
+        return tour_progress(
             self.tour, states, now, began_at=self.began_at, ended_at=self.ended_at, at_sites=self._at_sites()
         )
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[MatchedStep, ...]:
         """The settled steps, in order of time, as of the last question."""
         return tuple(self._steps)
 
@@ -198,11 +198,11 @@ class FollowedTour:
             piece = step.piece
         return lines
 
-    def here(self) -> Matched | None:
+    def here(self) -> MatchedFix | None:
         """Where the truck was last, on the street (provisional until settled); None before the first fix."""
         return self._track.here()
 
-    def _look_at_sites(self, fixes: Iterable[Fix]) -> None:
+    def _look_at_sites(self, fixes: Iterable[LocatedFix]) -> None:
         """Stays at the tour's unloading sites, by the raw fixes: a plant's yard is seldom on the map."""
         plane = self.matcher.network.plane
         for fix in fixes:

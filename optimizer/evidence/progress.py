@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fleet import Leg, Tour
-from optimizer.evidence.evidence import OVER_AFTER, State
+from optimizer.evidence.evidence import OVER_AFTER, TaskState
 
 #: So much of the plan's own pace is mixed to what is measured; the pace stays within these bounds.
 PACE_SHRUNK_S, PACE_LEAST, PACE_MOST = 1800.0, 0.6, 1.7
@@ -31,7 +31,7 @@ class SiteVisit:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TourProgress:
     """``leg``: index of the leg under way (or next); ``late_s``: against the plan, negative = early, None = not begun.
 
     ``expected_at``: task id -> when its service is expected to begin, for every task still ahead; one that was passed
@@ -50,15 +50,15 @@ class Progress:
     over: bool
 
 
-def progress(
+def tour_progress(
     tour: Tour,
-    states: Mapping[str, State],
+    states: Mapping[str, TaskState],
     now: datetime,
     *,
     began_at: datetime | None,
     ended_at: datetime | None,
     at_sites: tuple[SiteVisit, ...] = (),
-) -> Progress:
+) -> TourProgress:
     """Where the tour stands at ``now``.
 
     ``began_at``, ``ended_at``: start and end of service (a Duty fact, else the first fix). ``at_sites``: visits to
@@ -73,7 +73,7 @@ def progress(
     last = max(reached, key=lambda k: reached[k][0], default=-1)
     if over:
         late = None if ended_at is None else (ended_at - tour.end_at).total_seconds()
-        return Progress(
+        return TourProgress(
             leg=len(tour.legs),
             late_s=late,
             pace=pace,
@@ -84,17 +84,27 @@ def progress(
             done_tasks=done,
             over=True,
         )
+    late_s: float | None = None
     if last < 0 and began_at is None:
-        waited = max(timedelta(0), now - tour.start_at)
-        ahead = _ahead(tour, states, reached, -1, tour.start_at + waited, pace)
-        return Progress(0, None, pace, *ahead, len(own), done, False)
-    leg, free_at = _under_way(tour, reached, last, now, began_at)
-    late = (free_at - tour.legs[leg].end_at).total_seconds()
-    ahead = _ahead(tour, states, reached, leg, free_at, pace)
-    return Progress(min(leg + 1, len(tour.legs) - 1), late, pace, *ahead, len(own), done, False)
+        leg, free_at = -1, tour.start_at + max(timedelta(0), now - tour.start_at)
+    else:
+        leg, free_at = _under_way(tour, reached, last, now, began_at)
+        late_s = (free_at - tour.legs[leg].end_at).total_seconds()
+    expected_at, sites_at, ends_at = _ahead(tour, states, reached, leg, free_at, pace)
+    return TourProgress(
+        leg=min(leg + 1, len(tour.legs) - 1),
+        late_s=late_s,
+        pace=pace,
+        expected_at=expected_at,
+        sites_at=sites_at,
+        ends_at=ends_at,
+        tasks=len(own),
+        done_tasks=done,
+        over=False,
+    )
 
 
-def _pace(tour: Tour, states: Mapping[str, State]) -> float:
+def _pace(tour: Tour, states: Mapping[str, TaskState]) -> float:
     planned = taken = 0.0
     for leg in tour.legs:
         state = states.get(leg.task or "")
@@ -106,7 +116,7 @@ def _pace(tour: Tour, states: Mapping[str, State]) -> float:
 
 
 def _reached(
-    tour: Tour, states: Mapping[str, State], at_sites: tuple[SiteVisit, ...]
+    tour: Tour, states: Mapping[str, TaskState], at_sites: tuple[SiteVisit, ...]
 ) -> dict[int, tuple[datetime, datetime, bool]]:
     """By leg that is done or going on: from when, until when, and whether it is an unloading that goes on."""
     found: dict[int, tuple[datetime, datetime, bool]] = {}
@@ -127,7 +137,7 @@ def _reached(
     return found
 
 
-def _at_work(visit: SiteVisit, states: Mapping[str, State]) -> bool:
+def _at_work(visit: SiteVisit, states: Mapping[str, TaskState]) -> bool:
     """Whether the truck was near a site because it collected there: for more than half of that time."""
     ends = [state.until_at for state in states.values() if state.until_at]
     left_at = visit.left_at or max([visit.arrived_at, *ends])
@@ -168,7 +178,7 @@ def _next_stop(tour: Tour, last: int) -> int | None:
 
 def _ahead(
     tour: Tour,
-    states: Mapping[str, State],
+    states: Mapping[str, TaskState],
     reached: Mapping[int, tuple[datetime, datetime, bool]],
     leg: int,
     free_at: datetime,

@@ -38,7 +38,7 @@ NEAR = 32  # segments looked at around a fix
 _kernel = kept()
 
 
-class Work(NamedTuple):
+class DijkstraScratch(NamedTuple):
     """Scratch of a search over the arcs. ``stamp`` tells this search's entries from old ones.
 
     ``cost`` in metres (nats turned into metres) and ``nats`` count to where the arc begins. ``before``: the arc before,
@@ -181,78 +181,80 @@ def _candidates(
 
 
 @_kernel
-def _push(work: Work, size: int, cost: float, arc: int) -> int:
+def _push(scratch: DijkstraScratch, size: int, cost: float, arc: int) -> int:
     k = size
-    while k > 0 and work.heap_cost[(k - 1) // 2] > cost:
-        work.heap_cost[k], work.heap_arc[k] = work.heap_cost[(k - 1) // 2], work.heap_arc[(k - 1) // 2]
+    while k > 0 and scratch.heap_cost[(k - 1) // 2] > cost:
+        scratch.heap_cost[k], scratch.heap_arc[k] = scratch.heap_cost[(k - 1) // 2], scratch.heap_arc[(k - 1) // 2]
         k = (k - 1) // 2
-    work.heap_cost[k], work.heap_arc[k] = cost, arc
+    scratch.heap_cost[k], scratch.heap_arc[k] = cost, arc
     return size + 1
 
 
 @_kernel
-def _pop(work: Work, size: int) -> int:
+def _pop(scratch: DijkstraScratch, size: int) -> int:
     """Take the first off the heap; the new size."""
     size -= 1
-    cost, arc = work.heap_cost[size], work.heap_arc[size]
+    cost, arc = scratch.heap_cost[size], scratch.heap_arc[size]
     k = 0
     while True:
         child = 2 * k + 1
         if child >= size:
             break
-        if child + 1 < size and work.heap_cost[child + 1] < work.heap_cost[child]:
+        if child + 1 < size and scratch.heap_cost[child + 1] < scratch.heap_cost[child]:
             child += 1
-        if work.heap_cost[child] >= cost:
+        if scratch.heap_cost[child] >= cost:
             break
-        work.heap_cost[k], work.heap_arc[k] = work.heap_cost[child], work.heap_arc[child]
+        scratch.heap_cost[k], scratch.heap_arc[k] = scratch.heap_cost[child], scratch.heap_arc[child]
         k = child
-    work.heap_cost[k], work.heap_arc[k] = cost, arc
+    scratch.heap_cost[k], scratch.heap_arc[k] = cost, arc
     return size
 
 
 @_kernel
-def _reach(net: Arrays, work: Work, size: int, arc: int, before: int, cost: float, nats: float, cap: float) -> int:
+def _reach(
+    net: Arrays, scratch: DijkstraScratch, size: int, arc: int, before: int, cost: float, nats: float, cap: float
+) -> int:
     """Take the turns at the end of an arc, where it is reached at this cost; the heap's new size."""
-    stamp = work.stamp[0]
+    stamp = scratch.stamp[0]
     for t in range(net.turn_from[arc], net.turn_from[arc + 1]):
         b = net.turn_to[t]
         total = cost + METRES_PER_NAT * net.turn_nats[t]
-        if total > cap or size >= len(work.heap_cost) or (work.seen[b] == stamp and work.cost[b] <= total):
+        if total > cap or size >= len(scratch.heap_cost) or (scratch.seen[b] == stamp and scratch.cost[b] <= total):
             continue
-        work.seen[b], work.cost[b], work.nats[b] = stamp, total, nats + net.turn_nats[t]
-        work.before[b] = before
-        size = _push(work, size, total, b)
+        scratch.seen[b], scratch.cost[b], scratch.nats[b] = stamp, total, nats + net.turn_nats[t]
+        scratch.before[b] = before
+        size = _push(scratch, size, total, b)
     return size
 
 
 @_kernel
-def _spread(net: Arrays, work: Work, arc: int, offset: float, goals: Ints, cap: float) -> None:
+def _spread(net: Arrays, scratch: DijkstraScratch, arc: int, offset: float, goals: Ints, cap: float) -> None:
     """The cheapest ways from a place to where the goal arcs begin, none dearer than ``cap`` (Dijkstra)."""
-    work.stamp[0] += 1
-    stamp = work.stamp[0]
+    scratch.stamp[0] += 1
+    stamp = scratch.stamp[0]
     left = 0
     for b in goals:
-        if work.goal[b] != stamp:
-            work.goal[b] = stamp
+        if scratch.goal[b] != stamp:
+            scratch.goal[b] = stamp
             left += 1
     dear = AGAINST_PER_M if net.against[arc] else 0.0
     rest = net.length[arc] - offset
-    size = _reach(net, work, 0, arc, -1, rest * (1.0 + METRES_PER_NAT * dear), rest * dear, cap)
+    size = _reach(net, scratch, 0, arc, -1, rest * (1.0 + METRES_PER_NAT * dear), rest * dear, cap)
     back = arc ^ 1
     turned = _round_nats(net, back) + offset * (AGAINST_PER_M if net.against[back] else 0.0)
-    size = _reach(net, work, size, back, -2, offset + METRES_PER_NAT * turned, turned, cap)
+    size = _reach(net, scratch, size, back, -2, offset + METRES_PER_NAT * turned, turned, cap)
     while size > 0 and left > 0:
-        cost, a = work.heap_cost[0], work.heap_arc[0]
-        size = _pop(work, size)
-        if work.final[a] == stamp:
+        cost, a = scratch.heap_cost[0], scratch.heap_arc[0]
+        size = _pop(scratch, size)
+        if scratch.final[a] == stamp:
             continue
-        work.final[a] = stamp
-        if work.goal[a] == stamp:
+        scratch.final[a] = stamp
+        if scratch.goal[a] == stamp:
             left -= 1
         nats = net.length[a] * (AGAINST_PER_M if net.against[a] else 0.0)
         cost += net.length[a] + METRES_PER_NAT * nats
         if cost <= cap:
-            size = _reach(net, work, size, a, a, cost, work.nats[a] + nats, cap)
+            size = _reach(net, scratch, size, a, a, cost, scratch.nats[a] + nats, cap)
 
 
 @_kernel
@@ -262,7 +264,9 @@ def _round_nats(net: Arrays, back: int) -> float:
 
 
 @_kernel
-def _way(net: Arrays, work: Work, a: int, x: float, b: int, y: float, slip: float) -> tuple[float, float, int]:
+def _way(
+    net: Arrays, scratch: DijkstraScratch, a: int, x: float, b: int, y: float, slip: float
+) -> tuple[float, float, int]:
     """After ``_spread`` from x on arc a: metres and nats of the best way to y on arc b, and how it leads there.
 
     0 along the arc, 1 turning round at x, 2 turning round at the place itself, 3 over the network, -1 there is none.
@@ -270,9 +274,9 @@ def _way(net: Arrays, work: Work, a: int, x: float, b: int, y: float, slip: floa
     if a == b and y >= x - slip:  # a little back is the receiver's error
         return max(0.0, y - x), max(0.0, y - x) * (AGAINST_PER_M if net.against[a] else 0.0), 0
     cost, metres, nats, how = np.inf, np.inf, np.inf, -1
-    if work.seen[b] == work.stamp[0]:
-        nats = work.nats[b] + y * (AGAINST_PER_M if net.against[b] else 0.0)
-        metres = work.cost[b] - METRES_PER_NAT * work.nats[b] + y
+    if scratch.seen[b] == scratch.stamp[0]:
+        nats = scratch.nats[b] + y * (AGAINST_PER_M if net.against[b] else 0.0)
+        metres = scratch.cost[b] - METRES_PER_NAT * scratch.nats[b] + y
         cost, how = metres + METRES_PER_NAT * nats, 3
     if b == a ^ 1:
         straight = abs(net.length[a] - y - x)
@@ -288,7 +292,7 @@ def _cap(line: float, seconds: float) -> float:
 
 
 @_kernel
-def advance(net: Arrays, work: Work, chain: Chain, fix: Floats, sigma: float, heading: float) -> int:
+def advance(net: Arrays, scratch: DijkstraScratch, chain: Chain, fix: Floats, sigma: float, heading: float) -> int:
     """Put a fix (as ``Chain.fix``) at the end of the chain: 1 done, 0 no street near it, -1 nothing leads there."""
     count = chain.ring[1]
     column = (chain.ring[0] + count) % WINDOW
@@ -305,7 +309,7 @@ def advance(net: Arrays, work: Work, chain: Chain, fix: Floats, sigma: float, he
         if _candidates(net, chain, column, fix[2], fix[3], sigma, heading, weight) == 0:
             return 0
         line = fix[4] if fix[4] >= 0.0 else math.hypot(fix[2] - chain.fix[last, 2], fix[3] - chain.fix[last, 3])
-        if not _join(net, work, chain, last, column, line, seconds, sigma):
+        if not _join(net, scratch, chain, last, column, line, seconds, sigma):
             return -1
     chain.fix[column] = fix
     chain.ring[1] += 1
@@ -314,7 +318,14 @@ def advance(net: Arrays, work: Work, chain: Chain, fix: Floats, sigma: float, he
 
 @_kernel
 def _join(
-    net: Arrays, work: Work, chain: Chain, last: int, column: int, line: float, seconds: float, sigma: float
+    net: Arrays,
+    scratch: DijkstraScratch,
+    chain: Chain,
+    last: int,
+    column: int,
+    line: float,
+    seconds: float,
+    sigma: float,
 ) -> bool:
     """The best way to each candidate from those of the column before; False where the best is too odd to believe."""
     sources, targets = chain.width[last], chain.width[column]
@@ -329,9 +340,9 @@ def _join(
         if chain.score[last, i] > best + HOPELESS:
             continue
         a, x = chain.arc[last, i], chain.offset[last, i]
-        _spread(net, work, a, x, goals, cap)
+        _spread(net, scratch, a, x, goals, cap)
         for j in range(targets):
-            metres, nats, how = _way(net, work, a, x, goals[j], chain.offset[column, j], slip)
+            metres, nats, how = _way(net, scratch, a, x, goals[j], chain.offset[column, j], slip)
             if how < 0:
                 continue
             nats += abs(metres - line) / detour
@@ -361,7 +372,7 @@ def _agreed(chain: Chain, alive: NDArray[np.bool_]) -> int:
 
 
 @_kernel
-def settle(chain: Chain, at_least: int, arc: Ints, found: Floats) -> int:
+def settle_columns(chain: Chain, at_least: int, arc: Ints, found: Floats) -> int:
     """Take what is settled off the chain: the columns all agree on, and ``at_least`` so many by the best sequence.
 
     The number of columns; their arc, and in ``found`` rows: offset, from, until, confidence, x, y.
@@ -439,15 +450,15 @@ def _confidence(chain: Chain, found: Floats) -> None:
 
 @_kernel
 def way_between(
-    net: Arrays, work: Work, a: int, x: float, b: int, y: float, line: float, seconds: float, slip: float,
+    net: Arrays, scratch: DijkstraScratch, a: int, x: float, b: int, y: float, line: float, seconds: float, slip: float,
     arc: Ints, span: Floats,
 ) -> int:  # fmt: skip
     """The parts of arcs driven from x on arc a to y on arc b, in order (``span``: from, to); their number, or -1."""
     goals = np.empty(1, np.int32)
     goals[0] = b
     if a != b or y < x - slip:
-        _spread(net, work, a, x, goals, _cap(line, seconds))
-    _, _, how = _way(net, work, a, x, b, y, slip)
+        _spread(net, scratch, a, x, goals, _cap(line, seconds))
+    _, _, how = _way(net, scratch, a, x, b, y, slip)
     if how < 0:
         return -1
     arc[0], span[0, 0], span[0, 1] = a, x, max(x, y)
@@ -460,16 +471,16 @@ def way_between(
         span[0, 1] = net.length[a] - y
         return 1
     n, k = 1, b
-    while work.before[k] >= 0:
-        k = work.before[k]
+    while scratch.before[k] >= 0:
+        k = scratch.before[k]
         n += 1
     if n + 1 > len(arc):
         return -1
-    turned = work.before[k] == -2
+    turned = scratch.before[k] == -2
     arc[0] = a ^ 1 if turned else a
     span[0, 0], span[0, 1] = (net.length[a] - x if turned else x), net.length[a]
     k = b
     for i in range(n, 0, -1):
         arc[i], span[i, 0], span[i, 1] = k, 0.0, (y if i == n else net.length[k])
-        k = work.before[k]
+        k = scratch.before[k]
     return n + 1

@@ -24,11 +24,20 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from optimizer.matching.kernels import FASTEST_MPS, SLIP_M, WINDOW, Work, advance, new_chain, settle, way_between
+from optimizer.matching.kernels import (
+    FASTEST_MPS,
+    SLIP_M,
+    WINDOW,
+    DijkstraScratch,
+    advance,
+    new_chain,
+    settle_columns,
+    way_between,
+)
 from optimizer.matching.network import Arrays, Floats, Network
-from optimizer.matching.steps import Fix, Matched, Settled, Step
+from optimizer.matching.steps import LocatedFix, MatchedFix, MatchedStep, SettledTrack
 
-__all__ = ["Fix", "Matched", "Matcher", "Settled", "Step", "Track"]
+__all__ = ["LocatedFix", "MatchedFix", "MatchedStep", "Matcher", "SettledTrack", "Track"]
 
 #: Long enough for a crew to load at a stop and the truck to show at the next corner which of two streets it is on.
 MAX_LAG_S = 300.0
@@ -57,7 +66,7 @@ class Matcher:
     def __init__(self, network: Network):
         self.network = network
         arcs = len(network.arrays.length)
-        self.work = Work(
+        self.scratch = DijkstraScratch(
             stamp=np.zeros(1, np.int32),
             seen=np.zeros(arcs, np.int32),
             goal=np.zeros(arcs, np.int32),
@@ -76,7 +85,7 @@ class Matcher:
         begin = datetime(2000, 1, 1, tzinfo=UTC)
         for k in range(4):
             lon, lat = self.network.plane.lonlat(*self.network.xy[line.nodes[-(k % 2)]])
-            track.add([Fix(begin + timedelta(seconds=30 * k), lat, lon, 5.0, 5.0, 0.0)])
+            track.add([LocatedFix(begin + timedelta(seconds=30 * k), lat, lon, 5.0, 5.0, 0.0)])
         track.flush()
         there, back = (
             _Key(arc=arc, offset=0.0, from_s=0.0, until_s=0.0, confidence=1.0, x=0.0, y=0.0) for arc in (0, 1)
@@ -122,9 +131,9 @@ class Track:
         self._arc, self._found = np.zeros(WINDOW, np.int32), np.zeros((WINDOW, 6))
         self._way_arc, self._way_span = np.zeros(512, np.int32), np.zeros((512, 2))
 
-    def add(self, fixes: Iterable[Fix]) -> Settled:
+    def add(self, fixes: Iterable[LocatedFix]) -> SettledTrack:
         """Newly settled steps and fixes: those that no later fix can change."""
-        settled = Settled([], [])
+        settled = SettledTrack([], [])
         for fix in fixes:
             at = fix.at.timestamp()
             if at <= self._seen_s:
@@ -140,13 +149,13 @@ class Track:
                 self._settle(int(self._chain.ring[1]) - 1, settled)
         return settled
 
-    def flush(self) -> Settled:
+    def flush(self) -> SettledTrack:
         """Settle all that is left: the end of a tour, or of a recording."""
-        settled = Settled([], [])
+        settled = SettledTrack([], [])
         self._end_piece(settled)
         return settled
 
-    def here(self) -> Matched | None:
+    def here(self) -> MatchedFix | None:
         """The best guess at the last fix used, not settled yet; None before the first."""
         chain, count = self._chain, int(self._chain.ring[1])
         if count == 0:
@@ -195,7 +204,7 @@ class Track:
         self._seen_s, self._speed = at, math.nan if speed is None else speed
         self._moved += 0.5 * (before + self._speed) * seconds if seconds <= ODOMETER_S else math.nan
 
-    def _take(self, fix: Floats, sigma: float, heading: float, speed: float | None, settled: Settled) -> None:
+    def _take(self, fix: Floats, sigma: float, heading: float, speed: float | None, settled: SettledTrack) -> None:
         standing = speed is not None and speed < STILL_MPS
         if self._chain.ring[1] and self._out_of_reach(fix):
             self._end_piece(settled)
@@ -211,7 +220,7 @@ class Track:
             if against or fix[0] - self._column(int(self._chain.ring[1]) - 1)[1] > OFF_S:
                 self._begin_again(settled)
 
-    def _begin_again(self, settled: Settled) -> None:
+    def _begin_again(self, settled: SettledTrack) -> None:
         """The chain cannot explain the last fixes: end it, and begin another with them. Each is tried once."""
         self._end_piece(settled)
         self._moved = math.nan
@@ -222,7 +231,7 @@ class Track:
                 self._standing, self._moved = standing, math.nan
 
     def _advance(self, fix: Floats, sigma: float, heading: float) -> int:
-        return int(advance(self._arrays, self.matcher.work, self._chain, fix, sigma, heading))
+        return int(advance(self._arrays, self.matcher.scratch, self._chain, fix, sigma, heading))
 
     def _out_of_reach(self, fix: Floats) -> bool:
         last = self._column(int(self._chain.ring[1]) - 1)
@@ -249,19 +258,19 @@ class Track:
 
     # --- what comes out ------------------------------------------------------------------------------------------
 
-    def _end_piece(self, settled: Settled) -> None:
+    def _end_piece(self, settled: SettledTrack) -> None:
         self._settle(int(self._chain.ring[1]), settled)
         if self._last is not None:
             settled.steps.extend(self._stand(self._last))
             self.piece += 1
         self._last, self._standing = None, False
 
-    def _settle(self, at_least: int, settled: Settled) -> None:
-        number = settle(self._chain, at_least, self._arc, self._found)
+    def _settle(self, at_least: int, settled: SettledTrack) -> None:
+        number = settle_columns(self._chain, at_least, self._arc, self._found)
         for arc, row in zip(self._arc[:number].tolist(), self._found[:number].tolist(), strict=True):
             self._settled(_Key(arc, *row), settled)
 
-    def _settled(self, key: _Key, settled: Settled) -> None:
+    def _settled(self, key: _Key, settled: SettledTrack) -> None:
         last = self._last
         if last is not None:
             settled.steps.extend(self._stand(last))
@@ -271,10 +280,10 @@ class Track:
         settled.fixes.append(self._matched(key))
         self._last = key
 
-    def _matched(self, key: _Key) -> Matched:
+    def _matched(self, key: _Key) -> MatchedFix:
         lon, lat = self.matcher.network.plane.lonlat(key.x, key.y)
         at = datetime.fromtimestamp(key.from_s, UTC)
-        return Matched(
+        return MatchedFix(
             at=at,
             arc=key.arc,
             offset_m=key.offset,
@@ -284,11 +293,11 @@ class Track:
             piece=self.piece,
         )
 
-    def _stand(self, key: _Key) -> Iterator[Step]:
+    def _stand(self, key: _Key) -> Iterator[MatchedStep]:
         still = key.until_s - key.from_s
         if still > 0.0:
             begin, end = datetime.fromtimestamp(key.from_s, UTC), datetime.fromtimestamp(key.until_s, UTC)
-            yield Step(
+            yield MatchedStep(
                 arc=key.arc,
                 from_m=key.offset,
                 to_m=key.offset,
@@ -300,7 +309,7 @@ class Track:
                 confidence=key.confidence,
             )
 
-    def _driven(self, last: _Key, key: _Key) -> Iterator[Step]:
+    def _driven(self, last: _Key, key: _Key) -> Iterator[MatchedStep]:
         """The steps between two settled keys, the time shared out by length."""
         gap = key.from_s - last.until_s
         parts = self.parts(last, key, gap)
@@ -310,7 +319,7 @@ class Track:
             until = clock + gap * ((to - begin) / total if total > 0 else 1.0 / len(parts))
             if to > begin or total == 0:
                 enter, leave = datetime.fromtimestamp(clock, UTC), datetime.fromtimestamp(until, UTC)
-                yield Step(
+                yield MatchedStep(
                     arc=arc,
                     from_m=begin,
                     to_m=to,
@@ -329,7 +338,7 @@ class Track:
             return [(key.arc, last.offset, key.offset)]
         line = max(math.hypot(key.x - last.x, key.y - last.y), FASTEST_MPS)
         number = way_between(
-            self._arrays, self.matcher.work, last.arc, last.offset, key.arc, key.offset,
+            self._arrays, self.matcher.scratch, last.arc, last.offset, key.arc, key.offset,
             line, gap + 5.0, 0.0, self._way_arc, self._way_span,
         )  # fmt: skip
         if number < 0:

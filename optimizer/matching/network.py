@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.streets import Streets, Turns
+from optimizer.streets import StreetNetwork, TurnGraph
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -96,7 +96,7 @@ class Plane:
         return self.lon_deg + x / self.east_m, self.lat_deg + y / self.north_m
 
 
-class Span(NamedTuple):
+class ArcSpan(NamedTuple):
     """A part of an arc, metres from where the arc begins."""
 
     arc: int
@@ -111,11 +111,13 @@ class Network:
     lines: tuple[Line, ...]
     plane: Plane
     arrays: Arrays
-    pairs: Mapping[tuple[int, int], Span] = field(repr=False)
+    pairs: Mapping[tuple[int, int], ArcSpan] = field(repr=False)
     xy: Mapping[int, tuple[float, float]] = field(repr=False)
 
     @classmethod
-    def of(cls, streets: Streets, lonlat: Mapping[int, tuple[float, float]], turns: Turns | None = None) -> Network:
+    def of(
+        cls, streets: StreetNetwork, lonlat: Mapping[int, tuple[float, float]], turns: TurnGraph | None = None
+    ) -> Network:
         """A town's streets: ``Network.of(town.streets, town.extract.lonlat, roads.turns)``.
 
         Segment numbers are those of ``streets``. ``turns``: what is allowed; without it no turn is forbidden.
@@ -160,15 +162,15 @@ class Network:
         )  # fmt: skip
         return cls(lines, plane, arrays, _pairs(lines, pieces), xy)
 
-    def along(self, nodes: Sequence[int]) -> list[Span] | None:
+    def along(self, nodes: Sequence[int]) -> list[ArcSpan] | None:
         """The arcs that lead along the nodes, in order and joined; None where two neighbours are on no street."""
-        found: list[Span] = []
+        found: list[ArcSpan] = []
         for pair in itertools.pairwise(nodes):
             span = self.pairs.get(pair)
             if span is None:
                 return None
             if found and found[-1].arc == span.arc and abs(found[-1].to_m - span.from_m) < 1e-6:
-                found[-1] = Span(span.arc, found[-1].from_m, span.to_m)
+                found[-1] = ArcSpan(span.arc, found[-1].from_m, span.to_m)
             else:
                 found.append(span)
         return found
@@ -263,13 +265,13 @@ def _turns(
     return np.array(first, dtype=np.int32), np.array(to, dtype=np.int32), np.array(nats)
 
 
-def _pairs(lines: Sequence[Line], pieces: Mapping[str, Any]) -> dict[tuple[int, int], Span]:
+def _pairs(lines: Sequence[Line], pieces: Mapping[str, Any]) -> dict[tuple[int, int], ArcSpan]:
     """By two neighbouring nodes; of streets drawn one over the other, the first."""
-    found: dict[tuple[int, int], Span] = {}
+    found: dict[tuple[int, int], ArcSpan] = {}
     at, long, first = pieces["at"].tolist(), pieces["piece_length"].tolist(), pieces["piece_from"].tolist()
     for k, line in enumerate(lines):
         total = at[first[k + 1] - 1] + long[first[k + 1] - 1]
         for i, (a, b) in enumerate(itertools.pairwise(line.nodes), start=first[k]):
-            found.setdefault((a, b), Span(2 * k, at[i], at[i] + long[i]))
-            found.setdefault((b, a), Span(2 * k + 1, total - at[i] - long[i], total - at[i]))
+            found.setdefault((a, b), ArcSpan(2 * k, at[i], at[i] + long[i]))
+            found.setdefault((b, a), ArcSpan(2 * k + 1, total - at[i] - long[i], total - at[i]))
     return found

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fleet import Position
 
 
-class Fix(NamedTuple):
+class LocatedFix(NamedTuple):
     """What a receiver said of a place. ``eph_m``: its own estimate of the error; heading: the course over ground."""
 
     at: datetime
@@ -20,7 +20,7 @@ class Fix(NamedTuple):
     heading_deg: float | None = None
 
     @classmethod
-    def of(cls, position: Position) -> Fix | None:
+    def of(cls, position: Position) -> LocatedFix | None:
         """None where the receiver had no fix: nothing is made up for it."""
         if position.lat_deg is None or position.lon_deg is None or position.mode in (0, 1):
             return None
@@ -30,7 +30,7 @@ class Fix(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MatchedStep:
     """A part of one segment driven in one direction between two fixes, or a stand (``from_m == to_m``).
 
     ``arc``: 2 * segment + (0 along the segment's nodes, 1 against); metres count from where the arc begins. ``piece``:
@@ -68,7 +68,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedFix:
     """A fix on its street: the place there, how sure it is (0 to 1).
 
     Fixes that say nothing new (nearly the same place, standing) are not matched each: the one before speaks for them.
@@ -83,8 +83,8 @@ class Matched:
     piece: int
 
 
-class Settled(NamedTuple):
+class SettledTrack(NamedTuple):
     """What no later fix can change any more."""
 
-    steps: list[Step]
-    fixes: list[Matched]
+    steps: list[MatchedStep]
+    fixes: list[MatchedFix]

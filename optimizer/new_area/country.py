@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from optimizer.area import Note
-from optimizer.streets import Extract, plain_name
+from optimizer.streets import Extract, normalized_street_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def country_of(extract: Extract) -> Country:
     if said:
         code, times = max(said.items(), key=lambda item: (item[1], item[0]))
         return _country(code, Note("country_tag", {"code": code, "times": times}))
-    names = {plain_name(name) for w in extract.ways if (name := w.tags.get("name"))}
+    names = {normalized_street_name(name) for w in extract.ways if (name := w.tags.get("name"))}
     spoken: Counter[str] = Counter()
     for name in names:
         words = name.split()

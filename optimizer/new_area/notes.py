@@ -1,4 +1,4 @@
-"""What `ripeur area new` has found, proposed and assumed, in words: French and English."""
+"""What `ripeur area new` has read off the map, proposed and assumed, in words: French and English."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "people_assumed": {
         "fr": "Population : SUPPOSÉE, {per_km} habitants par km de rue habitée, car la carte n'en donne pas. Écrire "
-        "le vrai nombre dans area.toml, ou fonder le territoire avec --population.",
+        "le vrai nombre dans area.toml, ou créer le territoire avec --population.",
         "en": "Population: ASSUMED, {per_km} inhabitants per km of residential street, because the map gives none. "
-        "Put the true number into area.toml, or found the area with --population.",
+        "Put the true number into area.toml, or make the area with --population.",
     },
     # --- depot and site ---
     "depot": {"fr": "Dépôt : {why}", "en": "Depot: {why}"},
@@ -103,21 +103,21 @@ TEXTS: dict[str, dict[str, str]] = {
 }
 
 
-def said(note: Note, language: str) -> str:
+def in_words(note: Note, language: str) -> str:
     """A note in words; notes inside it too."""
     one = note.values.get("count") == 1 and f"{note.code}_one" in TEXTS
     filled = {name: _value(value, language) for name, value in note.values.items()}
     return TEXTS[f"{note.code}_one" if one else note.code][language].format(**filled)
 
 
-def all_said(notes: Iterable[Note], language: str) -> str:
+def all_in_words(notes: Iterable[Note], language: str) -> str:
     """Several in one line."""
-    return (" ; " if language == "fr" else "; ").join(said(note, language) for note in notes)
+    return (" ; " if language == "fr" else "; ").join(in_words(note, language) for note in notes)
 
 
 def _value(value: object, language: str) -> str:
     if isinstance(value, Note):
-        return said(value, language)
+        return in_words(value, language)
     if isinstance(value, tuple):
         return ", ".join(_value(part, language) for part in value)
     return number_text(value, language) if isinstance(value, int | float) else str(value)

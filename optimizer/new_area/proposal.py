@@ -17,7 +17,15 @@ from pyproj import Transformer
 from fleet import Truck
 from optimizer.area import Area, Note
 from optimizer.demand import Demand
-from optimizer.streets import Extract, Floats, MappedObject, Streets, access, sides_of
+from optimizer.streets import (
+    Extract,
+    Floats,
+    MappedObject,
+    StreetNetwork,
+    passes_of_stretch,
+    truck_may_pass,
+    truck_may_use,
+)
 
 #: An object of the map lies this near to a street that trucks reach, else it is not proposed. Land uses are large.
 NEAR_M = 400.0
@@ -43,17 +51,17 @@ class ProposedPlace:
     reason: Note
 
 
-def drivable_nodes(streets: Streets, extract: Extract, truck: Truck) -> frozenset[int]:
+def drivable_nodes(streets: StreetNetwork, extract: Extract, truck: Truck) -> frozenset[int]:
     """Junctions that this truck reaches from all others and can leave to all others without ever turning round.
 
     They lie in the largest strongly connected part of the directed segments, turn restrictions heeded.
     """
     usable = [
-        access.truck_may_use(s.way.tags, truck)
-        and all(access.truck_may_pass(streets.node_tags.get(n, {}), truck) for n in s.nodes[1:-1])
+        truck_may_use(s.way.tags, truck)
+        and all(truck_may_pass(streets.node_tags.get(n, {}), truck) for n in s.nodes[1:-1])
         for s in streets.segments
     ]
-    blocked = {n for n, tags in streets.node_tags.items() if not access.truck_may_pass(tags, truck)}
+    blocked = {n for n, tags in streets.node_tags.items() if not truck_may_pass(tags, truck)}
     # A state is a directed segment: 2 x index along, 2 x index + 1 against the way.
     leaving: dict[int, list[int]] = defaultdict(list)
     for s in streets.segments:
@@ -100,7 +108,7 @@ def _restrictions(extract: Extract) -> tuple[set[tuple[int, int, int]], dict[tup
 
 
 def places(
-    extract: Extract, streets: Streets, area: Area, demand: Demand, truck: Truck
+    extract: Extract, streets: StreetNetwork, area: Area, demand: Demand, truck: Truck
 ) -> tuple[ProposedPlace, ProposedPlace]:
     """Depot and unloading site, each on a junction that trucks reach and leave. ValueError where there is none."""
     core = drivable_nodes(streets, extract, truck)
@@ -153,7 +161,7 @@ def places(
     return at_depot, _place(extract, *site) if site else central(at_depot.node, Note("no_site"))
 
 
-def _ways_out(streets: Streets, node: int) -> int:
+def _ways_out(streets: StreetNetwork, node: int) -> int:
     """The smaller of the numbers of neighbours that lead in and that lead out."""
     into, out = set(), set()
     for s in (streets.segments[i] for i in streets.at_node[node]):
@@ -179,7 +187,7 @@ def _place(extract: Extract, node: int, reason: Note) -> ProposedPlace:
     return ProposedPlace(node, lon, lat, reason)
 
 
-def middle_of_people(streets: Streets, demand: Demand) -> Floats:
+def middle_of_people(streets: StreetNetwork, demand: Demand) -> Floats:
     """The weighted median of where people live: a far hamlet does not move it."""
     people: dict[str, float] = defaultdict(float)
     for (stretch, _), residents in demand.dwellings.items():
@@ -208,7 +216,7 @@ BREAK_S = 20 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class DayWork:
     """One sector's day: metres collected, kg by flux, hours of collecting, driving between and handling."""
 
     metres: float
@@ -225,7 +233,7 @@ class Ways:
     home_m: float
 
 
-def stretch_work(area: Area, streets: Streets, demand: Demand, services: tuple[str, ...]) -> list[Work]:
+def stretch_work(area: Area, streets: StreetNetwork, demand: Demand, services: tuple[str, ...]) -> list[DayWork]:
     """A week's work at each stretch, for the services collected in the street."""
     found = []
     for s in streets.stretches:
@@ -235,19 +243,19 @@ def stretch_work(area: Area, streets: Streets, demand: Demand, services: tuple[s
                 for kind in ("houses", "blocks", "shops"):
                     for flux, value in demand.weekly_kg(s.id, side, service, kind).items():
                         kg[flux] += value
-        metres = s.length_m * len(sides_of(s, area.traffic_side)) if sum(kg.values()) > 0 else 0.0
+        metres = s.length_m * len(passes_of_stretch(s, area.traffic_side)) if sum(kg.values()) > 0 else 0.0
         times = area.service_times
         hours = metres / 1000 / times.street_speed_kmh + metres / 1000 * DEADHEAD_SHARE / DEADHEAD_KMH
-        found.append(Work(metres, dict(kg), hours + sum(kg.values()) * times.kg_s / 3600))
+        found.append(DayWork(metres, dict(kg), hours + sum(kg.values()) * times.kg_s / 3600))
     return found
 
 
-def together(parts: list[Work]) -> Work:
+def together(parts: list[DayWork]) -> DayWork:
     kg: dict[str, float] = defaultdict(float)
     for part in parts:
         for flux, value in part.kg.items():
             kg[flux] += value
-    return Work(sum(p.metres for p in parts), dict(kg), sum(p.hours for p in parts))
+    return DayWork(sum(p.metres for p in parts), dict(kg), sum(p.hours for p in parts))
 
 
 def transfer_h(beeline_m: float) -> float:
@@ -256,7 +264,7 @@ def transfer_h(beeline_m: float) -> float:
     return min(way_m, TOWN_M) / 1000 / TOWN_KMH + max(way_m - TOWN_M, 0.0) / 1000 / BEYOND_KMH
 
 
-def trucks_needed(area: Area, day: Work, truck: Truck, ways: Ways, shift_s: float) -> int:
+def trucks_needed(area: Area, day: DayWork, truck: Truck, ways: Ways, shift_s: float) -> int:
     """How many shifts of ``shift_s`` the heaviest day takes, each truck going to the site as often as it is full."""
     total = sum(day.kg.values())
     if total <= 0:

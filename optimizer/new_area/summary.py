@@ -13,8 +13,9 @@ from fleet import Hours
 from optimizer.area import DROP_OFF, DWELLINGS, WEEKDAYS, Area, Note, PlaceAt, number_text
 from optimizer.area import sectors as sectoring
 from optimizer.demand import Demand
-from optimizer.new_area.proposal import Work, stretch_work, together
-from optimizer.streets import Closure, Extract, Streets, Stretch, sides_of
+from optimizer.drop_off import DropOffPoint
+from optimizer.new_area.proposal import DayWork, stretch_work, together
+from optimizer.streets import Closure, Extract, StreetNetwork, Stretch, passes_of_stretch
 
 #: Notes of the demand are ``note_<code>``. Numbers come as numbers and are grouped by thousands.
 TEXTS: dict[str, dict[str, str]] = {
@@ -168,7 +169,9 @@ def note_text(note: Note, language: str) -> str:
     return text(f"note_{note.code}", language, **note.values)
 
 
-def summary(area: Area, extract: Extract, streets: Streets, demand: Demand, language: str | None = None) -> list[str]:
+def summary(
+    area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, language: str | None = None
+) -> list[str]:
     """Lines for a terminal. ``language``: the area's where None."""
     lang = language or area.language
 
@@ -210,13 +213,15 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_MOST_LISTED]) + (f", … (+{more})" if more > 0 else "")
 
 
-def _street_lines(area: Area, streets: Streets, demand: Demand, say: Say) -> Iterable[str]:
+def _street_lines(area: Area, streets: StreetNetwork, demand: Demand, say: Say) -> Iterable[str]:
     km: dict[str, float] = defaultdict(float)
     for segment in streets.segments:
         km[segment.way.highway] += segment.length_m / 1000
     lived = {stretch for stretch, _ in demand.dwellings}
     due: dict[str, float] = defaultdict(float)
-    passes = [(s, side) for s in streets.stretches if s.id in lived for _, side in sides_of(s, area.traffic_side)]
+    passes = [
+        (s, side) for s in streets.stretches if s.id in lived for _, side in passes_of_stretch(s, area.traffic_side)
+    ]
     for s in streets.stretches:
         if s.id in lived:
             due[s.highway] += s.length_m / 1000
@@ -239,7 +244,7 @@ def sector_indices(area: Area, stretches: Iterable[Stretch]) -> np.ndarray[Any, 
     return sectoring.indices(area.sectors, lon, lat)
 
 
-def _sector_lines(area: Area, streets: Streets, demand: Demand, lang: str, say: Say) -> Iterable[str]:
+def _sector_lines(area: Area, streets: StreetNetwork, demand: Demand, lang: str, say: Say) -> Iterable[str]:
     mine = sector_indices(area, streets.stretches)
     work = _street_work(area, streets, demand)
     people: dict[int, float] = defaultdict(float)
@@ -264,7 +269,7 @@ def _sector_lines(area: Area, streets: Streets, demand: Demand, lang: str, say: 
         yield say("exceptions", count=len(area.exceptions))
 
 
-def _street_work(area: Area, streets: Streets, demand: Demand) -> list[Work]:
+def _street_work(area: Area, streets: StreetNetwork, demand: Demand) -> list[DayWork]:
     """A week's work at each stretch, of the services that are collected in the street (glass goes to its points)."""
     in_street = tuple({r.service: None for r in area.rules if r.dwelling in DWELLINGS})
     return stretch_work(area, streets, demand, in_street)
@@ -292,7 +297,7 @@ def _rule_lines(area: Area, lang: str, say: Say) -> Iterable[str]:
             yield say("no_rule", sector=sector.name)
 
 
-def _closure_lines(area: Area, extract: Extract, streets: Streets, lang: str, say: Say) -> Iterable[str]:
+def _closure_lines(area: Area, extract: Extract, streets: StreetNetwork, lang: str, say: Say) -> Iterable[str]:
     """The hours in which streets are closed, on one line; none where there are none."""
     windows = []
     for w in area.closed:
@@ -353,7 +358,7 @@ def _clock(seconds: int) -> str:
 Collection = dict[str, Any]
 
 
-def layers(area: Area, extract: Extract, streets: Streets, demand: Demand) -> dict[str, Collection]:
+def layers(area: Area, extract: Extract, streets: StreetNetwork, demand: Demand) -> dict[str, Collection]:
     """GeoJSON FeatureCollections by name: ``sectors``, ``streets``, ``places``; the map writer chooses how they look.
 
     ``streets``: collected stretches with sector (position and name), people, kg per week and name. ``places``: depot
@@ -383,6 +388,23 @@ def layers(area: Area, extract: Extract, streets: Streets, demand: Demand) -> di
         if (at := _at(place, extract)) is not None
     ]
     return {"sectors": sectoring.to_geojson(area.sectors), "streets": _collection(lines), "places": _collection(points)}
+
+
+def with_collections(
+    layers: Mapping[str, Collection], area: Area, points: Iterable[DropOffPoint]
+) -> dict[str, Collection]:
+    """What ``layers`` made, each sector with its ``weekdays`` (0 = Monday), and the ``drop_off_points`` (``name``).
+
+    The sectors' own properties are added to: ``layers`` is not to be used afterwards.
+    """
+    for feature in layers["sectors"]["features"]:
+        sector = feature["properties"]["name"]
+        rules = (rule for rule in area.rules if rule.sector == sector and rule.dwelling != DROP_OFF)
+        feature["properties"]["weekdays"] = sorted({rule.weekday for rule in rules})
+    features = [
+        _feature("Point", [point.lon_deg, point.lat_deg], {"name": point.name or point.address}) for point in points
+    ]
+    return {**layers, "drop_off_points": _collection(features)}
 
 
 def _at(place: PlaceAt, extract: Extract) -> list[float] | None:

@@ -1,14 +1,22 @@
-"""The text of a new area.toml: every key with its default and a comment, to be read and changed."""
+"""The text of a new area.toml: every setting with its comment, to be read and changed.
+
+What is said of a setting, and its value where none is proposed, come from its declaration
+(``optimizer.area.settings``); this file adds what is proposed for a town, and why.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from string import Template
+from typing import Any
 
-from optimizer.area import Commune, Note
-from optimizer.new_area.notes import all_said
+from optimizer.area import REQUIRED, SECTIONS, Commune, Note, Setting, file_name, flag, several, text, toml_text
+from optimizer.new_area.notes import all_in_words
+
+WIDTH = 120
+#: Longer lines have their comment above, and not beside them.
+MOST_BESIDE = 44
 
 LABELS = {
     "fr": {
@@ -23,11 +31,6 @@ LABELS = {
         "morning": "morning", "glass_shift": "glass", "catch_up": "catch-up",
     },
 }  # fmt: skip
-
-
-def quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,242 +60,258 @@ class Wanted:
 
 def area_toml(w: Wanted) -> str:
     """The whole file."""
-    label = {key: quoted(text) for key, text in LABELS[w.language].items()}
-    values: dict[str, str] = {f"label_{key}": text for key, text in label.items()}
-    for field in ("name", "extract", "timezone", "language", "crs", "traffic_side", "holidays"):
-        values[field] = quoted(getattr(w, field))
-    whys = {"country": w.country_why, "depot": (w.depot_why,), "site": (w.site_why,), "communes": (w.communes_why,),
-            "fleet": w.fleet_why}  # fmt: skip
-    values |= {f"{what}_why": " ".join(all_said(why, "en").split()) for what, why in whys.items()}
-    values["heading"] = " ".join(w.name.split())
-    values["depot_node"], values["site_node"] = str(w.depot_node), str(w.site_node)
-    values["addresses"] = f"addresses = {quoted(w.addresses)}" if w.addresses else (
-        '# addresses = "addresses.csv"   # national address base (BAN), as adresse.data.gouv.fr publishes it'
-    )  # fmt: skip
-    values["communes"] = "\n".join(_communes(w.communes))
-    values["fleet"] = "\n".join(_fleet(w))
-    return Template(_TEXT).substitute(values)
+    return "\n".join(_lines(w)) + "\n"
 
 
-def _communes(communes: tuple[Commune, ...]) -> Iterable[str]:
-    for c in communes:
-        yield f"[[communes]]\nname = {quoted(c.name)}\npopulation = {c.population}"
-        if c.osm_relation is not None:
-            yield f"osm_relation = {c.osm_relation}"
-        yield ""
+def _lines(w: Wanted) -> Iterator[str]:
+    label = LABELS[w.language]
+    yield f"# {' '.join(w.name.split())}: {_HEADING}"
+    town = ("name", "extract", "timezone", "language", "crs", "traffic_side", "holidays")
+    yield from _table("area", {key: getattr(w, key) for key in town}, {"timezone": w.country_why})
 
+    yield _title("where trucks start and unload (ASSUMED: proposed from the map)")
+    yield from _table("depot", {"label": label["depot"], "node": w.depot_node}, {"node": (w.depot_why,)})
+    yield from _table("sites", _site(w, label), {"node": (w.site_why,)})
 
-#: Two sizes of bag truck and a crane truck: kerb and payload kg, height, width, length m, body m3, litres per km and
-#: per h, EUR per km and per day.
-_KINDS = {
-    "truck": (12000, 7000, 3.5, 2.5, 8.5, 18, 0.45, 4.0, 0.9, 180.0),
-    "light": (4700, 2800, 2.8, 2.0, 5.9, 7, 0.25, 2.5, 0.6, 120.0),
-    "crane": (15000, 11000, 3.9, 2.5, 9.5, 28, 0.5, 5.0, 1.0, 210.0),
-}
+    yield _title("what is collected")
+    yield from _WASTE.splitlines()
+    yield ""
+    yield from _array("flux", _flux(label))
+    yield from _array("services", _services(label))
 
+    yield _title("people")
+    yield from _table("demand", {"addresses": w.addresses} if w.addresses else {})
+    yield from _remark(w.communes_why)
+    yield from _array("communes", map(_commune, w.communes))
 
-def _fleet(w: Wanted) -> Iterable[str]:
-    labels = LABELS[w.language]
     kinds = ["truck"] * w.trucks + ["light"] * w.light_trucks + ["crane"] * w.crane_trucks
-    for k, kind in enumerate(kinds, 1):
-        kerb, payload, height, width, length, body, per_km, per_h, eur_km, eur_day = _KINDS[kind]
-        flux, density = ('"glass"', "") if kind == "crane" else (
-            '"residual", "packaging", "food"', ", max_density_kg_m3 = 330",
-        )  # fmt: skip
-        part = f"{{ flux = [{flux}], volume_m3 = {body}{density} }}"
-        yield (
-            f'[[trucks]]\nid = "T{k}"\nkerb_kg = {kerb}\npayload_kg = {payload}\n'
-            f"height_m = {height}\nwidth_m = {width}\n"
-            f"length_m = {length}\ncompartments = [{part}]\ncrane = {'true' if kind == 'crane' else 'false'}\n"
-            f'energy = "diesel"\nenergy_per_km = {per_km}\nenergy_per_h = {per_h}\nco2e_kg_per_unit = 3.1\n'
-            f"eur_per_km = {eur_km}\neur_per_day = {eur_day}\n"
-        )
-    for k, kind in enumerate(kinds, 1):
-        name, loaders, skills = (
-            (labels["glass_shift"], 0, '["crane"]') if kind == "crane" else (labels["morning"], 2, "[]")
-        )
-        yield (
-            f'[[shifts]]\nid = "T{k}-{name}"\ntruck = "T{k}"\ndriver = "C{k}"\nlicence = "C"\nloaders = {loaders}\n'
-            f'start = "05:00"\nhours = 7.0\novertime_hours = 1.0\nstart_service_min = 15\nend_service_min = 15\n'
-            f'regime = "public-agent"\nweekdays = "Mo-Sa"\nskills = {skills}\n'
-        )
+    yield _title("trucks and crews (ASSUMED)")
+    yield from _remark(*w.fleet_why)
+    yield from _array("trucks", (_truck(k, kind) for k, kind in enumerate(kinds, 1)))
+    yield from _array("shifts", (_shift(k, kind, label) for k, kind in enumerate(kinds, 1)))
     yield "# Second crews, called in on the days that carry what a holiday moved (two days' waste on one)."
     for k, kind in enumerate(kinds, 1):
         if kind != "crane":
-            yield (
-                f'[[shifts]]\nid = "T{k}-{labels["catch_up"]}"\ntruck = "T{k}"\ndriver = "R{k}"\n'
-                f'licence = "C"\nloaders = 2\n'
-                f'start = "13:00"\nhours = 6.0\novertime_hours = 1.0\nstart_service_min = 15\nend_service_min = 15\n'
-                f'regime = "public-agent"\nweekdays = "Mo-Sa"\nskills = []\ncatch_up = true\n'
-            )
+            yield from _bare("shifts", _catch_up_shift(k, label))
+
+    yield _title("rules of the street")
+    for section in ("streets", "speeds_kmh", "turns", "service_times", "windows"):
+        yield from _table(section)
+    yield from _table("windows.closed", example=True)
+    yield _title("prices (ASSUMED)")
+    yield from _table("prices")
+    yield _title("the boxes in the trucks")
+    yield from _table("telematics")
 
 
-_TEXT = """\
-# $heading: a new area, proposed by `ripeur area new`. Read it, and change what is not so in your town.
+_HEADING = """\
+a new area, proposed by `ripeur area new`. Read it, and change what is not so in your town.
 # REAL: streets, buildings and addresses of the extract (OpenStreetMap). ASSUMED: whatever a comment says so.
-# Every key is explained in docs/area.md; `ripeur area show` prints and draws what is understood.
+# More in docs/area.md; `ripeur area show` prints and draws what is understood.
+"""
 
-[area]
-name = $name
-extract = $extract
-attribution = "© OpenStreetMap contributors, ODbL 1.0"
-# $country_why
-timezone = $timezone
-language = $language                 # of sheets and maps: "fr" or "en"
-crs = $crs              # metric projection of every length (UTM zone of the middle of the map)
-traffic_side = $traffic_side
-holidays = $holidays                 # country or country-subdivision, as the `holidays` package names them ("DE-BW")
 
-# --- where trucks start and unload (ASSUMED: proposed from the map; or: at = [lat, lon], snapped to a street) ------
-[depot]
-id = "D1"
-label = $label_depot
-# $depot_why
-node = $depot_node
+# --- what is proposed for a town ---------------------------------------------------------------------------------
 
-[[sites]]
-id = "S1"
-label = $label_site
-# $site_why
-node = $site_node
-accepts = ["residual", "packaging", "food", "glass"]
-hours = ["Mo-Sa 05:00-20:00"]
-unload_min = 12
-eur_per_t = 120.0
+_Values = Mapping[str, Any]
+_BAG_FLUX = ("residual", "packaging", "food")
 
-# --- what is collected ------------------------------------------------------------------------------------------
+#: Beside the figures below.
+_WASTE = """\
 # kg per inhabitant and year, France (REAL; put your own town's figures here):
 #   residual   245 kg of unsorted waste (Insee Première 2055, June 2025, year 2021), of which the food goes to its own bag
 #   food       46 kg per inhabitant served by a food collection (ADEME, étude technico-économique, 2018; 125 authorities)
 #   packaging  25 kg of light packaging (Citeo, year 2023) and 14 kg of paper (Citeo, year 2023)
-#   glass      33 kg (Citeo, year 2023)
+#   glass      33 kg (Citeo, year 2023); no bag: drop-off points only
 # ASSUMED: densities in the body, kg per bag, and that all 46 kg of food leave the residual bag (245 - 46 = 199).
-[[flux]]
-name = "residual"
-label = $label_residual
-bag_colour = "#6b6b6b"
-density_kg_m3 = 450
-kg_per_inhabitant_year = 199
-kg_per_bag = 5.0
-
-[[flux]]
-name = "packaging"
-label = $label_packaging
-bag_colour = "#f2c200"
-density_kg_m3 = 150
-kg_per_inhabitant_year = 39
-kg_per_bag = 1.5
-
-[[flux]]
-name = "food"
-label = $label_food
-bag_colour = "#2e8b57"
-density_kg_m3 = 600
-kg_per_inhabitant_year = 46
-kg_per_bag = 2.0
-
-[[flux]]
-name = "glass"
-label = $label_glass            # no bag: drop-off points only
-density_kg_m3 = 350
-kg_per_inhabitant_year = 33
-
-[[services]]                    # what is put out together; when: collection.csv
-name = "bags"
-label = $label_bags
-flux = ["residual", "packaging", "food"]
-holiday_rule = "cascade"        # worked | none | cascade | saturday | next_usual_day
-
-[[services]]
-name = "glass"
-label = $label_glass_service
-flux = ["glass"]
-holiday_rule = "next_usual_day"
-
-# --- people -----------------------------------------------------------------------------------------------------
-[demand]
-people_per_dwelling = 2.2       # ASSUMED
-blocks_from_levels = 3          # a building with fewer levels is a house
-# demand_csv = "demand.csv"     # real demand replaces the estimate, street by street
-$addresses
-# drop_off_points = "drop_off_points.csv"   # the town's own; else those of the map are taken
-
-# $communes_why
-# A commune has what lies in its boundary (osm_relation, where whole in the extract), else what is nearest to its name.
-$communes
-# --- trucks and crews (ASSUMED) ---------------------------------------------------------------------------------
-# $fleet_why
-# 330 kg/m3: colour bags crushed harder tear, and torn bags are not sorted. co2e: per litre, well to wheel.
-$fleet
-# --- rules of the street ----------------------------------------------------------------------------------------
-[streets]
-# Classes that get a collection; a truck may drive on others (motorway, service) without collecting there.
-collected = ["primary", "secondary", "tertiary", "unclassified", "residential", "living_street", "primary_link", "secondary_link", "tertiary_link", "road"]
-# Crossing to both sides in one pass is safe (R437: else one side at a time, in the direction of traffic):
-both_sides_highway = ["living_street"]              # whatever the direction
-both_sides_oneway_max_lanes = 1                     # a one-way street with at most so many lanes (untagged = 1)…
-both_sides_oneway_highway = ["residential", "unclassified", "living_street", "road"]   # …of these classes
-both_sides_max_width_m = 5.0                        # or a street with a tagged width up to this
-both_sides_two_way_highway = ["residential", "unclassified", "living_street", "road"]  # …of these classes
-max_task_m = 400                                    # longer stretches are cut
-foot_max_m = 40                                     # a dead end up to this is served on foot by the loaders
-presentation_max_m = 120                            # up to this: residents bring bins to its entrance
-reversing = "priced"                                # or "forbidden": then every dead end is a presentation point
-reversing_max_m = 200                               # longer dead ends: three-point turn at the end (no room is mapped)
-three_point_m = 25                                  # metres reversed in a three-point turn
-turning_places = ["turning_circle", "turning_loop", "mini_roundabout"]  # highway=… of a node with room to turn
-
-[speeds_kmh]                                        # a truck's free speed; a lower maxspeed of the map wins
-motorway = 80
-motorway_link = 45
-trunk = 65
-trunk_link = 40
-primary = 40
-primary_link = 30
-secondary = 36
-secondary_link = 28
-tertiary = 32
-tertiary_link = 25
-unclassified = 28
-residential = 24
-living_street = 12
-service = 12
-road = 20
-turning_circle = 15
-
-[turns]                                             # seconds, added to driving
-left_s = 6                                          # across traffic (right where traffic keeps left)
-right_s = 2
-straight_s = 0
-signal_s = 8                                        # a traffic light on the node
-turning_place_s = 25                                # U-turn where a truck has room
-reversing_setup_s = 45                              # every reversing manoeuvre: stop, guide gets down, mirrors
-reversing_mps = 1.0
-
-[service_times]
-street_speed_kmh = 9.0                              # while collecting, between bins
-kg_s = 1.1                                          # seconds per kg handled by a full crew
-foot_mps = 0.8                                      # loaders pushing bins, each way
-drop_off_container_s = 360                          # one container lifted, emptied and set down
-presentation_point_s = 30                           # besides its kg
-pickup_s = 240
-crew_factor = [2.2, 1.5, 1.0]                       # by loaders: 0, 1, 2
-
-[windows]                                           # hours in which a street cannot be served
-# [[windows.closed]]
-# name = "écoles"
-# from = "08:00"
-# to = "09:00"
-# near = "amenity=school"       # streets within_m of these objects …
-# within_m = 60
-# streets = ["Rue Grimaldi"]    # … or by name
-# weekdays = "Mo-Fr"
-
-[prices]                                            # ASSUMED
-eur_per_h = 78.0                # crew on the truck, all charges
-eur_per_overtime_h = 105.0
-eur_per_reversal = 4.0
-eur_per_call_out = 60.0         # a catch-up crew that drives: regular crews are filled first
-balance_eur_per_h = 5.0         # per hour between the longest tour and the mean: crews' fairness
-unserved_eur_per_t = 5000.0     # what leaving waste in the street is worth to avoid (never silently relaxed)
 """  # noqa: E501
+
+
+def _flux(label: Mapping[str, str]) -> Iterator[_Values]:
+    for name, colour, density, kg_per_year, kg_per_bag in (
+        ("residual", "#6b6b6b", 450, 199, 5.0),
+        ("packaging", "#f2c200", 150, 39, 1.5),
+        ("food", "#2e8b57", 600, 46, 2.0),
+        ("glass", None, 350, 33, None),
+    ):
+        yield {
+            "name": name, "label": label[name], "bag_colour": colour, "density_kg_m3": density,
+            "kg_per_inhabitant_year": kg_per_year, "kg_per_bag": kg_per_bag,
+        }  # fmt: skip
+
+
+def _services(label: Mapping[str, str]) -> Iterator[_Values]:
+    yield {"name": "bags", "label": label["bags"], "flux": _BAG_FLUX, "holiday_rule": "cascade"}
+    yield {"name": "glass", "label": label["glass_service"], "flux": ("glass",), "holiday_rule": "next_usual_day"}
+
+
+def _site(w: Wanted, label: Mapping[str, str]) -> _Values:
+    accepts = (*_BAG_FLUX, "glass")
+    return {
+        "id": "S1", "label": label["site"], "node": w.site_node, "accepts": accepts, "unload_min": 12,
+        "eur_per_t": 120.0,
+    }  # fmt: skip
+
+
+def _commune(c: Commune) -> _Values:
+    return {"name": c.name, "population": c.population, "osm_relation": c.osm_relation}
+
+
+#: A bag truck, for which the settings' defaults stand, a smaller one and a crane truck.
+_KINDS: Mapping[str, _Values] = {
+    "truck": {"kerb_kg": 12000, "payload_kg": 7000, "length_m": 8.5},
+    "light": {
+        "kerb_kg": 4700, "payload_kg": 2800, "height_m": 2.8, "width_m": 2.0, "length_m": 5.9,
+        "energy_per_km": 0.25, "energy_per_h": 2.5, "eur_per_km": 0.6, "eur_per_day": 120.0,
+    },
+    "crane": {
+        "kerb_kg": 15000, "payload_kg": 11000, "height_m": 3.9, "length_m": 9.5, "crane": True,
+        "energy_per_km": 0.5, "energy_per_h": 5.0, "eur_per_km": 1.0, "eur_per_day": 210.0,
+    },
+}  # fmt: skip
+_BODY_M3 = {"truck": 18, "light": 7, "crane": 28}
+#: Colour bags pressed harder tear.
+_BAGS_MAX_KG_M3 = 330
+
+
+def _truck(k: int, kind: str) -> _Values:
+    part: dict[str, Any] = {"flux": ("glass",) if kind == "crane" else _BAG_FLUX, "volume_m3": _BODY_M3[kind]}
+    if kind != "crane":
+        part["max_density_kg_m3"] = _BAGS_MAX_KG_M3
+    return {"id": f"T{k}", **_KINDS[kind], "compartments": (part,)}
+
+
+def _shift(k: int, kind: str, label: Mapping[str, str]) -> _Values:
+    shift = {"truck": f"T{k}", "driver": f"C{k}", "regime": "public-agent"}
+    if kind == "crane":
+        return {"id": f"T{k}-{label['glass_shift']}", **shift, "loaders": 0, "skills": ("crane",)}
+    return {"id": f"T{k}-{label['morning']}", **shift}
+
+
+def _catch_up_shift(k: int, label: Mapping[str, str]) -> _Values:
+    return {
+        "id": f"T{k}-{label['catch_up']}", "truck": f"T{k}", "driver": f"R{k}", "start": "13:00", "hours": 6.0,
+        "regime": "public-agent", "catch_up": True,
+    }  # fmt: skip
+
+
+# --- a table of area.toml ----------------------------------------------------------------------------------------
+
+
+def _array(section: str, tables: Iterable[_Values]) -> Iterator[str]:
+    """An array of tables: comments stand in the first of them."""
+    for k, values in enumerate(tables):
+        yield from _bare(section, values) if k else _table(section, values)
+
+
+def _bare(section: str, values: _Values) -> Iterator[str]:
+    """A table without comments: what is proposed, and the defaults."""
+    yield SECTIONS[section].heading
+    for setting in SECTIONS[section].settings:
+        value = _value(setting, values)
+        if value is not None:
+            yield f"{setting.key} = {toml_text(value)}"
+    yield ""
+
+
+def _table(
+    section: str,
+    values: _Values | None = None,
+    whys: Mapping[str, tuple[Note, ...]] | None = None,
+    *,
+    example: bool = False,
+) -> Iterator[str]:
+    """A table with all its settings, each with its comment; those without a value are commented out.
+
+    ``whys``: why a value is proposed, told above it. ``example``: the whole of it is commented out.
+    """
+    yield from _comment(_about(section))
+    yield f"{'# ' if example else ''}{SECTIONS[section].heading}"
+    rows = [
+        _SettingLine.of(section, setting, _value(setting, values or {}), example) for setting in _own_settings(section)
+    ]
+    lengths = [len(row.line) for row in rows if len(row.line) <= MOST_BESIDE]
+    column = max(lengths, default=0) + 2
+    for row in rows:
+        yield from _comment(_in_words(*(whys or {}).get(row.key, ())))
+        beside = f"{row.line:<{column}}# {row.comment}"
+        if row.comment and len(row.line) < column and len(beside) <= WIDTH:
+            yield beside
+        else:
+            yield from _comment(row.comment)
+            yield row.line
+    yield ""
+
+
+@dataclass(frozen=True, slots=True)
+class _SettingLine:
+    """A setting as it stands in the file, and what is said of it."""
+
+    key: str
+    line: str
+    comment: str
+
+    @staticmethod
+    def of(section: str, setting: Setting, value: Any, example: bool) -> _SettingLine:
+        shown = setting.example if value is None or (example and setting.example is not None) else value
+        off = "# " if example or value is None else ""
+        inner = SECTIONS.get(f"{section}.{setting.key}")
+        parts = [f"{part.key}: {_explained(part, part.default)}" for part in inner.settings] if inner else []
+        comment = "; ".join([_explained(setting, value), *parts])
+        return _SettingLine(setting.key, f"{off}{setting.key} = {toml_text(shown)}", comment)
+
+
+def _own_settings(section: str) -> Iterator[Setting]:
+    """Not those that are tables of their own: ``closed = []`` would bar ``[[windows.closed]]``."""
+    return (s for s in SECTIONS[section].settings if f"{section}.{s.key}" not in SECTIONS or s.default is REQUIRED)
+
+
+def _value(setting: Setting, values: _Values) -> Any:
+    """What is proposed, else the default; None where there is neither."""
+    default = None if setting.default is REQUIRED else setting.default
+    return values[setting.key] if values.get(setting.key) is not None else default
+
+
+# --- comments ----------------------------------------------------------------------------------------------------
+
+#: Bounds of which a value says enough, so that a comment need not.
+_PLAIN = {reader.bound for reader in (text, flag, file_name, several(text), several(text, least=1))}
+
+
+def _title(words: str) -> str:
+    return f"# --- {words} ".ljust(WIDTH - 4, "-")
+
+
+def _comment(words: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def _remark(*notes: Note) -> Iterator[str]:
+    yield from _comment(_in_words(*notes))
+    yield ""
+
+
+def _in_words(*notes: Note) -> str:
+    return " ".join(all_in_words(notes, "en").split())
+
+
+def _about(section: str) -> str:
+    """What a table is; and the unit and bound of its settings, where they have no meaning of their own."""
+    settings = SECTIONS[section].settings
+    shared = {_limits(setting) for setting in settings if not setting.meaning}
+    return " ".join([SECTIONS[section].meaning, *(f"Each {limits}." for limits in sorted(shared))])
+
+
+def _explained(setting: Setting, value: Any) -> str:
+    """A setting in one line: meaning, unit and bound, default where another value stands, source."""
+    if not setting.meaning:
+        return ""
+    default = "" if setting.default in (None, REQUIRED, value) else f"default {toml_text(setting.default)}"
+    more = "; ".join(filter(None, (_limits(setting), default)))
+    return setting.meaning + (f" ({more})" if more else "") + (f"; {setting.source}" if setting.source else "")
+
+
+def _limits(setting: Setting) -> str:
+    """Unit and bound in few words: "m, above 0"."""
+    bound = "" if setting.bound in _PLAIN else setting.bound.removeprefix("a number ")
+    return ", ".join(filter(None, (setting.unit, bound)))

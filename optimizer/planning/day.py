@@ -54,7 +54,7 @@ class Day:
 
     @classmethod
     def of(cls, town: Town, day: datetime.date) -> Day:
-        return _Made(town, day).day()
+        return _DayBuilder(town, day).day()
 
 
 def due_tasks(town: Town, day: datetime.date, promised: Promise | None = None) -> list[tuple[Task, Pass]]:
@@ -80,11 +80,13 @@ def due_tasks(town: Town, day: datetime.date, promised: Promise | None = None) -
                     if key not in waste:
                         waste[key] = promised.days_since_last(sector, service, kind, day) / DAYS_PER_WEEK
                     here = 0.0
-                    for share in one.shares:
-                        for flux, weekly in town.demand.weekly_kg(share.stretch, share.side, service, kind).items():
+                    for one_side in one.stretch_sides:
+                        for flux, weekly in town.demand.weekly_kg(
+                            one_side.stretch, one_side.side, service, kind
+                        ).items():
                             kg[flux] += weekly * waste[key]
                             here += weekly
-                        homes = town.demand.dwellings.get((share.stretch, share.side))
+                        homes = town.demand.dwellings.get((one_side.stretch, one_side.side))
                         if homes is not None and kind not in counted:
                             dwellings += getattr(homes, kind)
                     if here:
@@ -144,7 +146,7 @@ def _drop_off_tasks(town: Town, day: datetime.date, promised: Promise, windows: 
                 osm_nodes=(node,),
                 side="both",
                 name=point.name or "",
-                shares=(),
+                stretch_sides=(),
                 middle_xy=town.streets.xy[node],
                 length_m=0.0,
                 stands={p: s for p, s in stands.items() if s},
@@ -191,7 +193,7 @@ def mixable_services(area: Area) -> list[list[str]]:
     return groups
 
 
-def on_duty(area: Area, day: datetime.date, promised: Promise) -> list[Shift]:
+def shifts_on_duty(area: Area, day: datetime.date, promised: Promise) -> list[Shift]:
     """The shifts of a date that may drive: with a driver whose licence fits; catch-up crews when called for."""
     moved = {"holiday_shift", "moved"}
     catching_up = any(o.reason.key in moved for o in promised.occurrences(day, day))
@@ -230,7 +232,7 @@ class _Windows:
         return (*open_, (at, 2 * DAY_S))
 
 
-class _Made:
+class _DayBuilder:
     """The making of a day, step by step."""
 
     def __init__(self, town: Town, day: datetime.date):
@@ -238,7 +240,7 @@ class _Made:
         self.zone = ZoneInfo(town.area.timezone)
         self.midnight = datetime.datetime.combine(day, datetime.time(), self.zone).astimezone(datetime.UTC)
         self.promised = promise(self.area)
-        self.shifts = tuple(on_duty(self.area, day, self.promised))
+        self.shifts = tuple(shifts_on_duty(self.area, day, self.promised))
         self.places: dict[tuple[int, int, bool], int] = {}
         self.stands: list[Stand] = []
         self.flux_sets = self._flux_sets()

@@ -18,7 +18,7 @@ HOURS = ("service", "drive", "collect", "unload", "break", "wait", "total", "ove
 EUROS = ("crew", "overtime", "km", "truck", "gate", "reversals", "total")
 
 
-def figures(plan: Plan, area: Area, covered_share: float) -> dict[str, Any]:
+def plan_figures(plan: Plan, area: Area, covered_share: float) -> dict[str, Any]:
     """``{"tours": {id: F}, "total": F, "shares": {"covered", "served"}}``; ``docs/plan.md`` gives the keys of F.
 
     ``covered_share``: length of the streets with waste that the promised weeks cover, of those a truck reaches (0-1).
@@ -28,7 +28,7 @@ def figures(plan: Plan, area: Area, covered_share: float) -> dict[str, Any]:
     due_kg = sum(task.total_kg for task in plan.tasks)
     served_kg = sum(task.total_kg for task in plan.tasks if task.id not in left)
     shares = {"covered": round(covered_share, 4), "served": round(served_kg / due_kg, 4) if due_kg else 1.0}
-    return {"tours": tours, "total": total(tours.values()), "shares": shares}
+    return {"tours": tours, "total": total_figures(tours.values()), "shares": shares}
 
 
 def tour_figures(tour: Tour, plan: Plan, area: Area) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def tour_figures(tour: Tour, plan: Plan, area: Area) -> dict[str, Any]:
     }
 
 
-def total(tours: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def total_figures(tours: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The sum of several tours' figures; of none, zeros."""
     found = list(tours)
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from fleet import Leg, LegKind, LegMode, Plan, Side, Task, Tour, Unserved
 from optimizer.planning.day import Day
-from optimizer.planning.figures import figures
+from optimizer.planning.figures import plan_figures
 from optimizer.planning.sides import Pass
 from optimizer.planning.town import Town
 from optimizer.problem import Event, Solution, Visit, schedule
-from optimizer.streets import RoadPath, Stand, TruckRoads, driven
+from optimizer.streets import RoadPath, Stand, TruckRoads, arc_nodes
 
 
 def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: str) -> Plan:
@@ -20,7 +20,7 @@ def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: st
     tours = []
     for k, visits in enumerate(solution.routes):
         if visits:
-            tours.append(_TourMaker(day, k, visits).tour(f"{day.date.isoformat()}-{day.shifts[k].id}"))
+            tours.append(_TourBuilder(day, k, visits).tour(f"{day.date.isoformat()}-{day.shifts[k].id}"))
     unserved = [Unserved(task, reason) for task, reason in day.excluded]
     unserved += [Unserved(day.tasks[index].id, reason) for index, reason in solution.unserved]
     plan = Plan(
@@ -34,7 +34,7 @@ def plan_of(day: Day, solution: Solution, *, seed: int, engine: str, version: st
         tours=tuple(tours),
         unserved=tuple(sorted(unserved, key=lambda u: (u.reason, u.task))),
     )
-    counted = figures(plan, area, covered_share(day.town))
+    counted = plan_figures(plan, area, covered_share(day.town))
     return replace(plan, figures=counted)
 
 
@@ -46,14 +46,14 @@ def covered_share(town: Town) -> float:
     """
     lengths = {s.id: s.length_m for s in town.streets.stretches}
     with_waste = set(town.demand.dwellings) | {(stretch, side) for stretch, side, _ in town.demand.known_kg}
-    served = {(share.stretch, share.side) for one in town.passes if one.reachable for share in one.shares}
+    served = {(one.stretch, one.side) for a_pass in town.passes if a_pass.reachable for one in a_pass.stretch_sides}
     reached = {(s.id, side) for s in town.streets.stretches for side in ("left", "right") if town.reaches(s)}
     due = with_waste & (reached | served)
     covered = sum(lengths[stretch] for stretch, _ in due & served)
     return covered / max(1e-9, sum(lengths[stretch] for stretch, _ in due)) if due else 1.0
 
 
-class _TourMaker:
+class _TourBuilder:
     """One route on the map."""
 
     def __init__(self, day: Day, index: int, visits: tuple[Visit, ...]):
@@ -145,7 +145,7 @@ class _TourMaker:
         if task.kind != "street":
             return task.osm_nodes, task.side
         first = int(self.roads.turns.arc[self.at.arrive])
-        start = driven(self.roads.streets.segments[first // 2], first)
+        start = arc_nodes(self.roads.streets.segments[first // 2], first)
         same = task.osm_nodes[: len(start)] == start
         return (task.osm_nodes if same else task.osm_nodes[::-1]), task.side
 
@@ -158,7 +158,7 @@ class _TourMaker:
         return replace(self._leg("unload", event, (site.osm_node,)), site=site.id, kg=tipped)
 
 
-def nodes_of(plan: Plan) -> set[int]:
+def plan_nodes(plan: Plan) -> set[int]:
     """Every node that a plan speaks of."""
     found = {n for task in plan.tasks for n in task.osm_nodes}
     return found | {n for tour in plan.tours for leg in tour.legs for n in leg.osm_nodes}

@@ -18,11 +18,11 @@ import numpy as np
 
 from fleet import Side, TaskKind
 from optimizer.area import Area
-from optimizer.streets import CLOSED, Stand, Streets, Stretch, TruckRoads, sides_of
+from optimizer.streets import CLOSED, Stand, StreetNetwork, Stretch, TruckRoads, passes_of_stretch
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class StretchSide:
     """A side of a stretch (relative to its ``osm_nodes``) whose waste a pass takes."""
 
     stretch: str
@@ -44,7 +44,7 @@ class Pass:
     osm_nodes: tuple[int, ...]
     side: Side
     name: str
-    shares: tuple[Share, ...]
+    stretch_sides: tuple[StretchSide, ...]
     middle_xy: tuple[float, float]
     length_m: float
     stands: Mapping[str, tuple[Stand, ...]]
@@ -69,9 +69,11 @@ class _DeadEnd:
     segments: frozenset[int]
 
 
-def passes(area: Area, streets: Streets, roads: Mapping[str, TruckRoads], depot: int) -> tuple[Pass, ...]:
+def collection_passes(
+    area: Area, streets: StreetNetwork, roads: Mapping[str, TruckRoads], depot: int
+) -> tuple[Pass, ...]:
     """Every pass of the town, in a stable order. ``roads``: by profile, the profile of most shifts first."""
-    served = _Served(area, streets, roads, depot)
+    served = _PassBuilder(area, streets, roads, depot)
     found: list[Pass] = []
     carried: dict[int, list[Stretch]] = {}  # entrance node -> stretches whose residents bring it there
     for stretch in streets.stretches:
@@ -90,8 +92,8 @@ def _with_own_ids(found: list[Pass]) -> list[Pass]:
     return [replace(one, id=f"{one.id}~{one.osm_nodes[1]}") if times[one.id] > 1 else one for one in found]
 
 
-class _Served:
-    def __init__(self, area: Area, streets: Streets, roads: Mapping[str, TruckRoads], depot: int):
+class _PassBuilder:
+    def __init__(self, area: Area, streets: StreetNetwork, roads: Mapping[str, TruckRoads], depot: int):
         self.area, self.streets, self.roads = area, streets, roads
         self.depots = {profile: truck.stop_stand(depot) for profile, truck in roads.items()}
         self.ends = {profile: self._dead_ends(truck) for profile, truck in roads.items()}
@@ -140,7 +142,9 @@ class _Served:
                 inward = self.inward(stretch, end)
                 if inward.reachable:
                     return [inward]
-        driven = [self.driven(stretch, nodes, side) for nodes, side in sides_of(stretch, self.area.traffic_side)]
+        driven = [
+            self.driven(stretch, nodes, side) for nodes, side in passes_of_stretch(stretch, self.area.traffic_side)
+        ]
         reached = [p for p in driven if p.reachable]
         if len(reached) == len(driven):
             return driven
@@ -190,7 +194,7 @@ class _Served:
             osm_nodes=nodes,
             side=side,
             name=stretch.name,
-            shares=self.shares(stretch, nodes, side),
+            stretch_sides=self.stretch_sides(stretch, nodes, side),
             middle_xy=stretch.middle_xy,
             length_m=stretch.length_m,
             stands=stands,
@@ -198,11 +202,11 @@ class _Served:
         )
 
     @staticmethod
-    def shares(stretch: Stretch, nodes: tuple[int, ...], side: Side) -> tuple[Share, ...]:
+    def stretch_sides(stretch: Stretch, nodes: tuple[int, ...], side: Side) -> tuple[StretchSide, ...]:
         if side == "both":
-            return (Share(stretch.id, "left"), Share(stretch.id, "right"))
+            return (StretchSide(stretch.id, "left"), StretchSide(stretch.id, "right"))
         same = nodes == stretch.osm_nodes
-        return (Share(stretch.id, side if same else ("left" if side == "right" else "right")),)
+        return (StretchSide(stretch.id, side if same else ("left" if side == "right" else "right")),)
 
     def on_foot(self, stretch: Stretch, end: _DeadEnd) -> Pass:
         """Loaders walk from the entrance to the far end of the stretch and back."""
@@ -220,7 +224,7 @@ class _Served:
             osm_nodes=nodes,
             side="both",
             name=stretch.name,
-            shares=self.shares(stretch, nodes, "both"),
+            stretch_sides=self.stretch_sides(stretch, nodes, "both"),
             middle_xy=stretch.middle_xy,
             length_m=stretch.length_m,
             stands=stands,
@@ -234,7 +238,7 @@ class _Served:
         closed = {i for s in stretches for i in s.segments}
         stands = self.point(node, closed)
         names = sorted({s.name for s in stretches if s.name})
-        shares = tuple(Share(s.id, side) for s in stretches for side in ("left", "right"))
+        sides = tuple(StretchSide(s.id, side) for s in stretches for side in ("left", "right"))
         return Pass(
             id=f"p{node}",
             kind="presentation_point",
@@ -242,7 +246,7 @@ class _Served:
             osm_nodes=(node,),
             side="both",
             name=", ".join(names),
-            shares=shares,
+            stretch_sides=sides,
             middle_xy=self.streets.xy[node],
             length_m=sum(s.length_m for s in stretches),
             stands=stands,

@@ -19,14 +19,24 @@ from pyproj import Transformer
 from scipy.spatial import cKDTree
 
 from fleet import Place, Site, Truck
-from optimizer.area import Area, PlaceAt
-from optimizer.demand import Demand, estimate
-from optimizer.drop_off import DropOffPoint, read_osm
-from optimizer.drop_off import points as drop_off_points
-from optimizer.planning.sides import Pass, passes
-from optimizer.streets import CLOSED, Extract, Roads, Streets, Stretch, TruckRoads, closures, dead_ends, extract, survey
+from optimizer.area import Area, PlaceAt, read_area
+from optimizer.demand import Demand, estimate_demand
+from optimizer.drop_off import DropOffPoint, read_osm_points, read_points_csv
+from optimizer.planning.sides import Pass, collection_passes
+from optimizer.streets import (
+    CLOSED,
+    Extract,
+    Roads,
+    StreetNetwork,
+    Stretch,
+    TruckRoads,
+    build_street_network,
+    dead_ends,
+    ineffective_windows,
+    read_extract,
+)
 
-Told = Callable[[str], None]
+StageReporter = Callable[[str], None]
 
 #: A truck that gets from its depot to less than this share of the junctions it may stand at is shut in.
 CONNECTED_SHARE = 0.1
@@ -48,7 +58,7 @@ class Town:
 
     area: Area
     extract: Extract
-    streets: Streets
+    streets: StreetNetwork
     depot: Place
     sites: tuple[Site, ...]
     profiles: Mapping[str, str]
@@ -57,14 +67,14 @@ class Town:
     demand: Demand
 
     @classmethod
-    def prepare(cls, folder: Path, told: Told = _silent, cache: Path | None = None) -> Town:
+    def prepare(cls, folder: Path, report_stage: StageReporter = _silent, cache: Path | None = None) -> Town:
         """Read an area and its map. Raises ``AreaFaults``, ``ExtractFault`` or ``TownFault``, each saying what to mend.
 
         ``cache``: where the road hierarchy is kept; None = ``.cache`` in the area's folder if that can be written.
         """
-        area = Area.load(folder)
-        told("extract")
-        found = extract.read(area.extract)
+        area = read_area(folder)
+        report_stage("extract")
+        found = read_extract(area.extract)
         points = drop_off_points_of(area)
         places = (area.depot, *(at for at, _ in area.sites))
         fixed = [place.osm_node for place in places if place.osm_node is not None]
@@ -77,15 +87,15 @@ class Town:
                 "(or at = [lat, lon], which is snapped to the nearest junction)"
             )
         stands = _nearest_nodes(found, area, [(p.lon_deg, p.lat_deg) for p in points])
-        told("streets")
-        streets = survey(found, area, [*fixed, *(node for node in stands if node is not None)])
-        idle = closures.without_effect(area, found, streets, [node for node in stands if node is not None])
+        report_stage("streets")
+        streets = build_street_network(found, area, [*fixed, *(node for node in stands if node is not None)])
+        idle = ineffective_windows(area, found, streets, [node for node in stands if node is not None])
         if idle:
             raise TownFault("\n".join(idle))
         main = _main_network(streets)
         depot = Place(area.depot.id, area.depot.label, _placed(area.depot, streets, found, area, main))
         sites = tuple(replace(site, osm_node=_placed(at, streets, found, area, main)) for at, site in area.sites)
-        told("roads")
+        report_stage("roads")
         roads = Roads(found, area, streets, [depot.osm_node, *(s.osm_node for s in sites)], _cache(folder, cache))
         profiles = {truck.id: _profile(truck) for truck in area.trucks}
         order = Counter(profiles[shift.truck] for shift in area.shifts)
@@ -103,15 +113,15 @@ class Town:
                     f"area.toml: site {site.id}, node {site.osm_node}, is cut off: no truck gets there from the depot "
                     f"and back; {_advice(streets, site.osm_node, main)}"
                 )
-        told("demand")
-        demand = estimate(area, found, streets)
+        report_stage("demand")
+        demand = estimate_demand(area, found, streets)
         placed = tuple((p, node) for p, node in zip(points, stands, strict=True) if node is not None)
         return cls(area, found, streets, depot, sites, profiles, by_profile, placed, demand)
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
         """Every street side, dead end and presentation point of the town, whatever the day."""
-        return passes(self.area, self.streets, self.roads, self.depot.osm_node)
+        return collection_passes(self.area, self.streets, self.roads, self.depot.osm_node)
 
     def reaches(self, stretch: Stretch) -> bool:
         """Whether some truck that may use the stretch gets from the depot to an end of it and home again."""
@@ -140,8 +150,8 @@ class Town:
 def drop_off_points_of(area: Area) -> list[DropOffPoint]:
     """The town's own file where there is one, else what the map shows."""
     if area.demand.drop_off_points is not None:
-        return list(drop_off_points.read(area.folder / area.demand.drop_off_points))
-    return list(read_osm(area.extract).points)
+        return list(read_points_csv(area.folder / area.demand.drop_off_points))
+    return list(read_osm_points(area.extract).points)
 
 
 def _profile(truck: Truck) -> str:
@@ -161,7 +171,7 @@ def _cache(folder: Path, cache: Path | None) -> Path | None:
     return own
 
 
-def _main_network(streets: Streets) -> frozenset[int]:
+def _main_network(streets: StreetNetwork) -> frozenset[int]:
     """Cut nodes of the largest part in which a truck gets from everywhere to everywhere, without dead ends."""
     graph: nx.DiGraph[int] = nx.DiGraph()
     for s in streets.segments:
@@ -174,7 +184,7 @@ def _main_network(streets: Streets) -> frozenset[int]:
     return frozenset(n for n in largest if not all(i in dead for i in streets.at_node[n]))
 
 
-def _placed(at: PlaceAt, streets: Streets, found: Extract, area: Area, main: frozenset[int]) -> int:
+def _placed(at: PlaceAt, streets: StreetNetwork, found: Extract, area: Area, main: frozenset[int]) -> int:
     """The node of a depot or site: as given, or the nearest junction of the main network."""
     if at.osm_node is not None:
         if at.osm_node not in streets.at_node:
@@ -223,7 +233,7 @@ def _round_trips(truck: TruckRoads, depot: Place, nodes: Iterable[int]) -> set[i
     return {stand.node_in for stand, ms in zip(stands, trips, strict=True) if ms < CLOSED}
 
 
-def _advice(streets: Streets, node: int, good: Iterable[int]) -> str:
+def _advice(streets: StreetNetwork, node: int, good: Iterable[int]) -> str:
     """What to write instead: the nearest junction that would do."""
     near = min(good, key=lambda n: (math.dist(streets.xy[n], streets.xy[node]), n), default=None)
     if near is None:
@@ -237,7 +247,7 @@ def _nearest_nodes(found: Extract, area: Area, places: Iterable[tuple[float, flo
     wanted = list(places)
     if not wanted:
         return []
-    streets = survey(found, area)
+    streets = build_street_network(found, area)
     main = _main_network(streets)
     dead = dead_ends(streets.segments)
     standing = set(area.streets.collected) | {"service"}

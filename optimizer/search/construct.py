@@ -1,4 +1,4 @@
-"""A plain plan at once: what a budget of zero answers with, and where every engine begins.
+"""A plan at once: what a budget of zero answers with, and where the engines begin that are compared with ``ripeur``.
 
 1. *Tour first*: one long row through all tasks, always on to the nearest one left (a turn-aware street network makes
    that follow streets).
@@ -17,10 +17,8 @@ import numpy as np
 
 from optimizer.problem import Problem, Solution
 from optimizer.search.draft import Draft
-from optimizer.search.repair import insert_unserved, of_draft, repair, solution_of
+from optimizer.search.repair import of_draft, repair, solution_of
 from optimizer.search.terms import NEVER, Floats, Ints, Terms
-
-__all__ = ["construct", "fill", "insert_unserved", "repair"]
 
 
 def construct(problem: Problem, seed: int = 0, until: float | None = None, terms: Terms | None = None) -> Solution:
@@ -177,14 +175,12 @@ def _stretches(draft: Draft, order: Ints, modes: Ints, k: int) -> list[Floats]:
     return table
 
 
-def fill(draft: Draft, until: float | None = None) -> None:
+def fill(draft: Draft) -> None:
     """Put unserved tasks into the draft: those with the least choice first, then the dearest to leave."""
     t = draft.terms
     left = [task for task in draft.unserved() if t.allowed[task].any()]
     left.sort(key=lambda task: (not t.windowed[task], int(t.allowed[task].sum()), -float(t.unserved_eur[task])))
     for task in left:
-        if until is not None and time.monotonic() > until:
-            break
         offer = draft.best(task)
         if offer is not None:
             draft.put_offer(task, offer)

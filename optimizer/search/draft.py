@@ -72,22 +72,6 @@ class Draft:
 
     # --- as a whole ----------------------------------------------------------------------------------------------
 
-    _ARRAYS = (
-        "succ", "pred", "route", "trip", "mode", "place_in", "place_out", "serve_s", "leg_s", "room", "timed", "free_s",
-        "late_s", "gap_s", "work_s", "travel_s", "extra_eur", "count", "timed_count", "stale",
-    )  # fmt: skip
-
-    def copy(self) -> dict[str, object]:
-        saved: dict[str, object] = {name: getattr(self, name).copy() for name in self._ARRAYS}
-        saved["free"], saved["high"] = self.free.copy(), self.high
-        return saved
-
-    def restore(self, saved: dict[str, object]) -> None:
-        for name in self._ARRAYS:
-            np.copyto(getattr(self, name), saved[name])  # type: ignore[arg-type]
-        self.free[:] = saved["free"]  # type: ignore[call-overload]
-        self.high = saved["high"]  # type: ignore[assignment]
-
     def eur(self) -> float:
         """The price of the draft, balance and what is unserved included."""
         t = self.terms
@@ -456,14 +440,9 @@ class Draft:
             done = np.where(good, np.minimum(done, begin + serve_s), done)
         return done
 
-    def best(self, task: int, rng: np.random.Generator | None = None) -> Offer | None:
-        """The cheapest place for a task; None where there is none. A new trip is opened where no trip has room.
-
-        ``rng``: overlook one place in a hundred (a search that never errs is stuck).
-        """
+    def best(self, task: int) -> Offer | None:
+        """The cheapest place for a task; None where there is none. A new trip is opened where no trip has room."""
         eur, after, mode = self.offers(task)
-        if rng is not None and len(eur) > 1:
-            eur = eur + (rng.random(len(eur)) < 0.01) * NEVER
         if len(eur):
             i = int(eur.argmin())
             return Offer(float(eur[i]), int(after[i]), int(mode[i]))

@@ -1,8 +1,9 @@
 """The door to every search: a problem in, a plan out, at a given time.
 
-Engines: ``ripeur`` (the default: compiled ruin and recreate with recombination, docs/search.md), ``ortools`` and, to
-compare with, ``ortools-alone`` and ``pyvrp``; ``plain`` is ruin and recreate without compiled code. Others come behind
-the same door by a line in ``ENGINES``. Measured by ``ripeur bench`` and ``tests/bench/bench_search.py``.
+Engines: ``ripeur`` (the default: compiled ruin and recreate with recombination, docs/search.md), ``ortools`` (the same
+search, OR-Tools on its plan, and the search again) and, to compare with, ``ortools-alone`` and ``pyvrp``. Others come
+behind the same door by a name in ``optimizer/engine_names.py`` and a line in ``ENGINES``. Measured by ``ripeur bench``
+and ``tests/bench/bench_search.py``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
 from types import FrameType
 
+from optimizer.engine_names import ENGINE_NAMES
 from optimizer.problem import Problem, Solution, cost_eur
 from optimizer.search.construct import construct
+from optimizer.search.effort import Effort, StopCheck
 from optimizer.search.ortools_routing import improve_by_routing
-from optimizer.search.recreate import Watch, improve
 from optimizer.search.repair import repair
 from optimizer.search.ruin_recreate import engine as ruin_recreate
 from optimizer.search.terms import Terms
@@ -30,21 +31,8 @@ from optimizer.search.tie import kept
 Progress = Callable[[str, float | None, float], None]
 
 
-@dataclass(slots=True)
-class Effort:
-    """How much is to be done: until ``time.monotonic()`` is ``until``, or ``iterations`` steps of each of ``cores``.
-
-    An engine that compiles first puts ``until`` off by so much.
-    """
-
-    until: float
-    seed: int
-    cores: int = 1
-    iterations: int | None = None
-
-
 #: (problem, start or None, effort, watch per phase) -> a plan feasible by the clock, not worse than a feasible start
-Engine = Callable[[Problem, Solution | None, Effort, Callable[[str], Watch]], Solution]
+Engine = Callable[[Problem, Solution | None, Effort, Callable[[str], StopCheck]], Solution]
 
 #: Of the time left after the first plan. Measured (docs/benchmarks.md), OR-Tools finds hardly anything that ruin and
 #: recreate has not found, and less by itself.
@@ -86,7 +74,7 @@ def solve(
     effort = Effort(time.monotonic() + budget_s, seed, cores, iterations)
     with _interrupted() as interrupted:
 
-        def watch(phase: str) -> Watch:
+        def watch(phase: str) -> StopCheck:
             def tell(best_eur: float) -> bool:
                 if progress is not None:
                     left_s = budget_s if phase == "compile" else max(0.0, effort.until - time.monotonic())
@@ -115,39 +103,47 @@ def _check(problem: Problem, start: Solution) -> None:
             served |= {visit.index} if visit.kind == "task" else set()
 
 
-def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
-    with _telling(watch("compile")):
-        ready = ruin_recreate.prepare(problem)
-    effort.until += ready.compiled_s
+def _ripeur(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
+    ready = _prepared(problem, effort, watch)
     return ruin_recreate.improve(
         problem, start, effort.until, effort.seed, watch("improve"), effort.cores, effort.iterations, ready
     )
 
 
-def _ortools(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
-    terms, first, going_on = _first(problem, start, effort, watch)
+def _prepared(problem: Problem, effort: Effort, watch: Callable[[str], StopCheck]) -> ruin_recreate.Ready:
+    """The compiled search made ready; what is compiled now is not counted as budget."""
+    with _telling(watch("compile")):
+        ready = ruin_recreate.prepare(problem)
+    effort.until += ready.compiled_s
+    return ready
+
+
+def _ortools(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
+    terms, best, going_on = _first(problem, start, effort, watch)
     if not going_on:
-        return first
+        return best
+    ready = _prepared(problem, effort, watch)
     now = time.monotonic()
     soon = now + (effort.until - now) * (1 - ORTOOLS_SHARE)
-    quick = improve(problem, first, soon, effort.seed, watch("improve"), terms)
-    best = improve_by_routing(problem, quick, effort.until, effort.seed, watch("ortools"), terms)
-    return improve(problem, best, effort.until, effort.seed + 1, watch("improve"), terms)  # what OR-Tools leaves
+    best = ruin_recreate.improve(problem, best, soon, effort.seed, watch("improve"), effort.cores, ready=ready)
+    best = improve_by_routing(problem, best, effort.until, effort.seed, watch("ortools"), terms)
+    if time.monotonic() >= effort.until:
+        return best
+    return ruin_recreate.improve(  # with what OR-Tools leaves of the time
+        problem, best, effort.until, effort.seed + 1, watch("improve"), effort.cores, ready=ready
+    )
 
 
-def _ortools_alone(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+def _ortools_alone(
+    problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]
+) -> Solution:
     terms, first, going_on = _first(problem, start, effort, watch)
     if not going_on:
         return first
     return improve_by_routing(problem, first, effort.until, effort.seed, watch("ortools"), terms)
 
 
-def _plain(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
-    terms, first, going_on = _first(problem, start, effort, watch)
-    return improve(problem, first, effort.until, effort.seed, watch("improve"), terms) if going_on else first
-
-
-def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]) -> Solution:
+def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]) -> Solution:
     from optimizer.search.pyvrp_engine import improve_by_pyvrp  # an extra of its own, to compare with
 
     _, first, going_on = _first(problem, start, effort, watch)
@@ -155,7 +151,7 @@ def _pyvrp(problem: Problem, start: Solution | None, effort: Effort, watch: Call
 
 
 def _first(
-    problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], Watch]
+    problem: Problem, start: Solution | None, effort: Effort, watch: Callable[[str], StopCheck]
 ) -> tuple[Terms, Solution, bool]:
     """A first feasible plan, and whether there is time to go on."""
     terms = Terms(problem)
@@ -164,13 +160,12 @@ def _first(
     return terms, first, not asked and time.monotonic() < effort.until
 
 
-ENGINES: dict[str, Engine] = {
-    "ripeur": _ripeur, "ortools": _ortools, "ortools-alone": _ortools_alone, "plain": _plain, "pyvrp": _pyvrp,
-}  # fmt: skip
+#: In the order of ``ENGINE_NAMES``, where the names stand once.
+ENGINES: dict[str, Engine] = dict(zip(ENGINE_NAMES, (_ripeur, _ortools, _ortools_alone, _pyvrp), strict=True))
 
 
 @contextmanager
-def _telling(tell: Watch, every_s: float = 1.0) -> Iterator[None]:
+def _telling(tell: StopCheck, every_s: float = 1.0) -> Iterator[None]:
     """Say every so often what is under way; nothing where it is done sooner."""
     over = threading.Event()
 

@@ -29,7 +29,7 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from optimizer.problem import Problem, ProblemTask, Solution, Window, cost_eur
 from optimizer.search.draft import Draft
-from optimizer.search.recreate import Watch
+from optimizer.search.effort import StopCheck
 from optimizer.search.repair import repair
 from optimizer.search.terms import NEVER, Terms
 
@@ -47,7 +47,7 @@ def improve_by_routing(
     start: Solution,
     until: float,
     seed: int = 0,
-    watch: Watch | None = None,
+    watch: StopCheck | None = None,
     terms: Terms | None = None,
 ) -> Solution:
     """A plan not worse than ``start`` (feasible), by ``time.monotonic()`` = ``until``.

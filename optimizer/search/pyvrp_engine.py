@@ -8,7 +8,6 @@ truck comes home empty. Time in deciseconds; prices in the price of a decisecond
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -27,6 +26,7 @@ from optimizer.problem import (
     cost_eur,
     schedule,
 )
+from optimizer.search.effort import StopCheck
 
 LONG_S = 1e8  # a shift that may last so long has no limit
 MOST_PLACES = 8_000  # its matrices take 16 bytes per pair
@@ -39,7 +39,7 @@ def improve_by_pyvrp(
     start: Solution | None,
     until: float,
     seed: int,
-    watch: Callable[[float], bool] | None = None,
+    watch: StopCheck | None = None,
 ) -> Solution:
     """What PyVRP finds, from a start of its own, by ``time.monotonic()`` = ``until``; ``start`` where that is better.
 
@@ -65,9 +65,7 @@ def priced_by_pyvrp(problem: Problem, budget_s: float, seed: int) -> tuple[Solut
     return _searched(problem, time.monotonic() + budget_s, seed, None)
 
 
-def _searched(
-    problem: Problem, until: float, seed: int, watch: Callable[[float], bool] | None
-) -> tuple[Solution, float]:
+def _searched(problem: Problem, until: float, seed: int, watch: StopCheck | None) -> tuple[Solution, float]:
     model = _Model.of(problem)
 
     ask_at = 0.0

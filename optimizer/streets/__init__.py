@@ -1,14 +1,21 @@
 """The road graph for trucks: streets, access, turns, ways."""
 
-from optimizer.streets import access, closures, extract
-from optimizer.streets.access import max_height_m, oneway, truck_may_use
-from optimizer.streets.closures import Closure
-from optimizer.streets.extract import Boundary, Building, Extract, MappedObject, whole_number
+from optimizer.streets.access import max_height_m, oneway_direction, truck_may_pass, truck_may_use
+from optimizer.streets.closures import Closure, ineffective_windows
+from optimizer.streets.extract import Boundary, Building, Extract, MappedObject, parse_count, read_extract
 from optimizer.streets.roads import CLOSED, RoadPath, Roads, Stand, TruckRoads
-from optimizer.streets.scenery import scenery
-from optimizer.streets.snapping import Floats, Ints, Kerbs, by_numbers, odd_sides, parity, plain_name
-from optimizer.streets.streets import Streets, Stretch, dead_ends, sides_of, survey
-from optimizer.streets.turns import Turns, driven
+from optimizer.streets.scenery import read_scenery
+from optimizer.streets.snapping import (
+    Floats,
+    Ints,
+    StretchIndex,
+    house_number_parity,
+    normalized_street_name,
+    odd_sides,
+    sides_by_house_number,
+)
+from optimizer.streets.streets import StreetNetwork, Stretch, build_street_network, dead_ends, passes_of_stretch
+from optimizer.streets.turns import TurnGraph, arc_nodes
 
 __all__ = [
     "CLOSED",
@@ -18,29 +25,29 @@ __all__ = [
     "Extract",
     "Floats",
     "Ints",
-    "Kerbs",
     "MappedObject",
     "RoadPath",
     "Roads",
     "Stand",
-    "Streets",
+    "StreetNetwork",
     "Stretch",
+    "StretchIndex",
     "TruckRoads",
-    "Turns",
-    "access",
-    "by_numbers",
-    "closures",
+    "TurnGraph",
+    "arc_nodes",
+    "build_street_network",
     "dead_ends",
-    "driven",
-    "extract",
+    "house_number_parity",
+    "ineffective_windows",
     "max_height_m",
+    "normalized_street_name",
     "odd_sides",
-    "oneway",
-    "parity",
-    "plain_name",
-    "scenery",
-    "sides_of",
-    "survey",
+    "oneway_direction",
+    "parse_count",
+    "passes_of_stretch",
+    "read_extract",
+    "read_scenery",
+    "sides_by_house_number",
+    "truck_may_pass",
     "truck_may_use",
-    "whole_number",
 ]

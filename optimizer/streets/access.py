@@ -87,12 +87,12 @@ def max_speed_kmh(tags: Mapping[str, str]) -> float | None:
     return min((v for v in found if v), default=None)
 
 
-def lanes(tags: Mapping[str, str]) -> int | None:
+def lane_count(tags: Mapping[str, str]) -> int | None:
     text = tags.get("lanes", "")
     return int(text) if text.isdigit() else None
 
 
-def access(tags: Mapping[str, str], heavy: bool, direction: str | None = None) -> str | None:
+def access_value(tags: Mapping[str, str], heavy: bool, direction: str | None = None) -> str | None:
     """The most specific access value that speaks of this vehicle, or None.
 
     ``direction``: ``forward`` or ``backward`` along the way, where signs may differ (``hgv:backward=no``).
@@ -107,12 +107,12 @@ def access(tags: Mapping[str, str], heavy: bool, direction: str | None = None) -
 
 def way_is_public(tags: Mapping[str, str]) -> bool:
     """Open to motor vehicles at all, whatever their size."""
-    return access(tags, heavy=False) not in _CLOSED or access(tags, heavy=True) not in _CLOSED
+    return access_value(tags, heavy=False) not in _CLOSED or access_value(tags, heavy=True) not in _CLOSED
 
 
 def truck_may_use(tags: Mapping[str, str], truck: Truck, direction: str | None = None) -> bool:
     """Whether the way's tags let this truck in: access, weight, height, width, length."""
-    if access(tags, truck.gross_kg > 3500, direction) in _CLOSED:
+    if access_value(tags, truck.gross_kg > 3500, direction) in _CLOSED:
         return False
     for bound, own in (
         (max_kg(tags), truck.gross_kg),
@@ -127,14 +127,14 @@ def truck_may_use(tags: Mapping[str, str], truck: Truck, direction: str | None =
 
 def truck_may_pass(tags: Mapping[str, str], truck: Truck) -> bool:
     """Whether a node of the way (a gate, a bollard, a height bar) lets this truck through."""
-    said = access(tags, truck.gross_kg > 3500) if "barrier" in tags else None
+    said = access_value(tags, truck.gross_kg > 3500) if "barrier" in tags else None
     if said in _CLOSED or (tags.get("barrier") in _BARRIERS and said not in _OPEN):
         return False
     height, width = max_height_m(tags), _measure(tags.get("maxwidth"), _METRES)
     return not ((height is not None and truck.height_m > height) or (width is not None and truck.width_m > width))
 
 
-def oneway(tags: Mapping[str, str]) -> int:
+def oneway_direction(tags: Mapping[str, str]) -> int:
     """1 in the way's direction, -1 against it, 0 both ways. Roundabouts and motorways are one-way unless tagged."""
     said = tags.get("oneway:hgv") or tags.get("oneway:motor_vehicle") or tags.get("oneway")
     if said in ("yes", "1", "true"):

@@ -16,8 +16,8 @@ from pyproj import Transformer
 
 from optimizer.area import Area, ClosedWindow
 from optimizer.streets.extract import OBJECTS, Extract
-from optimizer.streets.snapping import plain_name
-from optimizer.streets.streets import Streets
+from optimizer.streets.snapping import normalized_street_name
+from optimizer.streets.streets import StreetNetwork
 
 #: What ``near`` may name: the objects that are read from the map.
 KNOWN_NEAR = tuple(f"{key}={value}" for key, values in OBJECTS.items() for value in sorted(values))
@@ -26,7 +26,7 @@ KNOWN_NEAR = tuple(f"{key}={value}" for key, values in OBJECTS.items() for value
 class Closure:
     """One window on the map: the streets it names, and those within its metres of what it is near to."""
 
-    def __init__(self, window: ClosedWindow, area: Area, extract: Extract, streets: Streets):
+    def __init__(self, window: ClosedWindow, area: Area, extract: Extract, streets: StreetNetwork):
         self.window, self.streets = window, streets
         key, _, value = (window.near or "").partition("=")
         here = [(o.lon_deg, o.lat_deg) for o in extract.objects if value and o.tags.get(key) == value]
@@ -52,7 +52,7 @@ class Closure:
         return len({s.name or s.osm_way for s in self.streets.stretches if self.meets(s.name, s.osm_nodes)})
 
 
-def without_effect(area: Area, extract: Extract, streets: Streets, stands: Iterable[int] = ()) -> list[str]:
+def ineffective_windows(area: Area, extract: Extract, streets: StreetNetwork, stands: Iterable[int] = ()) -> list[str]:
     """Every window, or part of one, that meets nothing of this map; one line each, with what may be meant.
 
     ``stands``: nodes where trucks stand for drop-off points, which a window may be near to as well.
@@ -69,7 +69,7 @@ def without_effect(area: Area, extract: Extract, streets: Streets, stands: Itera
     return said
 
 
-def _lost(name: str, streets: Streets) -> str:
+def _lost(name: str, streets: StreetNetwork) -> str:
     """Why a street's name closes nothing; empty where it closes something."""
     collected = sorted({s.name for s in streets.stretches if s.name})
     if name in collected:
@@ -81,8 +81,8 @@ def _lost(name: str, streets: Streets) -> str:
 
 def _street_meant(name: str, known: Sequence[str]) -> str:
     """The nearest name, case, accents and abbreviations aside."""
-    plain = {plain_name(other): other for other in reversed(known)}
-    near = difflib.get_close_matches(plain_name(name), list(plain), n=1, cutoff=0.6)
+    plain = {normalized_street_name(other): other for other in reversed(known)}
+    near = difflib.get_close_matches(normalized_street_name(name), list(plain), n=1, cutoff=0.6)
     return f" (did you mean {plain[near[0]]!r}?)" if near else ""
 
 

@@ -137,7 +137,7 @@ def osm_file(path: Path) -> Any:
     return osmium.io.File(str(path), "pbf") if path.suffix == ".pbf" else osmium.io.File(str(path))
 
 
-def read(path: Path) -> Extract:
+def read_extract(path: Path) -> Extract:
     """Read an OSM file whole. Raises ``ExtractFault`` where it is missing, truncated, not OSM or without streets."""
     if not path.is_file():
         raise ExtractFault(f"extract {path}: no such file")
@@ -177,12 +177,12 @@ def _relations(path: Path) -> tuple[tuple[Restriction, ...], dict[int, tuple[str
         if tags.get("boundary") == "administrative" and "name" in tags and tags.get("admin_level", "").isdigit():
             outer = [m.ref for m in relation.members if m.type == "w" and m.role in ("outer", "")]
             boundaries[relation.id] = (
-                tags["name"], int(tags["admin_level"]), whole_number(tags.get("population")), outer,
+                tags["name"], int(tags["admin_level"]), parse_count(tags.get("population")), outer,
             )  # fmt: skip
     return tuple(restrictions), boundaries
 
 
-def whole_number(text: str | None) -> int | None:
+def parse_count(text: str | None) -> int | None:
     """``12 532`` or ``12532``; None for anything that is not a plain count."""
     digits = (text or "").replace(" ", "").replace("\u202f", "")
     return int(digits) if digits.isdigit() else None
@@ -257,7 +257,7 @@ def _building(id_: int, outline: tuple[LonLat, ...], tags: Mapping[str, str]) ->
         outline=outline,
         use=tags["building"],
         levels=_levels(tags),
-        flats=whole_number(tags.get("building:flats")),
+        flats=parse_count(tags.get("building:flats")),
         shop="shop" in tags or tags.get("amenity") in SHOPLIKE,
         street=tags.get("addr:street"),
         number=tags.get("addr:housenumber"),

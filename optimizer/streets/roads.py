@@ -30,8 +30,8 @@ from optimizer.area import Area
 from optimizer.problem import UNREACHABLE
 from optimizer.streets import access
 from optimizer.streets.extract import Extract
-from optimizer.streets.streets import Segment, Streets, apart_at, dead_ends
-from optimizer.streets.turns import Turn, Turns, driven, expand
+from optimizer.streets.streets import Segment, StreetNetwork, dead_ends, split_at_barriers
+from optimizer.streets.turns import TurnGraph, TurnKind, arc_nodes, expand_turns
 
 CLOSED = int(pyroutingkit.INF_WEIGHT)
 #: Raised whenever what is cached changes its meaning.
@@ -69,11 +69,13 @@ class RoadPath:
 class Roads:
     """The turns of an area and their contraction hierarchy, for all trucks."""
 
-    def __init__(self, extract: Extract, area: Area, streets: Streets, stops: Iterable[int], cache: Path | None = None):
+    def __init__(
+        self, extract: Extract, area: Area, streets: StreetNetwork, stops: Iterable[int], cache: Path | None = None
+    ):
         """``stops``: OSM nodes of depot and sites (cut nodes of ``streets``). ``cache``: a folder, or None for none."""
         self.area = area
         self.streets = streets
-        self.turns: Turns = expand(extract, streets, stops)
+        self.turns: TurnGraph = expand_turns(extract, streets, stops)
         self.topology = pyroutingkit.CCHTopology()
         self._build(extract, cache)
 
@@ -143,7 +145,7 @@ class TruckRoads:
 
     def _barred(self, segment: Segment) -> Segment:
         """The segment as this truck sees it: cut off where a bollard or a height bar stops it."""
-        return apart_at(segment, self.blocked)
+        return split_at_barriers(segment, self.blocked)
 
     def _arc_times(self, segments: Sequence[Segment]) -> NDArray[np.int64]:
         """Milliseconds by arc; ``CLOSED`` where the truck may not drive in that direction."""
@@ -170,7 +172,7 @@ class TruckRoads:
             ends = [(i, a) for i in indices for a in self._ending_at(i, node)]
             room = self.streets.node_tags.get(node, {}).get("highway") in rules.turning_places
             for index, arc in ends:
-                at = driven(segments[index], arc)[-1]
+                at = arc_nodes(segments[index], arc)[-1]
                 if room:
                     found[arc, at] = (round(times.turning_place_s * 1000), 0.0)
                 elif rules.reversing != "priced" or index not in self.dead:
@@ -246,21 +248,21 @@ class TruckRoads:
         """By turn: the driving time of the tail arc and the turn's own time."""
         turns, times = self.turns, self.area.turns
         cost = np.zeros(8)
-        cost[[Turn.STRAIGHT, Turn.RIGHT, Turn.LEFT]] = times.straight_s, times.right_s, times.left_s
+        cost[[TurnKind.STRAIGHT, TurnKind.RIGHT, TurnKind.LEFT]] = times.straight_s, times.right_s, times.left_s
         if self.area.traffic_side == "left":
-            cost[Turn.RIGHT], cost[Turn.LEFT] = cost[Turn.LEFT], cost[Turn.RIGHT]
+            cost[TurnKind.RIGHT], cost[TurnKind.LEFT] = cost[TurnKind.LEFT], cost[TurnKind.RIGHT]
         ms = (cost[turns.kind] * 1000).astype(np.int64)
         signals = [n for n, tags in self.streets.node_tags.items() if tags.get("highway") == "traffic_signals"]
-        driving = (turns.kind != Turn.ARRIVE) & (turns.kind != Turn.LEAVE)
+        driving = (turns.kind != TurnKind.ARRIVE) & (turns.kind != TurnKind.LEAVE)
         ms[np.isin(turns.node, signals) & driving] += round(times.signal_s * 1000)
         tail_arc, head_arc = turns.arc[turns.tail], turns.arc[turns.head]
         tail_ms = np.where(tail_arc >= 0, self.arc_ms[tail_arc], 0)
         head_ms = np.where(head_arc >= 0, self.arc_ms[head_arc], 0)
         total = tail_ms + ms
-        for k in np.flatnonzero(turns.kind == Turn.BACK):
+        for k in np.flatnonzero(turns.kind == TurnKind.BACK):
             back = self._backs.get((int(tail_arc[k]), int(turns.node[k])))
             total[k] = CLOSED if back is None else tail_ms[k] + back[0]
-        through = np.isin(turns.node, list(self.blocked)) & driving & (turns.kind != Turn.BACK)
+        through = np.isin(turns.node, list(self.blocked)) & driving & (turns.kind != TurnKind.BACK)
         total[through | (tail_ms >= CLOSED) | (head_ms >= CLOSED)] = CLOSED
         return np.minimum(total, CLOSED).astype(np.uint32)
 
@@ -327,7 +329,7 @@ class TruckRoads:
         found = []
         for index in self.streets.at_node.get(node, ()):
             for arc in (2 * index, 2 * index + 1):
-                nodes = driven(self.streets.segments[index], arc)
+                nodes = arc_nodes(self.streets.segments[index], arc)
                 if nodes[-1] == node and self.arc_ms[arc] < CLOSED:
                     found.append(Stand(arc, arc, True, node, node))
         return found
@@ -404,7 +406,7 @@ class TruckRoads:
         for state in driven_states:
             arc = int(self.turns.arc[state])
             if arc >= 0:
-                nodes.extend(driven(self.streets.segments[arc // 2], arc)[1:])
+                nodes.extend(arc_nodes(self.streets.segments[arc // 2], arc)[1:])
         length = sum(
             self.streets.segments[int(self.turns.arc[s]) // 2].length_m for s in driven_states if self.turns.arc[s] >= 0
         )
@@ -416,7 +418,7 @@ class TruckRoads:
         arc, after = int(self.turns.arc[a]), int(self.turns.arc[b])
         if arc < 0 or after != arc ^ 1:
             return 0.0
-        node = driven(self.streets.segments[arc // 2], arc)[-1]
+        node = arc_nodes(self.streets.segments[arc // 2], arc)[-1]
         back = self._backs.get((arc, node))
         return back[1] if back else 0.0
 
@@ -438,7 +440,7 @@ class TruckRoads:
         for s in self.streets.segments:
             for arc in (2 * s.index, 2 * s.index + 1):
                 if self.arc_ms[arc] < CLOSED:
-                    nodes = driven(s, arc)
+                    nodes = arc_nodes(s, arc)
                     for n in (nodes[0], nodes[-1]):
                         x, y = self.streets.xy[n]
                         graph.add_node(n, x=x, y=y, street_count=len(self.streets.at_node[n]))

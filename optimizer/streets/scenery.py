@@ -37,7 +37,7 @@ class Scenery:
     footways: tuple[tuple[str, str, Line], ...]
 
 
-def scenery(path: Path, bbox: tuple[float, float, float, float]) -> Scenery:
+def read_scenery(path: Path, bbox: tuple[float, float, float, float]) -> Scenery:
     """Read it from an extract whose streets span ``bbox`` (west, south, east, north)."""
     water: list[Line] = []
     green: list[Line] = []

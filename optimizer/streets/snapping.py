@@ -35,7 +35,7 @@ _SHORT = {
 }  # fmt: skip
 
 
-def plain_name(name: str) -> str:
+def normalized_street_name(name: str) -> str:
     """A street name without case, accents, punctuation and usual abbreviations, so that two sources can meet."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
     words = [_SHORT.get(word, word) for word in re.findall(r"[^\W_]+", bare)]
@@ -55,7 +55,7 @@ class Snapped:
 
 
 @dataclass(frozen=True, eq=False)
-class Kerbs:
+class StretchIndex:
     """The stretches, ready to be asked for the nearest."""
 
     stretches: tuple[Stretch, ...]
@@ -65,11 +65,11 @@ class Kerbs:
     open_air: Ints  # indices of the stretches that can have neighbours: no tunnel passes in front of a house
 
     @classmethod
-    def of(cls, stretches: tuple[Stretch, ...], extract: Extract) -> Kerbs:
+    def of(cls, stretches: tuple[Stretch, ...], extract: Extract) -> StretchIndex:
         ways = extract.ways_by_id()
         tunnels = {id_ for id_, way in ways.items() if way.tags.get("tunnel", "no") not in ("no", "building_passage")}
         codes: dict[str, int] = {"": 0}
-        names = [codes.setdefault(plain_name(s.name), len(codes)) for s in stretches]
+        names = [codes.setdefault(normalized_street_name(s.name), len(codes)) for s in stretches]
         lines = np.array([shapely.LineString(s.xy) for s in stretches], dtype=object)
         open_air = [k for k, s in enumerate(stretches) if s.osm_way not in tunnels]
         return cls(stretches, np.array(names, np.int64), codes, lines, np.array(open_air, np.int64))
@@ -85,7 +85,7 @@ class Kerbs:
         which = self.open_air[which]
         order = np.lexsort((which, near))  # of equally near ones the lowest index, so that runs repeat
         _first(found, near[order], which[order])
-        wanted = np.array([self.codes.get(plain_name(s), 0) if s else 0 for s in streets], np.int64)
+        wanted = np.array([self.codes.get(normalized_street_name(s), 0) if s else 0 for s in streets], np.int64)
         asking = np.flatnonzero(wanted)
         if len(asking):
             at, which = tree.query(points[asking], predicate="dwithin", distance=NAMED_REACH_M)
@@ -121,7 +121,7 @@ def _first(found: Ints, at: Ints, which: Ints) -> None:
     found[points] = which[first]
 
 
-def parity(number: str | None) -> int:
+def house_number_parity(number: str | None) -> int:
     """1 odd, -1 even, 0 unknown. Numbers from 5000 up stand for "no number" in the French address base."""
     digits = re.match(r"\s*(\d+)", number or "")
     if not digits or not 0 < int(digits[1]) < 5000:
@@ -143,7 +143,7 @@ def odd_sides(snapped: Snapped, parities: Ints, count: int) -> Ints:
     return np.where(sure, np.sign(score), 0).astype(np.int64)
 
 
-def by_numbers(snapped: Snapped, parities: Ints, odd: Ints) -> Snapped:
+def sides_by_house_number(snapped: Snapped, parities: Ints, odd: Ints) -> Snapped:
     """Points nearly on the axis go to the side of their number, where the numbers of the street tell."""
     has = snapped.stretch >= 0
     side = np.where(has, odd[snapped.stretch], 0) * parities

@@ -72,7 +72,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class Streets:
+class StreetNetwork:
     """``xy``: metric coordinates of every street node; ``junctions``: the cut nodes."""
 
     segments: tuple[Segment, ...]
@@ -87,16 +87,16 @@ def crossing_is_safe(tags: Mapping[str, str], rules: StreetRules) -> bool:
     highway = tags["highway"]
     if highway in rules.both_sides_highway:
         return True
-    if access.oneway(tags):
+    if access.oneway_direction(tags):
         return (
             highway in rules.both_sides_oneway_highway
-            and (access.lanes(tags) or 1) <= rules.both_sides_oneway_max_lanes
+            and (access.lane_count(tags) or 1) <= rules.both_sides_oneway_max_lanes
         )
     width = access.width_m(tags)
     return highway in rules.both_sides_two_way_highway and width is not None and width <= rules.both_sides_max_width_m
 
 
-def sides_of(stretch: Stretch, traffic_side: str) -> tuple[tuple[tuple[int, ...], Side], ...]:
+def passes_of_stretch(stretch: Stretch, traffic_side: str) -> tuple[tuple[tuple[int, ...], Side], ...]:
     """The passes a stretch needs when a truck can drive it through: (nodes in driving order, side) each.
 
     A two-way street is collected one side at a time in the direction of traffic; a wide one-way takes two passes.
@@ -120,7 +120,7 @@ def metric(extract: Extract, crs: str) -> dict[int, tuple[float, float]]:
     return {n: (float(a), float(b)) for n, a, b in zip(nodes, x, y, strict=True)}
 
 
-def survey(extract: Extract, area: Area, stops: Iterable[int] = ()) -> Streets:
+def build_street_network(extract: Extract, area: Area, stops: Iterable[int] = ()) -> StreetNetwork:
     """Cut the extract. ``stops``: nodes that must be cut nodes too (depot, sites, drop-off points)."""
     xy = metric(extract, area.crs)
     rules = area.streets
@@ -138,7 +138,8 @@ def survey(extract: Extract, area: Area, stops: Iterable[int] = ()) -> Streets:
             parts = _even_parts(piece, xy, rules.max_task_m) if collected else [piece]
             pieces.extend((way, part) for part in parts)
     segments = tuple(
-        Segment(k, way, nodes, _length_m(nodes, xy), access.oneway(way.tags)) for k, (way, nodes) in enumerate(pieces)
+        Segment(k, way, nodes, _length_m(nodes, xy), access.oneway_direction(way.tags))
+        for k, (way, nodes) in enumerate(pieces)
     )
     at_node: dict[int, list[int]] = {}
     for s in segments:
@@ -146,8 +147,10 @@ def survey(extract: Extract, area: Area, stops: Iterable[int] = ()) -> Streets:
         if s.end != s.start:
             at_node.setdefault(s.end, []).append(s.index)
     frozen = {node: tuple(found) for node, found in at_node.items()}
-    alone = hanging(segments, area.trucks, extract.node_tags)
-    return Streets(segments, _stretches(segments, rules, xy, extract.node_tags, alone), xy, extract.node_tags, frozen)
+    alone = dead_end_segments(segments, area.trucks, extract.node_tags)
+    return StreetNetwork(
+        segments, _stretches(segments, rules, xy, extract.node_tags, alone), xy, extract.node_tags, frozen
+    )
 
 
 def _cut(nodes: tuple[int, ...], cut: set[int]) -> list[tuple[int, ...]]:
@@ -222,7 +225,7 @@ def _stretches(
                 segments=tuple(s.index for s in run),
                 name=way.tags.get("name", way.tags.get("ref", "")),
                 highway=way.highway,
-                oneway=access.oneway(way.tags),
+                oneway=access.oneway_direction(way.tags),
                 both_sides=crossing_is_safe(way.tags, rules),
                 xy=np.array([xy[n] for n in nodes]),
                 length_m=sum(s.length_m for s in run),
@@ -231,7 +234,7 @@ def _stretches(
     return tuple(found)
 
 
-def hanging(
+def dead_end_segments(
     segments: Collection[Segment], trucks: Iterable[Truck], node_tags: Mapping[int, Mapping[str, str]]
 ) -> frozenset[int]:
     """The segments that are a dead end for some truck: a weight sign ends a street for one and not for another."""
@@ -239,11 +242,13 @@ def hanging(
     found: set[int] = set()
     for truck in shapes.values():
         blocked = {n for n, tags in node_tags.items() if not access.truck_may_pass(tags, truck)}
-        found.update(dead_ends(apart_at(s, blocked) for s in segments if access.truck_may_use(s.way.tags, truck)))
+        found.update(
+            dead_ends(split_at_barriers(s, blocked) for s in segments if access.truck_may_use(s.way.tags, truck))
+        )
     return frozenset(found)
 
 
-def apart_at(segment: Segment, barred: Collection[int]) -> Segment:
+def split_at_barriers(segment: Segment, barred: Collection[int]) -> Segment:
     """The segment with an end of its own at each barred node, so that nothing joins it to the next one there."""
     nodes = list(segment.nodes)
     for end in (0, -1):

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.streets.extract import Extract, Restriction
-from optimizer.streets.streets import Segment, Streets
+from optimizer.streets.streets import Segment, StreetNetwork
 
 
-class Turn(IntEnum):
+class TurnKind(IntEnum):
     ALONG = 0  # the same road under another way, no junction
     STRAIGHT = 1
     RIGHT = 2
@@ -33,7 +33,7 @@ class Turn(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Turns:
+class TurnGraph:
     """Arrays by turn: ``tail`` and ``head`` states, ``kind``, ``node`` (OSM id).
 
     ``arc``: by state, 2 * segment + direction, -1 for stops.
@@ -54,19 +54,19 @@ class Turns:
         return len(self.arc)
 
 
-def _angle_deg(streets: Streets, before: tuple[int, ...], after: tuple[int, ...]) -> float:
+def _angle_deg(streets: StreetNetwork, before: tuple[int, ...], after: tuple[int, ...]) -> float:
     """Signed angle of the turn, positive to the left."""
     (ax, ay), (bx, by) = streets.xy[before[-2]], streets.xy[before[-1]]
     (cx, cy), (dx, dy) = streets.xy[after[0]], streets.xy[after[1]]
     return (math.degrees(math.atan2(dy - cy, dx - cx) - math.atan2(by - ay, bx - ax)) + 180) % 360 - 180
 
 
-def driven(segment: Segment, arc: int) -> tuple[int, ...]:
+def arc_nodes(segment: Segment, arc: int) -> tuple[int, ...]:
     """The segment's nodes in the driving order of one of its two arcs."""
     return segment.nodes if arc % 2 == 0 else segment.nodes[::-1]
 
 
-def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
+def expand_turns(extract: Extract, streets: StreetNetwork, stops: Iterable[int]) -> TurnGraph:
     """All turns of the streets, restrictions applied: a truck is bound by each that does not exempt ``hgv``."""
     segments = streets.segments
     banned, only = _node_restrictions(extract, streets)
@@ -79,7 +79,7 @@ def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
             for b in outgoing:
                 if (a, b) in banned or (allowed is not None and b not in allowed):
                     continue
-                if b != a ^ 1 and driven(segments[a // 2], a)[-2] == driven(segments[b // 2], b)[1]:
+                if b != a ^ 1 and arc_nodes(segments[a // 2], a)[-2] == arc_nodes(segments[b // 2], b)[1]:
                     continue  # two ways drawn one over the other: going back on the twin is a U-turn too
                 out[a].append((b, node, _kind(streets, segments, a, b, len(indices))))
     arc = list(range(2 * len(segments)))
@@ -94,11 +94,11 @@ def expand(extract: Extract, streets: Streets, stops: Iterable[int]) -> Turns:
         for s in streets.at_node.get(node, ()):
             for a in _ending_at(segments[s], node):
                 for state in [k for k, base in enumerate(arc) if base == a]:
-                    out[state].append((stop_in[node], node, Turn.ARRIVE))
-                out[stop_out[node]].append((a ^ 1, node, Turn.LEAVE))
+                    out[state].append((stop_in[node], node, TurnKind.ARRIVE))
+                out[stop_out[node]].append((a ^ 1, node, TurnKind.LEAVE))
     flat = [(tail, *turn) for tail, turns in enumerate(out) for turn in turns]
     tail, head, node_, kind = (np.array(column) for column in zip(*flat, strict=True))
-    return Turns(
+    return TurnGraph(
         tail=tail.astype(np.uint32),
         head=head.astype(np.uint32),
         kind=kind.astype(np.int8),
@@ -114,13 +114,13 @@ def _ending_at(segment: Segment, node: int) -> list[int]:
     return [2 * segment.index] * (segment.end == node) + [2 * segment.index + 1] * (segment.start == node)
 
 
-def _kind(streets: Streets, segments: tuple[Segment, ...], a: int, b: int, legs: int) -> Turn:
+def _kind(streets: StreetNetwork, segments: tuple[Segment, ...], a: int, b: int, legs: int) -> TurnKind:
     if b == a ^ 1:
-        return Turn.BACK
+        return TurnKind.BACK
     if legs == 2:
-        return Turn.ALONG
-    angle = _angle_deg(streets, driven(segments[a // 2], a), driven(segments[b // 2], b))
-    return Turn.STRAIGHT if abs(angle) < 40 else Turn.LEFT if angle > 0 else Turn.RIGHT
+        return TurnKind.ALONG
+    angle = _angle_deg(streets, arc_nodes(segments[a // 2], a), arc_nodes(segments[b // 2], b))
+    return TurnKind.STRAIGHT if abs(angle) < 40 else TurnKind.LEFT if angle > 0 else TurnKind.RIGHT
 
 
 def _arcs_of_ways(segments: Iterable[Segment]) -> dict[int, list[Segment]]:
@@ -131,7 +131,7 @@ def _arcs_of_ways(segments: Iterable[Segment]) -> dict[int, list[Segment]]:
 
 
 def _node_restrictions(
-    extract: Extract, streets: Streets
+    extract: Extract, streets: StreetNetwork
 ) -> tuple[set[tuple[int, int]], dict[tuple[int, int], set[int]]]:
     """(forbidden pairs of arcs, (arc, node) -> the only arcs allowed next) from the restrictions over a node."""
     of_way = _arcs_of_ways(streets.segments)
@@ -157,7 +157,7 @@ def _node_restrictions(
 def _remember(
     r: Restriction,
     segments: tuple[Segment, ...],
-    streets: Streets,
+    streets: StreetNetwork,
     out: list[list[tuple[int, int, int]]],
     arc: list[int],
 ) -> None:

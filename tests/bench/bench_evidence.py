@@ -26,14 +26,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fleet import Plan
-from onboard.simulation.behaviour import Model
+from onboard.simulation.behaviour import DrivingModel
 from onboard.simulation.course import course_of, streets_of
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.evidence.evidence import OVER_AFTER
 from optimizer.evidence.follow import FollowedTour
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network
-from optimizer.new_area.founding import found
+from optimizer.new_area.new_area import make_area
 from optimizer.night.night import plan_day
 from optimizer.planning.town import Town
 
@@ -41,13 +41,13 @@ ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("RIPEUR_SHARED", ROOT.parent / "shared"))
 #: What a truck tells, and how its crew loads.
 LEVELS = {
-    "GPS": (("position", "duty"), Model()),
-    "GPS, hand-loaded": (("position", "duty"), Model(bins_share=0.0)),
-    "GPS every 5 s": (("position", "duty"), Model()),
-    "GPS + PTO": (("position", "duty", "vehicle"), Model()),
-    "GPS + lifts": (("position", "duty", "lift"), Model()),
+    "GPS": (("position", "duty"), DrivingModel()),
+    "GPS, hand-loaded": (("position", "duty"), DrivingModel(bins_share=0.0)),
+    "GPS every 5 s": (("position", "duty"), DrivingModel()),
+    "GPS + PTO": (("position", "duty", "vehicle"), DrivingModel()),
+    "GPS + lifts": (("position", "duty", "lift"), DrivingModel()),
     "GPS + lifts + PTO + weights": (
-        ("position", "duty", "lift", "vehicle", "load"), replace(Model(), lifter_weighs=True),
+        ("position", "duty", "lift", "vehicle", "load"), replace(DrivingModel(), lifter_weighs=True),
     ),
 }  # fmt: skip
 EVERY_S = {"GPS every 5 s": 5}
@@ -66,7 +66,7 @@ def towns(areas: list[Path]) -> Iterator[Town]:
     pbf = SHARED / "realdata/osm/boeblingen.osm.pbf"
     if pbf.exists():
         with tempfile.TemporaryDirectory() as folder:
-            found(Path(folder) / "boeblingen", pbf, language="en")
+            make_area(Path(folder) / "boeblingen", pbf, language="en")
             yield Town.prepare(Path(folder) / "boeblingen")
 
 
@@ -77,7 +77,7 @@ def judged(town: Town, matcher: Matcher, plan: Plan, level: str, seed: int) -> C
     streets = streets_of(leg for tour in plan.tours for leg in course_of(tour, lonlat).legs)
     counted: Counter[tuple[str, str, str]] = Counter()
     for tour in plan.tours:
-        done = drive(course_of(tour, lonlat, tasks, streets), seed, model)
+        done = simulate_drive(course_of(tour, lonlat, tasks, streets), seed, model)
         followed = FollowedTour(matcher, tour, {leg.task: tasks[leg.task] for leg in tour.legs if leg.task})
         followed.add_all(done.facts(kinds, every_s=EVERY_S.get(level, 1)))
         states = followed.states(tour.end_at + OVER_AFTER)

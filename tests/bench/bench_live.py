@@ -36,9 +36,9 @@ from fleet import Duty, Fact, Plan, Tour, instant_text, new_id
 from onboard.clock import DrillClock
 from onboard.simulation.course import course_of
 from onboard.simulation.drive import Drive
-from onboard.simulation.simulate import drive
+from onboard.simulation.simulate import simulate_drive
 from optimizer.night.night import plan_day
-from optimizer.planning.plan import nodes_of
+from optimizer.planning.plan import plan_nodes
 from optimizer.planning.town import Town
 from tests.chromium import Chromium
 
@@ -148,11 +148,11 @@ def main() -> None:
     parser.add_argument("--no-area", action="store_true", help="a depot without streets: places only")
     args = parser.parse_args()
     town = Town.prepare(args.area)
-    once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="plain", version="bench")
+    once = plan_day(town, DAY, budget_s=args.budget, seed=args.seed, engine="ripeur", version="bench")
     plan = copied(once, args.trucks)
-    nodes = {n: town.extract.lonlat[n] for n in nodes_of(plan)}
+    nodes = {n: town.extract.lonlat[n] for n in plan_nodes(plan)}
     originals = plan.tours[: len(once.tours)]
-    drives = [drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
+    drives = [simulate_drive(course_of(tour, nodes, plan.tasks_by_id), args.seed) for tour in originals]
     begin = min(d.start_at for d in drives) + timedelta(minutes=90)
     with tempfile.TemporaryDirectory() as folder:
         db = str(Path(folder) / "depot.db")

@@ -21,11 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from optimizer.matching.matching import Matcher
-from optimizer.matching.network import Network, Span
-from optimizer.new_area.founding import found
-from optimizer.streets import extract as osm
-from optimizer.streets.streets import survey
-from optimizer.streets.turns import expand
+from optimizer.matching.network import ArcSpan, Network
+from optimizer.new_area.new_area import make_area
+from optimizer.streets import read_extract
+from optimizer.streets.streets import build_street_network
+from optimizer.streets.turns import expand_turns
 from tests.tracks import NOTHING, Driver, Hof, NearestEdge, Receiver, Right, beside_another, matched, right, spans_of
 
 SHARED = Path(os.environ.get("RIPEUR_SHARED", Path(__file__).parents[3] / "shared"))
@@ -62,13 +62,13 @@ def hof() -> None:
 
 def heidelberg() -> Network:
     with tempfile.TemporaryDirectory() as folder:
-        made = found(
+        made = make_area(
             Path(folder) / "heidelberg", SHARED / "realdata/osm/heidelberg.test.pbf", population=160_000,
             name="Heidelberg",
         )  # fmt: skip
-        extract = osm.read(made.area.extract)
-        streets = survey(extract, made.area)
-        return Network.of(streets, extract.lonlat, expand(extract, streets, ()))
+        extract = read_extract(made.area.extract)
+        streets = build_street_network(extract, made.area)
+        return Network.of(streets, extract.lonlat, expand_turns(extract, streets, ()))
 
 
 def simulated(network: Network, every_s: float, doppler: bool, tracks: int, seeds: list[int]) -> None:
@@ -88,7 +88,7 @@ def simulated(network: Network, every_s: float, doppler: bool, tracks: int, seed
             for name, spans in (("ours", spans_of(steps)), ("near", nearest.spans(track.fixes))):
                 sums[name] += right(track.way, spans)
                 only = [s for s in track.way if s.arc // 2 in beside]
-                sums[f"{name} beside"] += right(only, [Span(*s) for s in spans if s[0] // 2 in beside])
+                sums[f"{name} beside"] += right(only, [ArcSpan(*s) for s in spans if s[0] // 2 in beside])
         fixes += count
         columns.append([
             sums["ours"].found, sums["ours"].added, sums["ours beside"].found,

@@ -1,6 +1,6 @@
 """What the search reaches on towns of several sizes: cost at several budgets, seconds, unserved, peak memory.
 
-    python -m tests.bench.bench_search --sizes 300,1000,2300,4500 --budgets 10,30,60 --engines ortools,plain
+    python -m tests.bench.bench_search --sizes 300,1000,2300,4500 --budgets 10,30,60 --engines ripeur,ortools
 
 One process and one run at a time; each row is a fresh process, so that the peak memory is its own.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="300,1000")
     parser.add_argument("--budgets", default="10,30")
-    parser.add_argument("--engines", default="ortools,plain")
+    parser.add_argument("--engines", default="ripeur,ortools")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--one", nargs=3, metavar=("SIZE", "ENGINE", "BUDGET"), help="one row, in this process")
     options = parser.parse_args()

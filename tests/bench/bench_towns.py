@@ -45,7 +45,6 @@ def row(area: Path, day: date, engine: str, budget_s: float, seed: int, cores: i
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-SEEDED = ("ripeur", "plain")
 HEAD = (
     "| area | engine | seed | budget, s | tasks | tours | no time left | € | km | driving, h | reversals "
     "| prepare, s | plan, s | check, s | checked | peak, MiB |\n" + "|---" * 16 + "|"
@@ -68,7 +67,7 @@ def main() -> None:
     print(HEAD)
     for area in args.areas:
         for engine in args.engines.split(","):
-            seeds = args.seeds.split(",") if engine in SEEDED else ["1"]
+            seeds = args.seeds.split(",") if engine == "ripeur" else ["1"]
             for budget, seed in product(args.budgets.split(","), seeds):
                 one = ["--date", str(args.date), "--budgets", budget, "--engines", engine, "--seeds", seed]
                 command = [sys.executable, __file__, str(area), *one, "--cores", str(args.cores), "--one"]

@@ -19,11 +19,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from fleet import Sorting, Ticket
 from weighbridge.balance.trips import Pairing, Trip
+from weighbridge.bridge import local_day_bounds
 
 KAPPA = 15.0
 BAG_DESIGN = 2.0  # counted bags per independent one
@@ -33,7 +34,7 @@ RESIDUE = "residue"
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Interval:
     """A figure with its 90 % interval."""
 
     value: float
@@ -73,7 +74,7 @@ class DayBalance:
         return {flux: kg / out for flux, kg in self.out_kg.items()} if out > 0 else {}
 
 
-def standing(tickets: Sequence[Ticket], zone: ZoneInfo) -> tuple[list[Ticket], list[Ticket]]:
+def tickets_in_force(tickets: Sequence[Ticket], zone: ZoneInfo) -> tuple[list[Ticket], list[Ticket]]:
     """Those that count, and those replaced: by a correction, or by a later row of the same site, number and day.
 
     ``tickets``: in the order in which they came in.
@@ -90,18 +91,12 @@ def standing(tickets: Sequence[Ticket], zone: ZoneInfo) -> tuple[list[Ticket], l
     return kept, left
 
 
-def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """A local day's instants, half-open."""
-    begins = datetime.combine(day, time(), zone)
-    return begins.astimezone(UTC), datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-
-
 def close_day(
     site: str, day: date, tickets: Sequence[Ticket], sorted_: Iterable[Sorting], zone: ZoneInfo
 ) -> DayBalance:
     """The balance of one day. ``sorted_``: the site's reports, the days before too (for the stock they left)."""
-    since, until = bounds(day, zone)
-    kept, left = standing([ticket for ticket in tickets if ticket.site == site], zone)
+    since, until = local_day_bounds(day, zone)
+    kept, left = tickets_in_force([ticket for ticket in tickets if ticket.site == site], zone)
     reports = [s for s in sorted_ if s.site == site and s.ticket is None and s.at <= until]
     today = [s for s in reports if since < s.at]  # a night shift's report at midnight is of the day that ends
     out: dict[str, float] = defaultdict(float)
@@ -138,7 +133,7 @@ class TourShare:
     kg: float
     loads: int
     sampled: int
-    flux: Mapping[str, Range]
+    flux: Mapping[str, Interval]
 
 
 def _counted(samples: Iterable[Sorting]) -> dict[str, float]:
@@ -150,7 +145,7 @@ def _counted(samples: Iterable[Sorting]) -> dict[str, float]:
     return {flux: n for flux, n in found.items() if n > 0}
 
 
-def spread(day: DayBalance, pairing: Pairing, samples: Iterable[Sorting]) -> list[TourShare]:
+def tour_shares(day: DayBalance, pairing: Pairing, samples: Iterable[Sorting]) -> list[TourShare]:
     """The day's fluxes over its tours; empty where the plant reported nothing. Tickets without a trip make one line
     of their own (``?``): their kilos are in the pit too."""
     total = day.shares
@@ -187,7 +182,7 @@ def spread(day: DayBalance, pairing: Pairing, samples: Iterable[Sorting]) -> lis
                 0.0, sum(spreads[k][i] for i in mine) - sum(spreads[k][i] for i in mine) ** 2 / _sum(spreads[k])
             )
             half = Z90 * math.sqrt(variance + (gap * value) ** 2)
-            flux[name] = Range(value, max(0.0, value - half), min(kg, value + half))
+            flux[name] = Interval(value, max(0.0, value - half), min(kg, value + half))
         sampled = sum(loads[i].number in counted for i in mine)
         found.append(TourShare(tour, kg, len(mine), sampled, flux))
     return found
@@ -227,8 +222,10 @@ def _raked(means: list[list[float]], weights: Sequence[float], total: Sequence[f
     return fitted
 
 
-def _variances(fitted: list[list[float]], weights: Sequence[float], kappas: Sequence[float], k: int) -> list[float]:
-    return [w * w * row[k] * (1 - row[k]) / (kappa + 1) for row, w, kappa in zip(fitted, weights, kappas, strict=True)]
+def _variances(fitted: list[list[float]], weights: Sequence[float], kappas: Sequence[float], flux: int) -> list[float]:
+    return [
+        w * w * row[flux] * (1 - row[flux]) / (kappa + 1) for row, w, kappa in zip(fitted, weights, kappas, strict=True)
+    ]
 
 
 def sampled_loads(day: DayBalance, samples: Iterable[Sorting]) -> dict[str, dict[str, float]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -56,27 +56,42 @@ def read_mapping(path: Path, known: tuple[str, ...], needed: tuple[str, ...]) ->
         raise ValueError(f"{path}: {', '.join(sorted(unknown))}: unknown, must be of [file], [columns] or [flux]")
     if missing := [name for name in needed if name not in columns]:
         raise ValueError(f"{path}: [columns] {', '.join(missing)} missing, must be given")
-    said = {**_FILE_KEYS, **file}
-    for name, usual in _FILE_KEYS.items():
-        if not isinstance(said[name], type(usual)):
-            raise ValueError(f"{path}: [file] {name} = {said[name]!r}, must be written like {usual!r}")
-    if said["unit"] not in KG_PER or len(said["separator"]) != 1 or said["decimal"] not in (",", "."):
-        raise ValueError(f"{path}: [file] must hold a unit of {', '.join(KG_PER)}, one separator, decimal , or .")
-    try:
-        ZoneInfo(said["timezone"])
-        "".encode(said["encoding"])
-    except (KeyError, ValueError, OSError, LookupError):
-        raise ValueError(f"{path}: [file] timezone or encoding is unknown") from None
+    written = {**_FILE_KEYS, **file}
+    _judge_form(path, written)
     named = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in columns.items()}
-    return PlantFormat(**said, columns=named, flux={str(code).strip(): str(name) for code, name in flux.items()})
+    return PlantFormat(**written, columns=named, flux={str(code).strip(): str(name) for code, name in flux.items()})
 
 
-class RowFault(ValueError):
+def _judge_form(path: Path, written: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` naming the key of ``[file]``, its value and what it must be."""
+    for name, usual in _FILE_KEYS.items():
+        if not isinstance(written[name], type(usual)):
+            raise ValueError(f"{path}: [file] {name} = {written[name]!r}, must be written like {usual!r}")
+    for name, good, bound in (
+        ("unit", written["unit"] in KG_PER, f"one of {', '.join(KG_PER)}"),
+        ("separator", len(written["separator"]) == 1, "one character"),
+        ("decimal", written["decimal"] in (",", "."), "a comma or a point"),
+        ("timezone", _is_known(ZoneInfo, written["timezone"]), "one of the tz database"),
+        ("encoding", _is_known("".encode, written["encoding"]), "an encoding that Python knows"),
+    ):
+        if not good:
+            raise ValueError(f"{path}: [file] {name} = {written[name]!r}, must be {bound}")
+
+
+def _is_known(look_up: Callable[[str], object], name: str) -> bool:
+    try:
+        look_up(name)
+    except (KeyError, ValueError, OSError, LookupError):
+        return False
+    return True
+
+
+class PlantRowFault(ValueError):
     """What is wrong with one row."""
 
 
 @dataclass
-class Row:
+class PlantRow:
     """One row: ``text``, ``kg``, ``whole``, ``instants`` of a column of the mapping; None where it is empty."""
 
     number: int
@@ -91,7 +106,7 @@ class Row:
     def needed(self, name: str) -> str:
         value = self.text(name)
         if value is None:
-            raise RowFault(f"{name} is empty, must be given")
+            raise PlantRowFault(f"{name} is empty, must be given")
         return value
 
     def kg(self, name: str) -> float | None:
@@ -101,7 +116,7 @@ class Row:
     def whole(self, name: str) -> int | None:
         value = self._number(name)
         if value is not None and value != value.to_integral_value():
-            raise RowFault(f"{name} = {value}, must be a whole number")
+            raise PlantRowFault(f"{name} = {value}, must be a whole number")
         return None if value is None else int(value)
 
     def _number(self, name: str) -> Decimal | None:
@@ -112,15 +127,15 @@ class Row:
         if self.mapping.decimal == ",":
             plain = plain.replace(".", "").replace(",", ".") if plain.count(",") == 1 else plain.replace(",", "x")
             if "." in text and "," not in text:
-                raise RowFault(f"{name} = {text!r}, must be written with a decimal comma")
+                raise PlantRowFault(f"{name} = {text!r}, must be written with a decimal comma")
         else:
             plain = plain.replace(",", "")
         try:
             value = Decimal(plain)
         except InvalidOperation:
-            raise RowFault(f"{name} = {text!r}, must be a number") from None
+            raise PlantRowFault(f"{name} = {text!r}, must be a number") from None
         if not value.is_finite() or abs(value) > 10**9:
-            raise RowFault(f"{name} = {text!r}, must be a number")
+            raise PlantRowFault(f"{name} = {text!r}, must be a number")
         return value
 
     def instants(self, name: str) -> tuple[datetime, ...]:
@@ -131,14 +146,14 @@ class Row:
         try:
             naive = datetime.strptime(text, self.mapping.dates)  # noqa: DTZ007 - its zone is put on below
         except ValueError:
-            raise RowFault(f"{name} = {text!r}, must be written like {self.mapping.dates}") from None
+            raise PlantRowFault(f"{name} = {text!r}, must be written like {self.mapping.dates}") from None
         if naive.tzinfo is not None:
             return (naive.astimezone(UTC),)
         zone = ZoneInfo(self.mapping.timezone)
         both = [naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
         there = [at for at in dict.fromkeys(both) if at.astimezone(zone).replace(tzinfo=None) == naive]
         if not there:
-            raise RowFault(f"{name} = {text!r}, an hour that {self.mapping.timezone} skipped that night")
+            raise PlantRowFault(f"{name} = {text!r}, an hour that {self.mapping.timezone} skipped that night")
         return tuple(there)
 
     def flux(self, name: str) -> str | None:
@@ -146,7 +161,7 @@ class Row:
         return None if code is None else self.mapping.flux.get(code)
 
 
-def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
+def plant_rows(path: Path, mapping: PlantFormat) -> Iterator[PlantRow]:
     """The rows under the header. Raises ``ValueError`` where the file or its header is not what the mapping says."""
     try:
         lines = path.read_text(encoding="utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding).splitlines()
@@ -161,24 +176,24 @@ def rows(path: Path, mapping: PlantFormat) -> Iterator[Row]:
     for cells in reader:
         given: dict[str, str] = {k: v for k, v in cells.items() if isinstance(k, str) and isinstance(v, str)}
         if any(value.strip() for value in given.values()):
-            yield Row(mapping.skip_lines + reader.line_num, given, mapping)
+            yield PlantRow(mapping.skip_lines + reader.line_num, given, mapping)
 
 
-def stay(
+def resolve_period(
     begins: tuple[datetime, ...], ends: tuple[datetime, ...], last: datetime | None
 ) -> tuple[datetime | None, datetime, bool]:
     """Begin and end out of what each may be: the end not before the begin, nor (in a file in order) before ``last``,
     the end of the row before; the earliest such end, the shortest stay. And whether more than one end would do.
 
-    Raises ``RowFault`` where no end is after a begin.
+    Raises ``PlantRowFault`` where no end is after a begin.
     """
     good = [end for end in ends if not begins or begins[0] <= end]
     if not good:
-        raise RowFault("ends before it begins")
+        raise PlantRowFault("ends before it begins")
     after = [end for end in good if last is None or end >= last] or good
     came = [begin for begin in begins if begin <= after[0]]
     return (came[-1] if came else None), after[0], len(after) > 1
 
 
-def refusal(row: Row, error: Any) -> str:
+def row_message(row: PlantRow, error: Any) -> str:
     return f"row {row.number}: {error}"

@@ -15,8 +15,16 @@ from typing import Any
 from uuid import uuid5
 
 from fleet import Sorting
-from weighbridge.balance.plant_file import PlantFormat, Row, RowFault, read_mapping, refusal, rows, stay
-from weighbridge.bridge import NAMES
+from weighbridge.balance.plant_file import (
+    PlantFormat,
+    PlantRow,
+    PlantRowFault,
+    plant_rows,
+    read_mapping,
+    resolve_period,
+    row_message,
+)
+from weighbridge.bridge import ID_NAMESPACE
 
 COLUMNS = ("at", "from", "flux", "bags", "torn", "kg", "bales", "stock", "ticket")
 NEEDED = ("at", "flux")
@@ -39,24 +47,24 @@ def read_sorting(path: Path, form: PlantFormat, site: str) -> SortingReading:
     facts: dict[str, Sorting] = {}
     refused: list[str] = []
     doubtful: list[str] = []
-    for row in rows(path, form):
+    for row in plant_rows(path, form):
         try:
             fact = _fact(row, site)
         except ValueError as error:
-            refused.append(refusal(row, error))
+            refused.append(row_message(row, error))
             continue
-        doubtful += [refusal(row, doubt) for doubt in row.doubts]
+        doubtful += [row_message(row, doubt) for doubt in row.doubts]
         facts.setdefault(fact.id, fact)
     return SortingReading(tuple(facts.values()), tuple(refused), tuple(doubtful))
 
 
-def _fact(row: Row, site: str) -> Sorting:
+def _fact(row: PlantRow, site: str) -> Sorting:
     code = row.needed("flux")
     flux = row.flux("flux")
     if flux is None:
-        raise RowFault(f"flux = {code!r}, must be one of [flux]: {', '.join(row.mapping.flux) or 'none there'}")
+        raise PlantRowFault(f"flux = {code!r}, must be one of [flux]: {', '.join(row.mapping.flux) or 'none there'}")
     row.needed("at")
-    begun, at, doubtful = stay(row.instants("from"), row.instants("at"), None)
+    begun, at, doubtful = resolve_period(row.instants("from"), row.instants("at"), None)
     if doubtful:
         row.doubts.append(f"at = {row.text('at')!r}, an hour that comes twice: taken as the first")
     values: dict[str, Any] = {
@@ -64,7 +72,7 @@ def _fact(row: Row, site: str) -> Sorting:
         "kg": row.kg("kg"), "bales": row.whole("bales"), "stock_kg": row.kg("stock"), "ticket": row.text("ticket"),
     }  # fmt: skip
     if all(values[name] is None for name in ("bags", "torn_bags", "kg", "bales", "stock_kg")):
-        raise RowFault("bags, torn, kg, bales and stock are empty, one must be given")
+        raise PlantRowFault("bags, torn, kg, bales and stock are empty, one must be given")
     text = "|".join(f"{name}={values[name]}" for name in sorted(values))
-    id = str(uuid5(NAMES, f"sorting/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))
+    id = str(uuid5(ID_NAMESPACE, f"sorting/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))
     return Sorting(id=id, site=site, **values)

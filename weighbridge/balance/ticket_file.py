@@ -16,8 +16,16 @@ from typing import Any
 from uuid import uuid5
 
 from fleet import Ticket
-from weighbridge.balance.plant_file import PlantFormat, Row, RowFault, read_mapping, refusal, rows, stay
-from weighbridge.bridge import NAMES, KnownTruck, plain_plate
+from weighbridge.balance.plant_file import (
+    PlantFormat,
+    PlantRow,
+    PlantRowFault,
+    plant_rows,
+    read_mapping,
+    resolve_period,
+    row_message,
+)
+from weighbridge.bridge import ID_NAMESPACE, KnownTruck, normalized_plate
 
 COLUMNS = ("number", "in", "out", "plate", "product", "gross", "tare", "net")
 NEEDED = ("number", "out", "plate", "net")
@@ -50,21 +58,21 @@ def ticket_format(path: Path) -> PlantFormat:
 
 def read_tickets(path: Path, form: PlantFormat, site: str, trucks: Mapping[str, KnownTruck]) -> TicketReading:
     """Every good row as a ticket. Raises ``ValueError`` only where the file as a whole cannot be read."""
-    of_plate = {plain_plate(truck.plate): truck.id for truck in trucks.values() if truck.plate}
+    of_plate = {normalized_plate(truck.plate): truck.id for truck in trucks.values() if truck.plate}
     tickets: list[Ticket] = []
     refused: list[str] = []
     doubtful: list[str] = []
     unknown: dict[str, int] = {}
     seen: set[str] = set()
     last: datetime | None = None
-    for row in rows(path, form):
+    for row in plant_rows(path, form):
         try:
             ticket = _ticket(row, site, of_plate, last)
-        except ValueError as error:  # RowFault, or what fleet.Ticket does not allow
-            refused.append(refusal(row, error))
+        except ValueError as error:  # PlantRowFault, or what fleet.Ticket does not allow
+            refused.append(row_message(row, error))
             continue
         last = ticket.at
-        doubtful += [refusal(row, doubt) for doubt in row.doubts]
+        doubtful += [row_message(row, doubt) for doubt in row.doubts]
         if ticket.id in seen:
             continue  # the same row twice in one file
         seen.add(ticket.id)
@@ -74,25 +82,25 @@ def read_tickets(path: Path, form: PlantFormat, site: str, trucks: Mapping[str, 
     return TicketReading(tuple(tickets), tuple(refused), tuple(doubtful), unknown)
 
 
-def _ticket(row: Row, site: str, of_plate: Mapping[str, str], last: datetime | None) -> Ticket:
+def _ticket(row: PlantRow, site: str, of_plate: Mapping[str, str], last: datetime | None) -> Ticket:
     number, plate = row.needed("number"), row.needed("plate")
     row.needed("out")
-    came, left, doubtful = stay(row.instants("in"), row.instants("out"), last)
+    came, left, doubtful = resolve_period(row.instants("in"), row.instants("out"), last)
     if doubtful:
         row.doubts.append(f"out = {row.text('out')!r}, an hour that comes twice: taken as the first")
     gross, tare, net = (row.kg(name) for name in ("gross", "tare", "net"))
     if net is None:
         if gross is None or tare is None:
-            raise RowFault("net is empty, must be given where gross or tare is not")
+            raise PlantRowFault("net is empty, must be given where gross or tare is not")
         net = round(gross - tare, 3)
     if net < 0:
-        raise RowFault(f"net = {net:g} kg, must be 0 or more")
+        raise PlantRowFault(f"net = {net:g} kg, must be 0 or more")
     if gross is not None and tare is not None and abs(gross - tare - net) > NET_KG:
-        raise RowFault(f"net = {net:g} kg, must be gross - tare = {gross - tare:g} kg")
+        raise PlantRowFault(f"net = {net:g} kg, must be gross - tare = {gross - tare:g} kg")
     values: dict[str, Any] = {
         "at": left, "in_at": came, "number": number, "net_kg": net, "gross_kg": gross, "tare_kg": tare,
         "plate": plate, "product": row.text("product"), "flux": row.flux("product"),
-        "truck": of_plate.get(plain_plate(plate)),
+        "truck": of_plate.get(normalized_plate(plate)),
     }  # fmt: skip
     return Ticket(id=_id(site, {k: v for k, v in values.items() if k not in ("truck", "flux")}), site=site, **values)
 
@@ -100,4 +108,4 @@ def _ticket(row: Row, site: str, of_plate: Mapping[str, str], last: datetime | N
 def _id(site: str, values: Mapping[str, Any]) -> str:
     """Of what the plant wrote, not of what we make of it: a mapping that is mended must not double its tickets."""
     text = "|".join(f"{name}={values[name]}" for name in sorted(values))
-    return str(uuid5(NAMES, f"file/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))
+    return str(uuid5(ID_NAMESPACE, f"file/{site}/{hashlib.sha256(text.encode()).hexdigest()}"))

@@ -95,7 +95,7 @@ def samples_of(
     return samples
 
 
-def torn_bags(samples: Sequence[Sample]) -> TornBags:
+def fit_torn_bags(samples: Sequence[Sample]) -> TornBags:
     """The regression, or why there is none yet."""
     bags = sum(s.bags for s in samples)
     share = sum(s.torn for s in samples) / bags if bags else None
@@ -107,26 +107,11 @@ def torn_bags(samples: Sequence[Sample]) -> TornBags:
     if len(kept) < needed:
         why = f"{len(kept)} samples, at least {needed} are needed for density, delay and {1 + len(others)} bodies"
         return TornBags(samples=len(samples), share=share, why=why)
-    # half a bag each way keeps the log-odds of loads without a torn bag finite
-    y = [math.log((s.torn + 0.5) / (s.bags - s.torn + 0.5)) for s in kept]
-    w = [s.bags * (p := (s.torn + 0.5) / (s.bags + 1)) * (1 - p) for s in kept]
     x = [[1.0, s.density_kg_m3 / 100, s.delay_h, *(float(s.body == body) for body in others)] for s in kept]
-    normal = [
-        [sum(wi * xi[a] * xi[b] for wi, xi in zip(w, x, strict=True)) for b in range(len(x[0]))]
-        for a in range(len(x[0]))
-    ]
-    inverse = _inverse(normal)
-    if inverse is None:
+    fit = _fitted(kept, x)
+    if fit is None:
         return TornBags(samples=len(samples), share=share, why="densities or delays of the samples are all alike")
-    right = [sum(wi * xi[a] * yi for wi, xi, yi in zip(w, x, y, strict=True)) for a in range(len(x[0]))]
-    beta = [sum(c * r for c, r in zip(row, right, strict=True)) for row in inverse]
-    free = len(kept) - len(beta)
-    rest = sum(
-        wi * (yi - sum(b * v for b, v in zip(beta, xi, strict=True))) ** 2 for wi, xi, yi in zip(w, x, y, strict=True)
-    )
-    scatter = max(1.0, rest / free)
-    t = Z95 + 2.4 / free  # Student's 97.5 % point, within 2 % from 6 degrees of freedom on
-    cov = tuple(tuple(c * scatter for c in row) for row in inverse)
+    beta, cov, t = fit
     names = ["constant", "100 kg/m3", "hour", *others]
     causes = tuple(
         Cause(name, *(math.exp(max(-30.0, min(30.0, b + k * t * math.sqrt(cov[i][i])))) for k in (0, -1, 1)))
@@ -146,6 +131,34 @@ def torn_bags(samples: Sequence[Sample]) -> TornBags:
         _range=(min(densities), max(densities)),
         _t=t,
     )
+
+
+def _fitted(
+    samples: Sequence[Sample], x: Sequence[Sequence[float]]
+) -> tuple[list[float], tuple[tuple[float, ...], ...], float] | None:
+    """Weighted least squares of the log-odds on ``x``: coefficients, their covariance, Student's 97.5 % point.
+
+    None where the causes cannot be told apart.
+    """
+    # half a bag each way keeps the log-odds of loads without a torn bag finite
+    y = [math.log((s.torn + 0.5) / (s.bags - s.torn + 0.5)) for s in samples]
+    w = [s.bags * (p := (s.torn + 0.5) / (s.bags + 1)) * (1 - p) for s in samples]
+    normal = [
+        [sum(wi * xi[a] * xi[b] for wi, xi in zip(w, x, strict=True)) for b in range(len(x[0]))]
+        for a in range(len(x[0]))
+    ]
+    inverse = _inverse(normal)
+    if inverse is None:
+        return None
+    right = [sum(wi * xi[a] * yi for wi, xi, yi in zip(w, x, y, strict=True)) for a in range(len(x[0]))]
+    beta = [sum(c * r for c, r in zip(row, right, strict=True)) for row in inverse]
+    free = len(samples) - len(beta)
+    rest = sum(
+        wi * (yi - sum(b * v for b, v in zip(beta, xi, strict=True))) ** 2 for wi, xi, yi in zip(w, x, y, strict=True)
+    )
+    scatter = max(1.0, rest / free)
+    t = Z95 + 2.4 / free  # Student's 97.5 % point, within 2 % from 6 degrees of freedom on
+    return beta, tuple(tuple(c * scatter for c in row) for row in inverse), t
 
 
 def _inverse(matrix: list[list[float]]) -> list[list[float]] | None:

@@ -73,7 +73,7 @@ def trips_of(plan: Plan, site: str | None = None, left_out: Collection[tuple[str
     return [trip for trip in found if site is None or trip.site == site]
 
 
-def matched(tickets: Iterable[Ticket], trips: Iterable[Trip], apart: timedelta = APART) -> Pairing:
+def match_tickets(tickets: Iterable[Ticket], trips: Iterable[Trip], apart: timedelta = APART) -> Pairing:
     """Each truck's tickets laid beside its trips in order of time, none crossing, so that the differences are least."""
     tickets, trips = sorted(tickets, key=lambda t: t.at), sorted(trips, key=lambda t: t.at)
     pairs: list[tuple[Ticket, Trip]] = []

@@ -1,25 +1,26 @@
 """The bridge at work: still, who, credible, once, on paper."""
 
-from weighbridge.bridge.agent import Agent, Files, ask, sheet_of
-from weighbridge.bridge.bridge import Bridge, shown
-from weighbridge.bridge.plate import KnownTruck, plain_plate, trucks_of
-from weighbridge.bridge.register import NAMES, Register
+from weighbridge.bridge.agent import BridgeFiles, ask_bridge, ticket_sheet
+from weighbridge.bridge.bridge import BridgeSettings, local_day_bounds, status_lines
+from weighbridge.bridge.plate import KnownTruck, normalized_plate, trucks_of
+from weighbridge.bridge.register import ID_NAMESPACE, Register
+from weighbridge.bridge.service import BridgeInputs, run_bridge
 from weighbridge.bridge.ticket import day_csv, write_pdf
-from weighbridge.bridge.weighing import Weighbridge
 
 __all__ = [
-    "NAMES",
-    "Agent",
-    "Bridge",
-    "Files",
+    "ID_NAMESPACE",
+    "BridgeFiles",
+    "BridgeInputs",
+    "BridgeSettings",
     "KnownTruck",
     "Register",
-    "Weighbridge",
-    "ask",
+    "ask_bridge",
     "day_csv",
-    "plain_plate",
-    "sheet_of",
-    "shown",
+    "local_day_bounds",
+    "normalized_plate",
+    "run_bridge",
+    "status_lines",
+    "ticket_sheet",
     "trucks_of",
     "write_pdf",
 ]

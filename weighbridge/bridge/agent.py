@@ -24,22 +24,22 @@ from fleet import Health, Ticket, new_id
 from onboard.clock import Clock
 from onboard.outbox import Outbox
 from onboard.private import private_folder
-from onboard.sensors.readings import LiftSeen
+from onboard.sensors.readings import LiftReading
 from onboard.worker import Worker, revive_all
-from weighbridge.bridge.bridge import shown
-from weighbridge.bridge.plate import Who
+from weighbridge.bridge.bridge import operator_message
+from weighbridge.bridge.plate import Identification
 from weighbridge.bridge.register import Register
 from weighbridge.bridge.ticket import TicketSheet, write_pdf
 from weighbridge.bridge.weighing import Weighbridge
-from weighbridge.indicator import IndicatorLine, Reading
+from weighbridge.indicator import IndicatorLine, WeightReading
 
 HEALTH_S, TICK_S = 600.0, 30.0
 _log = logging.getLogger(__name__)
-Told = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class BridgeFiles:
     """Where a bridge keeps what it must not lose."""
 
     folder: Path
@@ -57,11 +57,11 @@ class Files:
         return self.folder / "tickets"
 
     @property
-    def door(self) -> Path:
+    def socket(self) -> Path:
         return self.folder / "bridge.sock"
 
 
-def sheet_of(register: Register, ticket: Ticket, timezone: str, copy: bool = False) -> TicketSheet:
+def ticket_sheet(register: Register, ticket: Ticket, timezone: str, copy: bool = False) -> TicketSheet:
     """A ticket with everything that its paper shows."""
     return TicketSheet(
         ticket=ticket,
@@ -75,15 +75,15 @@ def sheet_of(register: Register, ticket: Ticket, timezone: str, copy: bool = Fal
 
 
 @dataclass
-class Agent:
-    """``told``: called with what the operator should read, whenever it changes. ``run`` until ``stop`` is set."""
+class BridgeAgent:
+    """``notify``: called with what the operator should read, whenever it changes. ``run`` until ``stop`` is set."""
 
     weighbridge: Weighbridge
     indicator: IndicatorLine
     outbox: Outbox
     clock: Clock
-    files: Files
-    told: Told
+    files: BridgeFiles
+    notify: Notify
     language: str = "fr"
     stop: threading.Event = field(default_factory=threading.Event)
     workers: Sequence[Worker] = ()  # looked after while it runs
@@ -112,9 +112,9 @@ class Agent:
                 said = self._tell(said, now)
             except sqlite3.DatabaseError as error:  # what was to be written is not: the truck is weighed again
                 _log.error("%s: %s", self.files.register, error)
-                self.weighbridge.register.heal()
+                self.weighbridge.register.reopen()
 
-    def _look(self, reading: Reading | None) -> None:
+    def _look(self, reading: WeightReading | None) -> None:
         bridge = self.weighbridge
         if reading is None:
             last = bridge.last
@@ -126,21 +126,21 @@ class Agent:
             return
         legal = self.indicator.weigh() if self.indicator.protocol.weigh else reading
         if legal is None or legal.fault:
-            self.told(f"the indicator gives no weighing: {shown(legal.fault) if legal else 'no answer'}")
+            self.notify(f"the indicator gives no weighing: {operator_message(legal.fault) if legal else 'no answer'}")
             return
         before = len(bridge.register.open_loads())
         ticket = bridge.weighed(legal)
         if ticket is not None:
             self._printed([ticket])
         elif len(bridge.register.open_loads()) > before:
-            self.told(f"weighed {legal.gross_kg:g} kg, alibi {legal.alibi or '-'}: the tare is due on the way out")
+            self.notify(f"weighed {legal.gross_kg:g} kg, alibi {legal.alibi or '-'}: the tare is due on the way out")
 
     def _printed(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:
-            self.told(f"ticket {ticket.number}: {ticket.truck or ticket.plate or '?'} {ticket.net_kg:g} kg net")
+            self.notify(f"ticket {ticket.number}: {ticket.truck or ticket.plate or '?'} {ticket.net_kg:g} kg net")
             try:
                 private_folder(self.files.tickets)
-                sheet = sheet_of(self.weighbridge.register, ticket, self.weighbridge.bridge.timezone)
+                sheet = ticket_sheet(self.weighbridge.register, ticket, self.weighbridge.bridge.timezone)
                 write_pdf(sheet, self.files.tickets / f"{ticket.number}.pdf", self.language)
             except (OSError, ValueError, ModuleNotFoundError) as error:  # the register has it: it can be printed later
                 _log.warning("ticket %s is recorded and not printed: %s", ticket.number, error)
@@ -164,11 +164,11 @@ class Agent:
             f", {status['who']}" if status["who"] and status["plate"] != "empty" else ""
         )
         if status["says"]:
-            line += f": {shown(status['says'])}"
+            line += f": {operator_message(status['says'])}"
         if self.indicator.why:
             line = f"the indicator's line is lost: {self.indicator.why}"
         if line != said:
-            self.told(line)
+            self.notify(line)
         return line
 
     # --- the operator's words -----------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Agent:
                 return bridge.status(now)
             case "announce" | "type" | "tag" as how:
                 source = {"announce": "announced", "type": "typed", "tag": "tag"}[how]
-                return {"who": bridge.name(Who(source, now, **values)).to_json()}
+                return {"who": bridge.name(Identification(source, now, **values)).to_json()}
             case "accept":
                 bridge.accept(values["reason"])
                 return {}
@@ -207,7 +207,7 @@ class Agent:
         self._printed([ticket])
         return {"number": ticket.number, "net_kg": ticket.net_kg}
 
-    def hear_tags(self, tags: Iterator[LiftSeen]) -> None:
+    def watch_tags(self, tags: Iterator[LiftReading]) -> None:
         """Name the truck whose tag a reader at the plate has read. Runs in a thread of its own."""
         of = {truck.tag: truck.id for truck in self.weighbridge.trucks.values() if truck.tag}
         for seen in tags:
@@ -215,14 +215,14 @@ class Agent:
             if truck is not None:
                 self.asked.put(({"do": "tag", "truck": truck}, None))
 
-    def open_door(self) -> None:
+    def serve_operator(self) -> None:
         """Listen for the operator's words on the socket in the data folder, until ``stop`` is set."""
         with suppress(FileNotFoundError):
-            self.files.door.unlink()
+            self.files.socket.unlink()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             os.fchmod(door.fileno(), 0o600)  # before it has a name: no moment in which others reach it
-            door.bind(str(self.files.door))
-            self.files.door.chmod(0o600)
+            door.bind(str(self.files.socket))
+            self.files.socket.chmod(0o600)
             door.listen()
             door.settimeout(0.5)
             while not self.stop.is_set():
@@ -243,13 +243,13 @@ class Agent:
                 wire.write(json.dumps(said).encode() + b"\n")
 
 
-def ask(files: Files, request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_bridge(files: BridgeFiles, request: Mapping[str, Any]) -> dict[str, Any]:
     """Say something to the agent that runs in this folder. Raises ``OSError`` where none does, ``ValueError`` where it
     says no."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
         door.settimeout(15)
         try:
-            door.connect(str(files.door))
+            door.connect(str(files.socket))
         except (FileNotFoundError, ConnectionRefusedError):
             raise OSError(f"{files.folder}: no `ripeur weighbridge` runs on this folder") from None
         with door.makefile("rwb") as wire:

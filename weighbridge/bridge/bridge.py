@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 #: What ``says`` may hold beside an indicator's own faults, as the operator reads it.
-SAID: Mapping[str, str] = {
+OPERATOR_MESSAGES: Mapping[str, str] = {
     "who": "which truck is it? announce it or type its plate",
     "several_announced": "several trucks are announced: type which one stands on the plate",
     "two_trucks": "two trucks on the plate: one must leave it",
@@ -24,7 +25,7 @@ SAID: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bridge:
+class BridgeSettings:
     """How a bridge is run. ``instrument``: the indicator's name in every weighing. Weights below ``empty_kg`` are an
     empty plate; a truck weighs from ``least_kg`` to ``most_kg``. Still: ``still_s`` long within ``still_kg``.
 
@@ -68,6 +69,26 @@ class Bridge:
         return at.astimezone(ZoneInfo(self.timezone)).date().isoformat()
 
 
-def shown(word: str | None) -> str:
+def operator_message(word: str | None) -> str:
     """A word of ``says`` in the operator's words."""
-    return "" if word is None else SAID.get(word, word.replace("_", " "))
+    return "" if word is None else OPERATOR_MESSAGES.get(word, word.replace("_", " "))
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """A bridge's ``status`` (see ``Weighbridge.status``) as the operator reads it in a terminal."""
+    kg = "-" if status["kg"] is None else f"{status['kg']:g} kg{'' if status['stable'] else ' (moving)'}"
+    lines = [f"{status['site']}: plate {status['plate']}, {kg}, {status['who'] or 'no truck named'}"]
+    if status["says"]:
+        lines.append(f"  {operator_message(status['says'])}")
+    if status["announced"]:
+        lines.append(f"  announced: {', '.join(status['announced'])}")
+    for load in status["open"]:
+        left = ", left without its second weighing" if load["left"] else ""
+        lines.append(f"  open: {load['truck']}, {load['kg']:g} kg since {load['since']}{left}")
+    return lines
+
+
+def local_day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """A local day's instants in UTC, half-open: 23 to 25 hours of it."""
+    begins, ends = (datetime.combine(on, time(), zone) for on in (day, day + timedelta(days=1)))
+    return begins.astimezone(UTC), ends.astimezone(UTC)

@@ -41,25 +41,34 @@ class KnownTruck:
         return None
 
 
-def plain_plate(plate: str) -> str:
+def normalized_plate(plate: str) -> str:
     """A number plate as it is compared: capital letters and digits only."""
     return re.sub(r"[^0-9A-Z]", "", plate.upper())
 
 
 def trucks_of(path: Path) -> dict[str, KnownTruck]:
     """The ``[[trucks]]`` of an ``area.toml``, or of a file that holds only these (``id``, ``plate``, ``kerb_kg``,
-    ``payload_kg``, ``tag``). Raises ``ValueError`` where it cannot be read."""
+    ``payload_kg``, ``tag``). Raises ``ValueError`` naming the file, the truck, the field, the value and the bound."""
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8")).get("trucks", [])
-        found = [
-            KnownTruck(
-                str(row["id"]), row.get("plate"), _kg(row, "kerb_kg"), _kg(row, "payload_kg"), row.get("tag")
-            )
-            for row in rows
-        ]  # fmt: skip
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: [[trucks]] cannot be read: {error!r}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as TOML: {error}") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path}: trucks = {str(rows)[:60]}, must be tables, [[trucks]]")
+    try:
+        found = [_known_truck(row, number) for number, row in enumerate(rows, 1)]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return {truck.id: truck for truck in found}
+
+
+def _known_truck(row: Mapping[str, Any], number: int) -> KnownTruck:
+    if "id" not in row:
+        raise ValueError(f"[[trucks]] {number}: id is missing, must be given")
+    for name in ("plate", "tag"):
+        if not isinstance(row.get(name), str | None):
+            raise ValueError(f"truck {row['id']}: {name} = {row[name]!r}, must be text")
+    return KnownTruck(str(row["id"]), row.get("plate"), _kg(row, "kerb_kg"), _kg(row, "payload_kg"), row.get("tag"))
 
 
 def _kg(row: Mapping[str, Any], name: str) -> float | None:
@@ -70,7 +79,7 @@ def _kg(row: Mapping[str, Any], name: str) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Identification:
     """A truck named by somebody or something. At least one of ``truck`` and ``plate``."""
 
     source: str
@@ -89,28 +98,30 @@ class Who:
     def same(self, truck: str | None, plate: str | None) -> bool:
         if self.truck and truck:
             return self.truck == truck
-        return bool(self.plate and plate) and plain_plate(self.plate or "") == plain_plate(plate or "")
+        return bool(self.plate and plate) and normalized_plate(self.plate or "") == normalized_plate(plate or "")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"at": instant_text(self.at)}
 
     @classmethod
-    def from_json(cls, j: Mapping[str, Any]) -> Who:
+    def from_json(cls, j: Mapping[str, Any]) -> Identification:
         return cls(**{**j, "at": instant(j["at"])})
 
 
-def named(who: Who, trucks: Mapping[str, KnownTruck]) -> Who:
+def with_known_truck(who: Identification, trucks: Mapping[str, KnownTruck]) -> Identification:
     """The same, with the truck of a known plate and the plate of a known truck."""
     if who.truck is None and who.plate is not None:
         for truck in trucks.values():
-            if truck.plate and plain_plate(truck.plate) == plain_plate(who.plate):
+            if truck.plate and normalized_plate(truck.plate) == normalized_plate(who.plate):
                 return replace(who, truck=truck.id)
     if who.truck is not None and who.plate is None and who.truck in trucks:
         return replace(who, plate=trucks[who.truck].plate)
     return who
 
 
-def on_the_plate(said: Sequence[Who], now: datetime, valid: timedelta) -> tuple[Who | None, str | None]:
+def truck_on_platform(
+    said: Sequence[Identification], now: datetime, valid: timedelta
+) -> tuple[Identification | None, str | None]:
     """Which truck it is, or why that is not known: ``who``, ``several_announced`` or ``two_trucks``."""
     typed = [who for who in said if who.source == "typed"]
     if typed:

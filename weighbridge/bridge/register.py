@@ -1,9 +1,9 @@
 """The bridge's register: weighings, loads, tickets and stored tares, in one SQLite file that survives a power cut.
 
-What belongs together is one transaction (``Register.change``), forced to the disk before it returns: a ticket's number
-is given in the transaction that writes the ticket, so numbers neither skip nor repeat whenever the power goes. Every
-fact is written there too and handed to the outbox afterwards; what was not handed over when the power went is handed
-over at the next start. Its id is the same then, so the depot counts it once.
+What belongs together is one transaction (``Register.transaction``), forced to the disk before it returns: a ticket's
+number is given in the transaction that writes the ticket, so numbers neither skip nor repeat whenever the power goes.
+Every fact is written there too and handed to the outbox afterwards; what was not handed over when the power went is
+handed over at the next start. Its id is the same then, so the depot counts it once.
 
 A weighing is known by site, instrument, date and alibi number (an indicator may restart its numbers every day); where
 an indicator has no alibi memory, by this register's own series and number. The series is drawn by chance when a
@@ -29,11 +29,21 @@ from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from fleet import Fact, Ticket, Weighing, fact_from_json, instant, instant_text
-from onboard.outbox import Row, clean, finish, finished, legible, number_of, open_whole, raw, taken_over
+from onboard.outbox import (
+    TableRow,
+    encodable,
+    mark_salvaged,
+    open_checked,
+    raw_bytes,
+    readable_fact,
+    row_number,
+    salvage_rows,
+    swap_in_salvaged,
+)
 from onboard.private import private_folder
 
 #: The space in which weighings and tickets have their ids: the same weighing has the same id wherever it is read from.
-NAMES = UUID("5d0f4c1e-7b1a-5c2e-9a53-4f6d1b1c7e20")
+ID_NAMESPACE = UUID("5d0f4c1e-7b1a-5c2e-9a53-4f6d1b1c7e20")
 _SERIES = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS weighings(
@@ -56,14 +66,14 @@ _WAITS, _HANDED, _UNREADABLE = 0, 1, 2
 _log = logging.getLogger(__name__)
 
 
-class Facts(Protocol):
+class FactSink(Protocol):
     """Where facts go on from here: ``onboard.outbox.outbox.Outbox``."""
 
     def put_all(self, facts: list[Fact]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class OpenLoad:
     """A truck that was weighed once. Open until its ``ticket``."""
 
     n: int
@@ -82,7 +92,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Tare:
+class StoredTare:
     truck: str
     kg: float
     at: datetime
@@ -91,11 +101,11 @@ class Tare:
 
 
 def weighing_id(identity: str) -> str:
-    return str(uuid5(NAMES, identity))
+    return str(uuid5(ID_NAMESPACE, identity))
 
 
-class Change:
-    """What is written together. Made by ``Register.change`` only."""
+class Transaction:
+    """What is written together. Made by ``Register.transaction`` only."""
 
     def __init__(self, db: sqlite3.Connection, site: str, series: str) -> None:
         self._db, self._site, self._series = db, site, series
@@ -136,11 +146,11 @@ class Change:
             "INSERT INTO loads(truck, plate, product, flux, weighing, kg, at, note) VALUES (?,?,?,?,?,?,?,?)", row
         )
 
-    def ticket(self, load: Load | None = None, **values: Any) -> Ticket:
+    def ticket(self, load: OpenLoad | None = None, **values: Any) -> Ticket:
         """Write a ticket under the next number; ``load`` is closed by it."""
         n = 1 + int(self._db.execute("SELECT coalesce(max(n), 0) FROM tickets").fetchone()[0])
         number = f"{self._site}-{self._series}-{n:06d}"
-        fact = Ticket(id=str(uuid5(NAMES, f"ticket/{number}")), site=self._site, number=number, **values)
+        fact = Ticket(id=str(uuid5(ID_NAMESPACE, f"ticket/{number}")), site=self._site, number=number, **values)
         self._db.execute(
             "INSERT INTO tickets VALUES (?, ?, ?, ?, ?)", (n, fact.id, number, instant_text(fact.at), _written(fact))
         )
@@ -168,11 +178,11 @@ class Register:
     Raises ``ValueError`` where the file is another site's, ``OSError`` where it cannot be opened.
     """
 
-    def __init__(self, path: Path, site: str, outbox: Facts | None = None, *, only_look: bool = False) -> None:
+    def __init__(self, path: Path, site: str, outbox: FactSink | None = None, *, read_only: bool = False) -> None:
         if not 0 < len(site) <= 20 or not site.isprintable() or "/" in site:
             raise ValueError(f"register: site = {site!r}, must be 1 to 20 characters without /")
         self.path, self.site, self._outbox = path, site, outbox
-        if only_look:  # beside a running bridge, whose log is written while we read: nothing to judge, nor to mend
+        if read_only:  # beside a running bridge, whose log is written while we read: nothing to judge, nor to mend
             self._db, self.series = _looked_at(path), ""
             return
         private_folder(path.parent)
@@ -188,11 +198,11 @@ class Register:
         self.series = str(self.note("series", ""))
         if of != self.site or not re.fullmatch(f"[{_SERIES}]{{4}}", self.series):  # new, or no longer what was written
             self.series = "".join(secrets.choice(_SERIES) for _ in range(4))
-            with self.change() as change:
+            with self.transaction() as change:
                 change.note("site", self.site)
                 change.note("series", self.series)
 
-    def heal(self) -> None:
+    def reopen(self) -> None:
         """Open the file anew, and take over what can be read of it where it is damaged. Raises ``OSError``."""
         with suppress(sqlite3.Error):
             self._db.close()
@@ -200,7 +210,7 @@ class Register:
         self._begin()
 
     def _opened(self) -> sqlite3.Connection:
-        finish(self.path)  # what a bridge began that died in the middle of it
+        swap_in_salvaged(self.path)  # what a bridge began that died in the middle of it
         for attempt in range(2):
             try:
                 return self._open()
@@ -208,19 +218,19 @@ class Register:
                 code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
                 if attempt or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                     raise OSError(f"{self.path}: {error}") from error
-                taken = taken_over(self.path, _SCHEMA, _sorted)
+                taken = salvage_rows(self.path, _SCHEMA, _sorted)
                 if not taken.all_of_it:
                     raise OSError(f"{self.path}: {error}, and no room to take it over into a new file") from error
-                finished(self.path)
+                mark_salvaged(self.path)
                 _log.error(
                     "%s could not be read (%s): kept as %s, %d rows taken over, %d of them unreadable and set aside; "
                     "ticket numbers begin a new series",
-                    self.path, error, finish(self.path), taken.rows, taken.unreadable,
+                    self.path, error, swap_in_salvaged(self.path), taken.rows, taken.unreadable,
                 )  # fmt: skip
         raise AssertionError("unreachable")
 
     def _open(self) -> sqlite3.Connection:
-        db = open_whole(self.path, _SCHEMA, _text, later={b"damaged"})  # not in registers from before
+        db = open_checked(self.path, _SCHEMA, _text, later={b"damaged"})  # not in registers from before
         try:
             _mend(db)
         except BaseException:
@@ -229,7 +239,7 @@ class Register:
         return db
 
     @classmethod
-    def look(cls, path: Path) -> Register:
+    def open_read_only(cls, path: Path) -> Register:
         """The register in ``path``, whichever site's, to look at. Raises ``OSError`` where it cannot be opened."""
         try:
             with closing(_looked_at(path)) as db:
@@ -239,14 +249,14 @@ class Register:
             raise OSError(f"{path}: {error}") from error
         if not isinstance(site, str):
             raise OSError(f"{path}: names no site, must be a bridge's register")
-        return cls(path, site, only_look=True)
+        return cls(path, site, read_only=True)
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def transaction(self) -> Iterator[Transaction]:
         """All of it or nothing; on the disk on return, and its facts handed on."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield Change(self._db, self.site, self.series)
+            yield Transaction(self._db, self.site, self.series)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
@@ -277,7 +287,7 @@ class Register:
     def _copies(self, id: str) -> list[str]:
         """The same fact's words where they stand a second time."""
         sql = "SELECT body FROM weighings WHERE id = ? UNION ALL SELECT body FROM tickets WHERE id = ?"
-        return [body for (body,) in self._db.execute(sql, (clean(str(id)), clean(str(id))))]
+        return [body for (body,) in self._db.execute(sql, (encodable(str(id)), encodable(str(id))))]
 
     def unreadable(self) -> int:
         """How many of its rows cannot be read any more: kept, told here, and passed over everywhere else."""
@@ -299,16 +309,16 @@ class Register:
             _log.error("%s: the note %r cannot be read", self.path, name)
             return otherwise
 
-    def open_loads(self) -> list[Load]:
+    def open_loads(self) -> list[OpenLoad]:
         """Trucks that were weighed once only, oldest first."""
         sql = "SELECT n, truck, plate, product, flux, weighing, kg, at, note FROM loads WHERE ticket IS NULL ORDER BY n"
         return [load for row in self._db.execute(sql).fetchall() if (load := _load(row)) is not None]
 
-    def tare_of(self, truck: str | None) -> Tare | None:
+    def tare_of(self, truck: str | None) -> StoredTare | None:
         """The stored tare, expired or not."""
         row = self._db.execute("SELECT * FROM tares WHERE truck = ?", (truck,)).fetchone()
         try:
-            return None if row is None else Tare(row[0], _kg(row[1]), instant(row[2]), instant(row[3]), row[4])
+            return None if row is None else StoredTare(row[0], _kg(row[1]), instant(row[2]), instant(row[3]), row[4])
         except ValueError:
             return None
 
@@ -366,14 +376,14 @@ def _text(raw: bytes) -> str:
 
 
 def _weighing(body: object) -> Weighing:
-    fact = fact_from_json(legible(body))
+    fact = fact_from_json(readable_fact(body))
     if not isinstance(fact, Weighing):
         raise ValueError(f"weighing: kind = {fact.kind!r}, must be weighing")
     return fact
 
 
 def _ticket(body: object) -> Ticket:
-    fact = fact_from_json(legible(body))
+    fact = fact_from_json(readable_fact(body))
     if not isinstance(fact, Ticket):
         raise ValueError(f"ticket: kind = {fact.kind!r}, must be ticket")
     return fact
@@ -382,7 +392,7 @@ def _ticket(body: object) -> Ticket:
 def _first_legible(bodies: list[Any]) -> Fact | None:
     for body in bodies:
         with suppress(ValueError):
-            return fact_from_json(legible(body))
+            return fact_from_json(readable_fact(body))
     return None
 
 
@@ -392,10 +402,10 @@ def _kg(value: object) -> float:
     raise ValueError(f"kg = {value!r}, must be a number")
 
 
-def _load(row: tuple[Any, ...]) -> Load | None:
+def _load(row: tuple[Any, ...]) -> OpenLoad | None:
     n, truck, plate, product, flux, weighing, kg, at, note = row
     try:
-        return Load(
+        return OpenLoad(
             n=n,
             truck=truck,
             plate=plate,
@@ -411,9 +421,9 @@ def _load(row: tuple[Any, ...]) -> Load | None:
         return None
 
 
-def _sorted(row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _sorted(row: TableRow) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Which table of a register a row of a damaged file belongs to, by its shape. The series is left behind."""
-    number = number_of(row)
+    number = row_number(row)
     match row.values:
         case (text,):
             yield _fact_row(number, _WAITS, text)
@@ -425,26 +435,26 @@ def _sorted(row: Row) -> Iterator[tuple[str, tuple[Any, ...]]]:
                 table, values = _own_row(number, fact)
                 yield table, values
             else:
-                yield "damaged", (number, "a weighing or a ticket", raw(body))
+                yield "damaged", (number, "a weighing or a ticket", raw_bytes(body))
         case (None, truck, plate, product, flux, str(), int() | float(), str(), note, ticket) as load:
             with suppress(ValueError):
                 instant(load[7])
                 names = (truck, plate, product, flux, note, ticket)
-                if all(name is None or (isinstance(name, str) and clean(name) == name) for name in names):
+                if all(name is None or (isinstance(name, str) and encodable(name) == name) for name in names):
                     yield "loads", (number, *load[1:])
         case (str(), int() | float(), str(), str(), weighing) as tare if weighing is None or isinstance(weighing, str):
-            if clean("".join(map(str, tare))) == "".join(map(str, tare)):
+            if encodable("".join(map(str, tare))) == "".join(map(str, tare)):
                 yield "tares", tare
         case (None, str() as why, body):
-            yield "damaged", (number, clean(why), raw(body))
-        case (str() as name, str() as value) if clean(name + value) == name + value and name != "series":
+            yield "damaged", (number, encodable(why), raw_bytes(body))
+        case (str() as name, str() as value) if encodable(name + value) == name + value and name != "series":
             yield "notes", (name, value)
 
 
 def _fact_row(number: int | None, handed: int, body: Any) -> tuple[str, tuple[Any, ...]]:
     fact = _first_legible([body])
     if fact is None:
-        return "damaged", (number, "a fact", raw(body))
+        return "damaged", (number, "a fact", raw_bytes(body))
     return "facts", (number, fact.id, _HANDED if handed == _HANDED else _WAITS, _written(fact))
 
 

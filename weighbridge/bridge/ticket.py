@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from fleet import Ticket, Weighing, instant_text, spreadsheet_cell
+from fleet import Ticket, Weighing, instant_text, latin, spreadsheet_cell
 
 if TYPE_CHECKING:  # loaded only when a ticket is printed
     from fpdf import FPDF
@@ -56,9 +55,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "calculated": ("Poids relevés à l'indicateur ; net = brut - tare. En cas de litige, la mémoire alibi fait foi.",
                    "Weights as given by the indicator; net = gross - tare. In a dispute the alibi memory is decisive."),
 }  # fmt: skip
-_LATIN = str.maketrans(
-    {"œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "’": "'", "–": "-", "—": "-", "…": "...", "\u202f": "\xa0", "€": "EUR"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def write_pdf(sheet: TicketSheet, path: Path, lang: str = "fr") -> None:
     _weights(pdf, sheet, lang)
     pdf.set_font("helvetica", "", 9)
     for line in _mentions(sheet, lang):
-        pdf.multi_cell(0, 4.6, _latin(line), new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, 4.6, latin(line), new_x="LMARGIN", new_y="NEXT")
         pdf.ln(0.8)
     whole = path.with_suffix(".part")
     pdf.output(str(whole))
@@ -100,15 +96,6 @@ def write_pdf(sheet: TicketSheet, path: Path, lang: str = "fr") -> None:
 
 def _word(name: str, lang: str, **values: str) -> str:
     return _WORDS[name][LANGUAGES.index(lang)].format(**values)
-
-
-def _latin(text: str) -> str:
-    """The PDF core fonts' alphabet: accents that it lacks are dropped, other letters become ``?``."""
-    out = []
-    for letter in text.translate(_LATIN):
-        bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-        out.append(letter if ord(letter) < 256 else bare if bare and all(ord(c) < 256 for c in bare) else "?")
-    return "".join(out)
 
 
 def _local(at: datetime | None, zone: str, lang: str) -> str:
@@ -134,23 +121,23 @@ def _facts(sheet: TicketSheet) -> dict[str, str | None]:
 def _head(pdf: FPDF, sheet: TicketSheet, lang: str) -> None:
     pdf.set_font("helvetica", "B", 16)
     title = _word("correction" if sheet.ticket.corrects else "ticket", lang)
-    pdf.cell(0, 8, _latin(title), new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(0, 8, latin(title), new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("helvetica", "", 13)
-    pdf.cell(0, 7, _latin(f"n° {sheet.ticket.number}" if lang == "fr" else f"no. {sheet.ticket.number}"))
+    pdf.cell(0, 7, latin(f"n° {sheet.ticket.number}" if lang == "fr" else f"no. {sheet.ticket.number}"))
     marks = [_word("copy", lang)] if sheet.copy else []
     if sheet.ticket.corrects and sheet.ticket.gross_kg is None and not sheet.ticket.net_kg:
         marks.append(_word("void", lang))
     pdf.set_font("helvetica", "B", 13)
-    pdf.cell(0, 7, _latin("  ".join(marks)), align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(0, 7, latin("  ".join(marks)), align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(3)
 
 
 def _rows(pdf: FPDF, rows: Iterable[tuple[str, str | None]]) -> None:
     for name, value in rows:
         pdf.set_font("helvetica", "", 10)
-        pdf.cell(38, 6, _latin(name))
+        pdf.cell(38, 6, latin(name))
         pdf.set_font("helvetica", "B", 11)
-        pdf.cell(0, 6, _latin(value or "")[:60], new_x="LMARGIN", new_y="NEXT")
+        pdf.cell(0, 6, latin(value or "")[:60], new_x="LMARGIN", new_y="NEXT")
     pdf.ln(3)
 
 
@@ -161,11 +148,11 @@ def _weights(pdf: FPDF, sheet: TicketSheet, lang: str) -> None:
         large = name == "net"
         height = 11 if large else 8
         pdf.set_font("helvetica", "B" if large else "", 17 if large else 12)
-        pdf.cell(24, height, _latin(_word(name, lang)), border="T")
+        pdf.cell(24, height, latin(_word(name, lang)), border="T")
         pdf.set_font("helvetica", "B", 17 if large else 13)
-        pdf.cell(48, height, _latin(_kg(kg, lang)), border="T", align="R")
+        pdf.cell(48, height, latin(_kg(kg, lang)), border="T", align="R")
         pdf.set_font("helvetica", "", 9)
-        at = _latin(_local(times.get(name), zone, lang))
+        at = latin(_local(times.get(name), zone, lang))
         pdf.cell(0, height, at, border="T", align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(4)
 

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fleet import Health, Ticket, new_id
-from weighbridge.bridge.bridge import Bridge
-from weighbridge.bridge.plate import KnownTruck, Who, named, on_the_plate
-from weighbridge.bridge.register import Change, Load, Register
-from weighbridge.indicator import Reading
+from weighbridge.bridge.bridge import BridgeSettings
+from weighbridge.bridge.plate import Identification, KnownTruck, truck_on_platform, with_known_truck
+from weighbridge.bridge.register import OpenLoad, Register, Transaction
+from weighbridge.indicator import WeightReading
 
 #: Announcements are for one weighing; a tag read before the plate was reached is for the next truck.
 TAG_VALID = timedelta(minutes=2)
@@ -24,22 +24,22 @@ TAG_VALID = timedelta(minutes=2)
 
 @dataclass
 class Weighbridge:
-    """``says``: what the operator should know now (a word of ``bridge.SAID``), or None.
+    """``says``: what the operator should know now (a word of ``bridge.OPERATOR_MESSAGES``), or None.
 
     ``ready``: a legal weighing is due.
     """
 
-    bridge: Bridge
+    bridge: BridgeSettings
     register: Register
     trucks: Mapping[str, KnownTruck] = field(default_factory=dict)
     says: str | None = field(default=None, init=False)
     ready: bool = field(default=False, init=False)
-    last: Reading | None = field(default=None, init=False)
+    last: WeightReading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         kept = self.register.note("plate", {})
         try:
-            self._said = [Who.from_json(who) for who in kept.get("said", [])]
+            self._said = [Identification.from_json(who) for who in kept.get("said", [])]
             taken_kg = kept.get("taken_kg")
         except (AttributeError, KeyError, TypeError, ValueError):  # it is not what was written: as if nobody had looked
             kept, self._said, taken_kg = {}, [], None
@@ -48,7 +48,7 @@ class Weighbridge:
         self._occupied = bool(kept.get("occupied"))
         self._crowded = bool(kept.get("crowded"))
         self._resumed = True  # the plate may have changed while nobody looked
-        self._still: list[Reading] = []
+        self._still: list[WeightReading] = []
         self._rested_kg: float | None = None  # where it last stood still since a truck came
         self._zero_kg: float | None = None
         self._off_zero: datetime | None = None
@@ -57,9 +57,9 @@ class Weighbridge:
 
     # --- what the operator, the truck or its tag says -----------------------------------------------------------------
 
-    def name(self, who: Who) -> Who:
+    def name(self, who: Identification) -> Identification:
         """Somebody says which truck it is; typing again replaces what was typed. Returns it with what is known."""
-        who = named(who, self.trucks)
+        who = with_known_truck(who, self.trucks)
         same = [
             w for w in self._said if w.source == who.source and (who.source == "typed" or w.same(who.truck, who.plate))
         ]
@@ -88,7 +88,7 @@ class Weighbridge:
         """Store a tare that somebody types (from the truck's papers)."""
         if not self.bridge.least_kg <= kg <= self.bridge.most_kg:
             raise ValueError(f"tare: kg = {kg}, must be from {self.bridge.least_kg:g} to {self.bridge.most_kg:g}")
-        with self.register.change() as change:
+        with self.register.transaction() as change:
             change.tare(truck, kg, now, self.bridge.tare_days, None)
 
     def correct(
@@ -116,12 +116,12 @@ class Weighbridge:
                 raise ValueError(f"correct: tare_kg = {tare_kg}, must be from 0 to gross_kg = {old.gross_kg}")
             values |= {"tare_kg": tare_kg, "net_kg": round(old.gross_kg - tare_kg, 3)}
             values |= {"tare_source": "operator", "tare_weighing": None}
-        with self.register.change() as change:
+        with self.register.transaction() as change:
             return change.ticket(**values, corrects=old.id, reason=reason.strip(), box_at=now)
 
     # --- what the indicator says --------------------------------------------------------------------------------------
 
-    def heard(self, reading: Reading) -> None:
+    def heard(self, reading: WeightReading) -> None:
         """One reading. Afterwards ``ready`` tells whether a legal weighing is to be taken, ``says`` what is amiss."""
         self.last, self.ready, self.says = reading, False, None
         if reading.fault:
@@ -149,7 +149,7 @@ class Weighbridge:
         """Nothing has been heard for a while: nothing is known to be still."""
         self._still, self.ready, self.says = [], False, "silent"
 
-    def weighed(self, legal: Reading) -> Ticket | None:
+    def weighed(self, legal: WeightReading) -> Ticket | None:
         """Record a legal weighing of what stands on the plate; returns the ticket where it closes a load.
 
         A weighing of something else than what was still on the plate is kept by the indicator, and not taken here.
@@ -162,7 +162,7 @@ class Weighbridge:
             self._still, self.ready = [], False
             return None
         day = legal.date.isoformat() if legal.date else self.bridge.day(legal.at)
-        with self.register.change() as change:
+        with self.register.transaction() as change:
             weighing, new = change.weighing(
                 day, at=legal.at, instrument=self.bridge.instrument, kg=kg, alibi=legal.alibi,
                 truck=who.truck, plate=who.plate, raw=legal.raw_text,
@@ -187,7 +187,7 @@ class Weighbridge:
         made = [self._closed_by_tare(load, now) for load in self.register.open_loads() if self.left(load, now)]
         return [ticket for ticket in made if ticket is not None]
 
-    def left(self, load: Load, now: datetime) -> bool:
+    def left(self, load: OpenLoad, now: datetime) -> bool:
         """Whether a truck is taken to have left without its second weighing."""
         return (now - load.at).total_seconds() > self.bridge.second_within_s
 
@@ -211,7 +211,7 @@ class Weighbridge:
 
     # --- the plate ----------------------------------------------------------------------------------------------------
 
-    def _empty(self, reading: Reading, kg: float) -> None:
+    def _empty(self, reading: WeightReading, kg: float) -> None:
         self._still, self._rested_kg = [], None
         if self._occupied:
             self._occupied, self._taken_kg, self._accepted, self._crowded = False, None, None, False
@@ -230,10 +230,10 @@ class Weighbridge:
             if not self._drift_told:
                 self._drift_told = True
                 note = f"zero drift: the empty plate shows {kg:g} kg"
-                with self.register.change() as change:
+                with self.register.transaction() as change:
                     change.fact(Health(id=new_id(reading.at), at=reading.at, site=self.bridge.site, note=note))
 
-    def _arrived(self, reading: Reading) -> None:
+    def _arrived(self, reading: WeightReading) -> None:
         self._occupied, self._resumed = True, False
         self._said = [w for w in self._said if w.source != "tag" or abs(reading.at - w.at) <= TAG_VALID]
         self._keep()
@@ -283,16 +283,18 @@ class Weighbridge:
         truck = self.trucks.get(who.truck or "")
         return truck.doubt(kg) if truck else None
 
-    def _who(self, now: datetime) -> tuple[Who | None, str | None]:
-        return on_the_plate(self._said, now, timedelta(seconds=self.bridge.announced_s))
+    def _who(self, now: datetime) -> tuple[Identification | None, str | None]:
+        return truck_on_platform(self._said, now, timedelta(seconds=self.bridge.announced_s))
 
     # --- loads --------------------------------------------------------------------------------------------------------
 
-    def _first_weighing(self, who: Who, now: datetime) -> Load | None:
+    def _first_weighing(self, who: Identification, now: datetime) -> OpenLoad | None:
         mine = [load for load in self.register.open_loads() if who.same(load.truck, load.plate)]
         return mine[-1] if mine and not self.left(mine[-1], now) else None
 
-    def _tared_out(self, change: Change, first: Load, who: Who, weighing: str, kg: float, at: datetime) -> Ticket:
+    def _tared_out(
+        self, change: Transaction, first: OpenLoad, who: Identification, weighing: str, kg: float, at: datetime
+    ) -> Ticket:
         truck = who.truck or first.truck
         if truck is not None:
             change.tare(truck, kg, at, self.bridge.tare_days, weighing)
@@ -304,12 +306,12 @@ class Weighbridge:
             reason=" · ".join(dict.fromkeys(filter(None, (first.note, self._accepted)))) or None,
         )  # fmt: skip
 
-    def _closed_by_tare(self, load: Load, now: datetime) -> Ticket | None:
+    def _closed_by_tare(self, load: OpenLoad, now: datetime) -> Ticket | None:
         """``at`` is the way in: when the truck left, nobody knows."""
         tare = self.register.tare_of(load.truck)
         if tare is None or tare.expires_at <= load.at or tare.kg > load.kg:
             return None
-        with self.register.change() as change:
+        with self.register.transaction() as change:
             return change.ticket(
                 load, at=load.at, in_at=load.at, box_at=now, truck=load.truck, plate=load.plate, product=load.product,
                 flux=load.flux, gross_kg=load.kg, tare_kg=tare.kg, net_kg=round(load.kg - tare.kg, 3),
@@ -320,10 +322,10 @@ class Weighbridge:
     # --- kept for after a power cut -----------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        with self.register.change() as change:
+        with self.register.transaction() as change:
             self._keep_in(change)
 
-    def _keep_in(self, change: Change) -> None:
+    def _keep_in(self, change: Transaction) -> None:
         change.note(
             "plate",
             {

@@ -1,17 +1,17 @@
 """Weighing indicators: five protocols on a serial line."""
 
 from weighbridge.indicator.indicator import IndicatorLine, indicator_of
-from weighbridge.indicator.protocols import KG_PER, PROTOCOLS, Reader, Reading
-from weighbridge.indicator.simulator import Plate, PtyIndicator, SimulatedIndicator
+from weighbridge.indicator.protocols import KG_PER, PROTOCOLS, FrameInterpreter, WeightReading
+from weighbridge.indicator.simulator import Platform, PtyIndicator, SimulatedIndicator
 
 __all__ = [
     "KG_PER",
     "PROTOCOLS",
+    "FrameInterpreter",
     "IndicatorLine",
-    "Plate",
+    "Platform",
     "PtyIndicator",
-    "Reader",
-    "Reading",
     "SimulatedIndicator",
+    "WeightReading",
     "indicator_of",
 ]

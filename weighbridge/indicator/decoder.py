@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from weighbridge.indicator.frames import Damaged, FrameFormat
+from weighbridge.indicator.frames import FrameFormat, MalformedFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    shape: str
+class DecodedFrame:
+    layout: str
     values: Mapping[str, Any]
     raw: bytes
 
@@ -21,7 +21,7 @@ _WAIT, _GOOD, _BAD = range(3)
 
 
 @dataclass
-class Decoder:
+class IndicatorDecoder:
     """Frames out of bytes, however they are cut up. ``damaged`` counts what came between good frames.
 
     What precedes the first frame of a line is not damage: one has listened in the middle.
@@ -30,22 +30,22 @@ class Decoder:
     format: FrameFormat
     damaged: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
-    _shapes: set[str] = field(default_factory=set)
+    _layouts: set[str] = field(default_factory=set)
     _begun: bool = False
     _astray: bool = False  # between frames, already counted
 
-    def feed(self, chunk: bytes) -> list[Frame]:
+    def feed(self, chunk: bytes) -> list[DecodedFrame]:
         self._buffer += chunk
         return self._frames(silent=False)
 
-    def silence(self) -> list[Frame]:
+    def silence(self) -> list[DecodedFrame]:
         """Nothing more comes for now: what waits for a next byte is decided, what is half is damaged."""
         return self._frames(silent=True)
 
-    def _frames(self, silent: bool) -> list[Frame]:
+    def _frames(self, silent: bool) -> list[DecodedFrame]:
         view = bytes(self._buffer)
         seen = view.translate(_SEVEN) if self.format.seven_bits else view
-        found: list[Frame] = []
+        found: list[DecodedFrame] = []
         at = 0
         while (step := self._step(seen, at, silent)) is not None:
             body, stop = step
@@ -121,17 +121,17 @@ class Decoder:
             return _GOOD, 0
         return (_GOOD if right == start else _BAD), 1
 
-    def _judged(self, body: bytes, raw: bytes) -> Frame | None:
-        for shape in self.format.shapes:
-            if shape.unless in self._shapes:
+    def _judged(self, body: bytes, raw: bytes) -> DecodedFrame | None:
+        for layout in self.format.layouts:
+            if layout.unless in self._layouts:
                 continue
             try:
-                values = shape.read(body)
-            except Damaged:
+                values = layout.read(body)
+            except MalformedFrame:
                 continue
-            self._shapes.add(shape.name)
+            self._layouts.add(layout.name)
             self._begun, self._astray = True, False
-            return Frame(shape.name, values, raw)
+            return DecodedFrame(layout.name, values, raw)
         self._spoilt()
         return None
 

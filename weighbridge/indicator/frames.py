@@ -1,8 +1,8 @@
 """Frames on a wire as declared tables: kinds of fields, read and written by the same rows.
 
-A ``Shape`` is a row of fields; a ``Protocol`` is the shapes that an indicator may send between its start and end
+A ``FrameLayout`` is a row of fields; a ``Protocol`` is the layouts that an indicator may send between its start and end
 bytes. Both ways go through the same table, so whatever is decoded can be spoken by a simulator too. What does not fit
-any shape is damaged: it is counted and passed over, never mended.
+any layout is damaged: it is counted and passed over, never mended.
 
 Values that fields share (a name means the same in every protocol): ``weight`` as displayed, ``gross``, ``tare``,
 ``net`` (``Decimal`` in ``unit``, None where the indicator gives none), ``shown`` (gross, net or tare), ``stable``,
@@ -18,13 +18,13 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 Values = dict[str, Any]
-#: What a frame means where its shape says nothing of it.
-USUAL: Mapping[str, Any] = {"stable": True, "fault": None, "negative": False}
+#: What a frame means where its layout says nothing of it.
+DEFAULTS: Mapping[str, Any] = {"stable": True, "fault": None, "negative": False}
 _NUMBER = re.compile(rb" *([+-]?) *([0-9]+\.?[0-9]*|\.[0-9]+)\Z")
 _WHOLE = re.compile(rb" *([0-9]+)\Z")
 
 
-class Damaged(ValueError):
+class MalformedFrame(ValueError):
     """Bytes that the table does not allow."""
 
 
@@ -33,7 +33,7 @@ class Field(Protocol):
     def width(self) -> int: ...
 
     def read(self, wire: bytes, into: Values) -> None:
-        """Raises ``Damaged``."""
+        """Raises ``MalformedFrame``."""
 
     def write(self, values: Mapping[str, Any]) -> bytes:
         """Raises ``ValueError`` where the value does not fit."""
@@ -51,7 +51,7 @@ class Fixed:
 
     def read(self, wire: bytes, into: Values) -> None:
         if wire != self.wire:
-            raise Damaged(f"{wire!r}, must be {self.wire!r}")
+            raise MalformedFrame(f"{wire!r}, must be {self.wire!r}")
 
     def write(self, values: Mapping[str, Any]) -> bytes:
         return self.wire
@@ -73,7 +73,7 @@ class Number:
             return
         match = (_WHOLE if self.whole else _NUMBER).match(wire)
         if not match:
-            raise Damaged(f"{self.name} = {wire!r}, must be a number of {self.width} characters")
+            raise MalformedFrame(f"{self.name} = {wire!r}, must be a number of {self.width} characters")
         into[self.name] = Decimal(b"".join(match.groups()).decode())
 
     def write(self, values: Mapping[str, Any]) -> bytes:
@@ -97,7 +97,7 @@ class Text:
     def read(self, wire: bytes, into: Values) -> None:
         text = wire.decode("latin-1")
         if self.pattern and not re.fullmatch(self.pattern, text):
-            raise Damaged(f"{self.name} = {text!r}, must match {self.pattern}")
+            raise MalformedFrame(f"{self.name} = {text!r}, must match {self.pattern}")
         into[self.name] = text.strip(" ")
 
     def write(self, values: Mapping[str, Any]) -> bytes:
@@ -133,15 +133,15 @@ class Code:
     def read(self, wire: bytes, into: Values) -> None:
         meaning = self.table.get(wire, self.others)
         if meaning is None:
-            raise Damaged(f"{wire!r}, must be one of {b' '.join(self.table)!r}")
+            raise MalformedFrame(f"{wire!r}, must be one of {b' '.join(self.table)!r}")
         for name, value in meaning.items():
-            said, usual = into.get(name, value), USUAL.get(name, ...)
+            said, usual = into.get(name, value), DEFAULTS.get(name, ...)
             if said != value and usual not in (said, value):
-                raise Damaged(f"{name} = {said} and {value}, must be the same all through a frame")
+                raise MalformedFrame(f"{name} = {said} and {value}, must be the same all through a frame")
             into[name] = value if said == usual else said
 
     def write(self, values: Mapping[str, Any]) -> bytes:
-        known = {**USUAL, **values}
+        known = {**DEFAULTS, **values}
         for wire, meaning in self.table.items():
             if all(known.get(name) == value for name, value in meaning.items()):
                 return wire
@@ -156,7 +156,7 @@ def code(name: str, **meanings: Any) -> Code:
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """One value spread over bits of a ``Word``: ``at`` names them, highest first, as (byte, bit)."""
+    """One value spread over bits of a ``StatusWord``: ``at`` names them, highest first, as (byte, bit)."""
 
     name: str
     at: tuple[tuple[int, int], ...]
@@ -164,7 +164,7 @@ class Bits:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class StatusWord:
     """Status bytes read bit by bit. ``ones``: written as 1; ``held``: (byte, bit, value) that a reader insists on."""
 
     width: int
@@ -175,13 +175,13 @@ class Word:
     def read(self, wire: bytes, into: Values) -> None:
         for byte, bit, value in self.held:
             if wire[byte] >> bit & 1 != value:
-                raise Damaged(f"byte {byte}, bit {bit}, must be {value}")
+                raise MalformedFrame(f"byte {byte}, bit {bit}, must be {value}")
         for bits in self.bits:
             number = 0
             for byte, bit in bits.at:
                 number = number << 1 | wire[byte] >> bit & 1
             if number not in bits.meaning:
-                raise Damaged(f"{bits.name} = {number}, must be one of {sorted(bits.meaning)}")
+                raise MalformedFrame(f"{bits.name} = {number}, must be one of {sorted(bits.meaning)}")
             into[bits.name] = bits.meaning[number]
 
     def write(self, values: Mapping[str, Any]) -> bytes:
@@ -200,25 +200,25 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """One form of frame. ``unless``: not believed once the named shape was seen on the line (it is a part of it)."""
+class FrameLayout:
+    """One form of frame. ``unless``: not believed once the named layout was seen on the line (it is a part of it)."""
 
     name: str
     fields: tuple[Field, ...]
     unless: str | None = None
 
     def read(self, body: bytes) -> Values:
-        """Raises ``Damaged``."""
+        """Raises ``MalformedFrame``."""
         values: Values = {}
         at = 0
         for part in self.fields:
             width = part.width if part.width >= 0 else len(body) - at
             if width < 0 or at + width > len(body):
-                raise Damaged(f"{len(body)} bytes, too few for {self.name}")
+                raise MalformedFrame(f"{len(body)} bytes, too few for {self.name}")
             part.read(body[at : at + width], values)
             at += width
         if at != len(body):
-            raise Damaged(f"{len(body)} bytes, too many for {self.name}")
+            raise MalformedFrame(f"{len(body)} bytes, too many for {self.name}")
         return _scaled(values)
 
     def write(self, values: Mapping[str, Any]) -> bytes:
@@ -226,7 +226,7 @@ class Shape:
         return b"".join(part.write(values) for part in self.fields)
 
     def _unscaled(self, values: Mapping[str, Any]) -> Values:
-        names = {bits.name for part in self.fields if isinstance(part, Word) for bits in part.bits}
+        names = {bits.name for part in self.fields if isinstance(part, StatusWord) for bits in part.bits}
         apart = "negative" in names or any(
             "negative" in meaning for part in self.fields if isinstance(part, Code) for meaning in part.table.values()
         )
@@ -258,7 +258,7 @@ def _scaled(values: Values) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """What an indicator may send: ``start`` (empty: none), one of the shapes, ``end``, then perhaps a check byte.
+    """What an indicator may send: ``start`` (empty: none), one of the layouts, ``end``, then perhaps a check byte.
 
     ``check``: computes the byte that may follow the end. ``seven_bits``: the eighth is parity and not looked at.
     """
@@ -266,15 +266,17 @@ class FrameFormat:
     name: str
     start: bytes
     end: bytes
-    shapes: tuple[Shape, ...]
+    layouts: tuple[FrameLayout, ...]
     longest: int = 64
     check: Callable[[bytes], int] | None = None
     seven_bits: bool = False
 
-    def encode(self, shape: str, values: Mapping[str, Any], checked: bool = False) -> bytes:
-        """A frame. Raises ``ValueError`` for an unknown shape or a value that does not fit it."""
-        found = next((s for s in self.shapes if s.name == shape), None)
+    def encode(self, layout: str, values: Mapping[str, Any], checked: bool = False) -> bytes:
+        """A frame. Raises ``ValueError`` for an unknown layout or a value that does not fit it."""
+        found = next((s for s in self.layouts if s.name == layout), None)
         if found is None:
-            raise ValueError(f"{self.name}: shape = {shape!r}, must be one of {', '.join(s.name for s in self.shapes)}")
+            raise ValueError(
+                f"{self.name}: layout = {layout!r}, must be one of {', '.join(s.name for s in self.layouts)}"
+            )
         frame = self.start + found.write(values) + self.end
         return frame + bytes([self.check(frame)]) if checked and self.check else frame

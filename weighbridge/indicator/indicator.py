@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from onboard.clock import Clock
 from onboard.sensors.serial_line import SerialLine, SerialSettings
-from weighbridge.indicator.decoder import Decoder
-from weighbridge.indicator.protocols import PROTOCOLS, Indicator, Reader, Reading
+from weighbridge.indicator.decoder import IndicatorDecoder
+from weighbridge.indicator.protocols import PROTOCOLS, FrameInterpreter, IndicatorProtocol, WeightReading
 
 #: A pause between two questions; indicators answer in some 100 ms.
 POLL_S = 0.3
@@ -19,7 +19,7 @@ POLL_S = 0.3
 ANSWER_S = 1.5
 
 
-def indicator_of(name: str) -> Indicator:
+def indicator_of(name: str) -> IndicatorProtocol:
     """Raises ``ValueError`` for a protocol that is not spoken here."""
     if name not in PROTOCOLS:
         raise ValueError(f"protocol = {name!r}, must be one of {', '.join(PROTOCOLS)}")
@@ -34,15 +34,16 @@ class IndicatorLine:
 
     def __init__(
         self,
-        protocol: Indicator,
+        protocol: IndicatorProtocol,
         port: str,
         settings: SerialSettings | None,
         clock: Clock,
-        reader: Reader | None = None,
+        interpreter: FrameInterpreter | None = None,
     ) -> None:
-        self.protocol, self._clock, self._reader = protocol, clock, reader or Reader()
+        self.protocol, self.port, self._clock = protocol, port, clock
+        self._interpreter = interpreter or FrameInterpreter()
         self._line = SerialLine(port, settings or SerialSettings(baud=protocol.baud), wait_s=POLL_S)
-        self._decoder = Decoder(protocol.format)
+        self._decoder = IndicatorDecoder(protocol.format)
         self._ended = False
 
     @property
@@ -59,7 +60,7 @@ class IndicatorLine:
         """Why the line is lost, or None."""
         return self._line.why if self._line.state == "lost" else None
 
-    def readings(self) -> Iterator[Reading | None]:
+    def readings(self) -> Iterator[WeightReading | None]:
         """Until ``close``: what the indicator says; None whenever it has said nothing for a while."""
         while not self._ended:
             if self.protocol.watch is None:
@@ -67,7 +68,7 @@ class IndicatorLine:
             else:
                 yield self._answer(self.protocol.watch)
 
-    def weigh(self) -> Reading | None:
+    def weigh(self) -> WeightReading | None:
         """A legal weighing kept in the indicator's alibi memory; None where it gave none, or has none to give."""
         if self.protocol.weigh is None:
             return None
@@ -80,13 +81,13 @@ class IndicatorLine:
         self._ended = True
         self._line.close()
 
-    def _heard(self, chunk: bytes) -> list[Reading | None]:
+    def _heard(self, chunk: bytes) -> list[WeightReading | None]:
         frames = self._decoder.feed(chunk) if chunk else self._decoder.silence()
         at = self._clock.now()
-        found = (self._reader.reading(frame, at) for frame in frames)
+        found = (self._interpreter.reading(frame, at) for frame in frames)
         return [reading for reading in found if reading is not None]
 
-    def _answer(self, question: bytes) -> Reading | None:
+    def _answer(self, question: bytes) -> WeightReading | None:
         if not self._line.write(question):
             self._line.read()  # waits, and opens a lost line again
             return None

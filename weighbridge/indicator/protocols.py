@@ -13,19 +13,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from weighbridge.indicator.decoder import Frame
+from weighbridge import protocol_names as names
+from weighbridge.indicator.decoder import DecodedFrame
 from weighbridge.indicator.frames import (
     Bits,
     Code,
     Field,
     Fixed,
     FrameFormat,
+    FrameLayout,
     Number,
     Rest,
-    Shape,
+    StatusWord,
     Text,
     Values,
-    Word,
     code,
 )
 
@@ -39,11 +40,11 @@ _UNITS_2: Mapping[bytes, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Indicator:
+class IndicatorProtocol:
     """A protocol: its frames; for those that answer only when asked, what is asked.
 
     ``watch``: the weight as it is now. ``weigh``: a legal weighing, kept in the alibi memory; None: the stable frame
-    itself is the weighing. ``talks``: the shape that the simulator sends. ``baud``: as often delivered.
+    itself is the weighing. ``talks``: the layout that the simulator sends. ``baud``: as often delivered.
     """
 
     format: FrameFormat
@@ -65,7 +66,7 @@ def toledo_check(frame: bytes) -> int:
     return -sum(byte & 0x7F for byte in frame) & 0x7F
 
 
-_TOLEDO_STATUS = Word(
+_TOLEDO_STATUS = StatusWord(
     3,
     (
         Bits("decimals", ((0, 2), (0, 1), (0, 0)), {2: 0, 0: -2, 1: -1, 3: 1, 4: 2, 5: 3, 6: 4, 7: 5}),
@@ -87,15 +88,15 @@ _TOLEDO_STATUS = Word(
 _TOLEDO_WEIGHT = Number("weight", 6, whole=True, fill="0", nothing=" ")
 _TOLEDO_TARE = Number("tare", 6, whole=True, fill="0", nothing=" ")
 
-MT_CONTINUOUS = Indicator(
+MT_CONTINUOUS = IndicatorProtocol(
     FrameFormat(
-        name="mt-continuous",
+        name=names.MT_CONTINUOUS,
         start=b"\x02",
         end=b"\r",
-        shapes=(
-            Shape("full", (_TOLEDO_STATUS, _TOLEDO_WEIGHT, _TOLEDO_TARE)),
+        layouts=(
+            FrameLayout("full", (_TOLEDO_STATUS, _TOLEDO_WEIGHT, _TOLEDO_TARE)),
             # Cardinal "short": what is left of a full frame when six bytes are lost looks like it
-            Shape("short", (_TOLEDO_STATUS, _TOLEDO_WEIGHT), unless="full"),
+            FrameLayout("short", (_TOLEDO_STATUS, _TOLEDO_WEIGHT), unless="full"),
         ),
         longest=20,
         check=toledo_check,
@@ -123,13 +124,13 @@ _SMA_SHOWN = Code(
 )  # fmt: skip
 _SMA_UNIT = Code(3, {b"kg ": {"unit": "kg"}, b"t  ": {"unit": "t"}, b"g  ": {"unit": "g"}, b"lb ": {"unit": "lb"}})
 
-SMA = Indicator(
+SMA = IndicatorProtocol(
     FrameFormat(
-        name="sma",
+        name=names.SMA,
         start=b"\n",
         end=b"\r",
-        shapes=(
-            Shape(
+        layouts=(
+            FrameLayout(
                 "standard",
                 (
                     _SMA_STATE,
@@ -141,9 +142,11 @@ SMA = Indicator(
                     _SMA_UNIT,
                 ),
             ),
-            Shape("unknown_command", (Fixed(b"?"),)),
-            Shape("diagnostic", tuple(Text(name, 1, "[A-Z ]") for name in ("ram", "eeprom", "calibration", "memory"))),
-            Shape("about", (Text("key", 3, "[A-Z]{3}"), Fixed(b":"), Rest("text"))),
+            FrameLayout("unknown_command", (Fixed(b"?"),)),
+            FrameLayout(
+                "diagnostic", tuple(Text(name, 1, "[A-Z ]") for name in ("ram", "eeprom", "calibration", "memory"))
+            ),
+            FrameLayout("about", (Text("key", 3, "[A-Z]{3}"), Fixed(b":"), Rest("text"))),
         ),
     ),
     talks="standard",
@@ -182,15 +185,17 @@ _DINI: Mapping[str, tuple[Field, ...]] = {
 _PART_OF = {"pce": "standard"}  # what a standard line that lost its last comma looks like
 _ADDRESS = Text("address", 2, "[0-9]{2}")
 
-DINI_ARGEO = Indicator(
+DINI_ARGEO = IndicatorProtocol(
     FrameFormat(
-        name="dini-argeo",
+        name=names.DINI_ARGEO,
         start=b"",
         end=b"\r\n",
-        shapes=tuple(Shape(name, fields, _PART_OF.get(name)) for name, fields in _DINI.items())
+        layouts=tuple(FrameLayout(name, fields, _PART_OF.get(name)) for name, fields in _DINI.items())
         # on RS-485 two digits of address go before
         + tuple(
-            Shape(f"{name}_addressed", (_ADDRESS, *fields), f"{_PART_OF[name]}_addressed" if name in _PART_OF else None)
+            FrameLayout(
+                f"{name}_addressed", (_ADDRESS, *fields), f"{_PART_OF[name]}_addressed" if name in _PART_OF else None
+            )
             for name, fields in _DINI.items()
         ),
     ),
@@ -199,13 +204,13 @@ DINI_ARGEO = Indicator(
 
 # --- SysTec: question and answer, with an alibi memory --------------------------------------------------------------
 
-SYSTEC = Indicator(
+SYSTEC = IndicatorProtocol(
     FrameFormat(
-        name="systec",
+        name=names.SYSTEC,
         start=b"<",
         end=b">",
-        shapes=(
-            Shape(
+        layouts=(
+            FrameLayout(
                 "weighing",
                 (
                     Text("code", 2, "[0-9]{2}", usual="00"),
@@ -223,7 +228,7 @@ SYSTEC = Indicator(
                     Rest("tail"),  # not documented; a damaged or missing tail says nothing of the weights before it
                 ),
             ),
-            Shape("error", (Text("code", 2, "[0-9]{2}"),)),
+            FrameLayout("error", (Text("code", 2, "[0-9]{2}"),)),
         ),
         longest=120,
     ),
@@ -240,14 +245,16 @@ _RINSTRUM_SHOWN: Mapping[bytes, Mapping[str, Any]] = {
     b"G": {"shown": "gross"}, b"N": {"shown": "net"},
 }  # fmt: skip
 
-RINSTRUM = Indicator(
+RINSTRUM = IndicatorProtocol(
     FrameFormat(
-        name="rinstrum",
+        name=names.RINSTRUM,
         start=b"\x02",
         end=b"\x03",
-        shapes=(
-            Shape("a", (_RINSTRUM_SIGN, Number("weight", 7), Code(1, {b"M": {"stable": False}, **_RINSTRUM_SHOWN}))),
-            Shape(
+        layouts=(
+            FrameLayout(
+                "a", (_RINSTRUM_SIGN, Number("weight", 7), Code(1, {b"M": {"stable": False}, **_RINSTRUM_SHOWN}))
+            ),
+            FrameLayout(
                 "b",
                 (
                     _RINSTRUM_SIGN,
@@ -269,14 +276,14 @@ RINSTRUM = Indicator(
     talks="b",
 )  # fmt: skip
 
-PROTOCOLS: Mapping[str, Indicator] = {p.name: p for p in (MT_CONTINUOUS, SMA, DINI_ARGEO, SYSTEC, RINSTRUM)}
+PROTOCOLS: Mapping[str, IndicatorProtocol] = {p.name: p for p in (MT_CONTINUOUS, SMA, DINI_ARGEO, SYSTEC, RINSTRUM)}
 
 
 # --- what a frame stands for ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class WeightReading:
     """What an indicator says at one moment. ``gross_kg``: None where it gives no gross weight by itself (it shows a net
     weight, or has a ``fault``): none is ever computed from others. ``date``: the instrument's own, where it has one.
     """
@@ -299,7 +306,7 @@ class Reading:
 
 
 @dataclass
-class Reader:
+class FrameInterpreter:
     """Readings out of a line's frames. ``unit``: of frames that name none (Rinstrum A; B in motion, until it says one).
 
     ``dummy_zeros``: whether the six digits of an MT frame whose last place is tens or hundreds hold the zeros that are
@@ -312,14 +319,14 @@ class Reader:
     date_format: str = "%d.%m.%y"
     _said: str | None = field(default=None)
 
-    def reading(self, frame: Frame, at: datetime) -> Reading | None:
+    def reading(self, frame: DecodedFrame, at: datetime) -> WeightReading | None:
         """None for a frame that speaks of no weight (an answer about the instrument)."""
         values = dict(frame.values)
-        if frame.shape in ("unknown_command", "diagnostic", "about"):
+        if frame.layout in ("unknown_command", "diagnostic", "about"):
             return None
         fault = values.get("fault")
         number = values.get("code", "00")
-        if number != "00" or frame.shape == "error":
+        if number != "00" or frame.layout == "error":
             fault = f"error {number}"
         if values.get("expanded"):
             fault = fault or "expanded"  # ten times finer: which digits were moved, the makers do not say
@@ -333,7 +340,7 @@ class Reader:
         if fault:
             weights = {}
         alibi = values.get("alibi")
-        return Reading(
+        return WeightReading(
             at=at,
             raw=frame.raw,
             gross_kg=weights.get("gross"),

@@ -1,6 +1,6 @@
-"""A weighbridge that is not there: trucks drive on and off a plate, and an indicator speaks about it on a pty.
+"""A weighbridge that is not there: trucks drive on and off a platform, and an indicator speaks about it on a pty.
 
-The indicator speaks through the same tables as the reader (``protocols.py``). The plate moves as plates do: axle by
+The indicator speaks through the same tables as the reader (``protocols.py``). The load comes on axle by
 axle, swinging, then at rest; its noise stays below half a division, its zero may drift. For drills and tests.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from onboard.clock import Clock
-from weighbridge.indicator.protocols import Indicator
+from weighbridge.indicator.protocols import IndicatorProtocol
 
 AXLES = 3
 SWING_KG, SWING_S, SETTLE_S = 90.0, 0.7, 1.2
@@ -28,8 +28,8 @@ FRAMES_PER_S = 7  # continuous indicators send about so many
 
 
 @dataclass
-class Plate:
-    """What stands on the plate, as a function of the time. ``drive_s``: how long a truck takes to get on or off."""
+class Platform:
+    """What stands on the platform, as a function of the time. ``drive_s``: how long a truck takes to get on or off."""
 
     clock: Clock
     random: Random = field(default_factory=lambda: Random(1))
@@ -41,7 +41,7 @@ class Plate:
     _since_s: float = -1e9
 
     def move(self, kg: float) -> None:
-        """A truck of ``kg`` drives on (below 0: off), from now on; another one may be on the plate already."""
+        """A truck of ``kg`` drives on (below 0: off), from now on; another one may be on it already."""
         now_kg = self._true_kg()
         self._from_kg, self._to_kg, self._since_s = now_kg, self._to_kg + kg, self.clock.monotonic_s()
 
@@ -52,7 +52,23 @@ class Plate:
     def moving(self) -> bool:
         return self.clock.monotonic_s() - self._since_s < self.drive_s + 4 * SETTLE_S
 
-    def shown(self) -> tuple[float, bool]:
+    def obey(self, order: str) -> bool:
+        """``on KG``, ``off`` or ``drift KG``, as typed in a drill; False where it is none of these.
+
+        Raises ``ValueError`` where KG is no number.
+        """
+        match order.split():
+            case ["on", kg]:
+                self.move(float(kg))
+            case ["off"]:
+                self.empty()
+            case ["drift", kg]:
+                self.drift_kg = float(kg)
+            case _:
+                return False
+        return True
+
+    def displayed(self) -> tuple[float, bool]:
         """What the display shows, in whole divisions, and whether it is stable."""
         kg = self._true_kg() + self.drift_kg + self.random.uniform(-0.3, 0.3) * self.division_kg
         return round(kg / self.division_kg) * self.division_kg, not self.moving
@@ -68,19 +84,19 @@ class Plate:
 
 @dataclass
 class SimulatedIndicator:
-    """Speaks ``protocol`` about a plate. Its alibi numbers restart every day. ``damage``: share of frames spoilt."""
+    """Speaks ``protocol`` about a platform. Its alibi numbers restart every day. ``damage``: share of frames spoilt."""
 
-    protocol: Indicator
-    plate: Plate
+    protocol: IndicatorProtocol
+    platform: Platform
     clock: Clock
     timezone: str = "UTC"
     damage: float = 0.0
     random: Random = field(default_factory=lambda: Random(2))
-    weighed: list[tuple[str, float]] = field(default_factory=list)  # the alibi memory: (day and number, kg)
+    alibi_memory: list[tuple[str, float]] = field(default_factory=list)  # (day and number, kg)
 
-    def said(self, question: bytes = b"") -> bytes:
+    def respond(self, question: bytes = b"") -> bytes:
         """The frame that is sent now, or the answer to a question."""
-        kg, stable = self.plate.shown()
+        kg, stable = self.platform.displayed()
         legal = question == self.protocol.weigh and question != b""
         if legal and not stable:
             return self.protocol.format.encode("error", {"code": "13"})
@@ -100,8 +116,8 @@ class SimulatedIndicator:
 
     def _alibi(self, local: datetime, kg: float) -> str:
         day = local.strftime("%Y-%m-%d")
-        number = 1 + sum(1 for name, _ in self.weighed if name.startswith(day))
-        self.weighed.append((f"{day}/{number}", kg))
+        number = 1 + sum(1 for name, _ in self.alibi_memory if name.startswith(day))
+        self.alibi_memory.append((f"{day}/{number}", kg))
         return str(number)
 
 
@@ -132,7 +148,7 @@ class PtyIndicator:
             protocol = self.indicator.protocol
             if protocol.watch is None:
                 began_s = time.monotonic()
-                self._send(self.indicator.said())
+                self._send(self.indicator.respond())
                 self._ended.wait(max(0.0, 1 / FRAMES_PER_S - (time.monotonic() - began_s)))
                 continue
             if not select.select([self._ours], [], [], 0.05)[0]:
@@ -141,7 +157,7 @@ class PtyIndicator:
             for question in filter(None, (protocol.watch, protocol.weigh)):
                 while question in asked:
                     asked = asked.replace(question, b"", 1)
-                    self._send(self.indicator.said(question))
+                    self._send(self.indicator.respond(question))
             asked = asked[-16:]
 
     def _send(self, frame: bytes) -> None:

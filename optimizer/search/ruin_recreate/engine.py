@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ import numpy as np
 
 from optimizer.problem import Problem, Solution, Visit, cost_eur, schedule
 from optimizer.search import repair
+from optimizer.search.effort import StopCheck
 from optimizer.search.ruin_recreate.ground import EUR, FIXED, REST, Ground, ground_of, small
 from optimizer.search.ruin_recreate.kernels import trace
 from optimizer.search.ruin_recreate.packing import packed
@@ -39,8 +40,6 @@ from optimizer.search.ruin_recreate.steps import (
     work_for,
 )
 from optimizer.search.terms import Terms
-
-Watch = Callable[[float], bool]  # told the best cost so far (€); True = stop now
 
 #: A cycle anneals the plan once: so many steps per task, where there is time for more than one cycle.
 CYCLE_STEPS, MOST_CYCLES = 4_000, 12
@@ -201,7 +200,7 @@ def improve(
     start: Solution | None,
     until: float,
     seed: int = 0,
-    watch: Watch | None = None,
+    watch: StopCheck | None = None,
     cores: int = 1,
     iterations: int | None = None,
     ready: Ready | None = None,
@@ -302,7 +301,14 @@ def _kept_by_the_clock(problem: Problem, start: Solution | None, found: Solution
 
 
 def _anneal(
-    searcher: Searcher, pace: Pace, cycle: int, cycles: int, begin: float, end: float, unit: float, watch: Watch | None
+    searcher: Searcher,
+    pace: Pace,
+    cycle: int,
+    cycles: int,
+    begin: float,
+    end: float,
+    unit: float,
+    watch: StopCheck | None,
 ) -> None:
     """One cycle from a share of it to another, or until somebody asked to stop."""
     polish = cycle == cycles - 1 > 0

@@ -1,6 +1,6 @@
-"""Founding an area: from an OSM extract to a folder that can be planned at once.
+"""A new area: from an OSM extract to a folder that can be planned at once.
 
-Everything that is not on the map is proposed, written with its reason into area.toml, and told to the planner: depot
+Everything that is not on the map is proposed, written with its reason into area.toml, and shown to the planner: depot
 and unloading site, a fleet sized to the demand, five weekday sectors of about the same work. The folder appears whole
 or not at all, and an area that is there already is never touched.
 """
@@ -21,16 +21,16 @@ import numpy as np
 from pyproj import Transformer
 
 from fleet import Truck
-from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more
+from optimizer.area import INPUT_FILES, Area, Commune, Note, Sector, parts_with_more, read_area
 from optimizer.area import sectors as sectoring
-from optimizer.demand import PEOPLE_PER_KM, Demand, estimate, mapped
-from optimizer.drop_off import read_osm
+from optimizer.demand import PEOPLE_PER_KM, Demand, estimate_demand, mapped_communes
+from optimizer.drop_off import read_osm_points
 from optimizer.new_area.country import Country, country_of
-from optimizer.new_area.notes import all_said
+from optimizer.new_area.notes import all_in_words
 from optimizer.new_area.proposal import (
     MARGIN,
+    DayWork,
     Ways,
-    Work,
     middle_of_people,
     places,
     stretch_work,
@@ -39,8 +39,7 @@ from optimizer.new_area.proposal import (
     trucks_needed,
 )
 from optimizer.new_area.template import Wanted, area_toml
-from optimizer.streets import Extract, Streets, survey, truck_may_use
-from optimizer.streets import extract as osm
+from optimizer.streets import Extract, StreetNetwork, build_street_network, read_extract, truck_may_use
 
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr")
 SHIFT_S = 7 * 3600.0
@@ -49,26 +48,23 @@ STREET_SERVICES = ("bags",)
 LIGHT_SHARE = 0.002
 LIGHT_LOADS, LIGHT_FILLED = 3, 0.75  # loads a day; the body is full of bags before the payload is reached. ASSUMED.
 MOST_PARTS = 20  # of a country, named in a note
-Told = Callable[[str], None]
+#: Told each step: extract, demand, proposal.
+Progress = Callable[[str], None]
 
 
-class FoundingFault(ValueError):
-    """An area cannot be founded here: it exists already, or what is asked for is out of bounds."""
+class NewAreaFault(ValueError):
+    """An area cannot be made here: it exists already, or what is asked for is out of bounds."""
 
 
 @dataclass(frozen=True)
-class Founded:
+class NewArea:
     """``notes``: what was proposed and assumed, one line each in the area's language, as area.toml says it too."""
 
     area: Area
     notes: tuple[str, ...]
 
 
-def _silent(_: str) -> None:
-    """Nobody listens."""
-
-
-def found(
+def make_area(
     folder: Path,
     extract_path: Path,
     *,
@@ -79,86 +75,75 @@ def found(
     timezone: str | None = None,
     holidays: str | None = None,
     traffic_side: str | None = None,
-    told: Told = _silent,
-) -> Founded:
+    progress: Progress = lambda _: None,
+) -> NewArea:
     """Make the area folder and read it back.
 
     ``population``: of all that the extract covers; else the map's. ``addresses``: a BAN CSV, copied. What is None is
-    proposed from the map. Raises ``FoundingFault``, ``ExtractFault``, or ``AreaFaults`` (a wrong option, say).
+    proposed from the map. Raises ``NewAreaFault``, ``ExtractFault``, or ``AreaFaults`` (a wrong option, say).
     """
-    refuse_to_overwrite(folder, extract_path, addresses)
-    if population is not None and population < 1:
-        raise FoundingFault(f"population = {population}, must be 1 or more")
-    if addresses is not None and not addresses.is_file():
-        raise FoundingFault(f"addresses {addresses}: no such file")
-    if language not in ("fr", "en"):
-        raise FoundingFault(f"language = {language!r}, must be fr or en")
-    told("extract")
-    extract = osm.read(extract_path)
-    country = country_of(extract)
-    communes, communes_why = _communes(extract, name or folder.resolve().name, population)
+    _check_asked(folder, extract_path, population, addresses, language)
+    progress("extract")
+    extract = read_extract(extract_path)
     asked = {"timezone": timezone, "holidays": holidays, "traffic_side": traffic_side}
-    chosen = {key: value or getattr(country, key) for key, value in asked.items()}
-    any_node = min(extract.lonlat)
-    wanted = Wanted(
-        name=name or (communes[0].name if communes else folder.resolve().name),
+    given = _communes(extract, name or folder.resolve().name, population)
+    wanted = replace(
+        _first_draft(extract, asked, given),
+        name=name or (given[0][0].name if given[0] else folder.resolve().name),
         extract=extract_path.name,
-        timezone=chosen["timezone"],
         language=language,
-        crs=_utm(extract),
-        traffic_side=chosen["traffic_side"],
-        holidays=chosen["holidays"],
-        country_why=_country_why(country, asked, chosen["holidays"]),
-        depot_node=any_node,
-        depot_why=Note("no_depot"),
-        site_node=any_node,
-        site_why=Note("no_site"),
-        communes=communes,
-        communes_why=communes_why,
         addresses=addresses.name if addresses else None,
-        trucks=1,
-        light_trucks=1,
-        crane_trucks=1,
-        fleet_why=(),
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".founding-") as made:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-area-") as made:
         stage = Path(made)
         for source in (extract_path, *([addresses] if addresses else [])):
             _link_or_copy(source, stage / source.name)
-        told("demand")
+        progress("demand")
         area, wanted, streets, demand = _surveyed(stage, wanted, extract)
-        told("proposal")
+        progress("proposal")
         work = stretch_work(area, streets, demand, STREET_SERVICES)
         sectors = _sectors(area, extract, streets, work)
         wanted = _proposed(wanted, area, extract, streets, demand, work, sectors)
         _write(stage, wanted, sectors, wanted.crane_trucks > 0)
-        Area.load(stage)  # judged before anybody sees it
+        read_area(stage)  # judged before anybody sees it
         _move_in(stage, folder, extract_path, addresses)
     depot, site = Note("depot", {"why": wanted.depot_why}), Note("site", {"why": wanted.site_why})
-    told_of = (wanted.country_why, (wanted.communes_why,), (depot,), (site,), wanted.fleet_why)
-    return Founded(Area.load(folder), tuple(all_said(notes, language) for notes in told_of))
+    parts = (wanted.country_why, (wanted.communes_why,), (depot,), (site,), wanted.fleet_why)
+    return NewArea(read_area(folder), tuple(all_in_words(notes, language) for notes in parts))
 
 
 # --- files -------------------------------------------------------------------------------------------------------
 
 
+def _check_asked(
+    folder: Path, extract_path: Path, population: int | None, addresses: Path | None, language: str
+) -> None:
+    refuse_to_overwrite(folder, extract_path, addresses)
+    if population is not None and population < 1:
+        raise NewAreaFault(f"population = {population}, must be 1 or more")
+    if addresses is not None and not addresses.is_file():
+        raise NewAreaFault(f"addresses {addresses}: no such file")
+    if language not in ("fr", "en"):
+        raise NewAreaFault(f"language = {language!r}, must be fr or en")
+
+
 def refuse_to_overwrite(folder: Path, extract_path: Path | None = None, addresses: Path | None = None) -> None:
-    """FoundingFault where the folder holds an area already; to be asked before a map is fetched into it, too."""
+    """NewAreaFault where the folder holds an area already; to be asked before a map is fetched into it, too."""
     if folder.exists() and not folder.is_dir():
-        raise FoundingFault(f"{folder}: is a file, must be a new folder")
+        raise NewAreaFault(f"{folder}: is a file, must be a new folder")
     for name in INPUT_FILES:
         if (folder / name).exists():
-            raise FoundingFault(
+            raise NewAreaFault(
                 f"{folder}: holds an area already ({name}), which is never overwritten; name another folder"
             )
     for source in (extract_path, addresses):
         if source is not None:
             target = folder / source.name
             if target.exists() and source.exists() and not target.samefile(source):
-                raise FoundingFault(f"{target}: exists already and is another file than {source}")
+                raise NewAreaFault(f"{target}: exists already and is another file than {source}")
             if source.name in INPUT_FILES:
-                raise FoundingFault(f"{source}: its name is one of the area's own files, must be another")
+                raise NewAreaFault(f"{source}: its name is one of the area's own files, must be another")
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -201,6 +186,36 @@ def _csv(rows: Sequence[tuple[str, ...]]) -> str:
 # --- what is proposed --------------------------------------------------------------------------------------------
 
 
+def _first_draft(
+    extract: Extract, asked: Mapping[str, str | None], communes: tuple[tuple[Commune, ...], Note]
+) -> Wanted:
+    """What the map says by itself, and a truck of each kind: enough to be read, and measured."""
+    country = country_of(extract)
+    chosen = {key: value or getattr(country, key) for key, value in asked.items()}
+    any_node = min(extract.lonlat)
+    return Wanted(
+        name="",
+        extract="",
+        timezone=chosen["timezone"],
+        language="fr",
+        crs=_utm(extract),
+        traffic_side=chosen["traffic_side"],
+        holidays=chosen["holidays"],
+        country_why=_country_why(country, asked, chosen["holidays"]),
+        depot_node=any_node,
+        depot_why=Note("no_depot"),
+        site_node=any_node,
+        site_why=Note("no_site"),
+        communes=communes[0],
+        communes_why=communes[1],
+        addresses=None,
+        trucks=1,
+        light_trucks=1,
+        crane_trucks=1,
+        fleet_why=(),
+    )
+
+
 def _utm(extract: Extract) -> str:
     """UTM zone of the median node: one way that runs off to the next town must not choose it."""
     lon, lat = np.median(np.array(list(extract.lonlat.values())), axis=0)
@@ -223,26 +238,26 @@ def _country_why(country: Country, asked: Mapping[str, str | None], holidays: st
 def _communes(extract: Extract, name: str, population: int | None) -> tuple[tuple[Commune, ...], Note]:
     if population is not None:
         return (Commune(name, population),), Note("people_given")
-    found_ = mapped(extract)
-    if found_:
-        return found_, Note("people_mapped")
+    on_map = mapped_communes(extract)
+    if on_map:
+        return on_map, Note("people_mapped")
     return (), Note("people_assumed", {"per_km": PEOPLE_PER_KM})
 
 
-def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, Streets, Demand]:
+def _surveyed(stage: Path, wanted: Wanted, extract: Extract) -> tuple[Area, Wanted, StreetNetwork, Demand]:
     """The area read from a first draft, with everything on the map but no proposal yet."""
     lon, lat = extract.lonlat[wanted.depot_node]
     ring = ((lon, lat), (lon + 0.01, lat), (lon, lat + 0.01), (lon, lat))
     _write(stage, wanted, (Sector("1", ((ring,),)),), True)
-    area = Area.load(stage)
-    streets = survey(extract, area)
-    demand = estimate(area, extract, streets)
+    area = read_area(stage)
+    streets = build_street_network(extract, area)
+    demand = estimate_demand(area, extract, streets)
     if not wanted.communes:
         wanted = replace(wanted, communes=(Commune(wanted.name, max(1, round(demand.people))),))
     return area, wanted, streets, demand
 
 
-def _sectors(area: Area, extract: Extract, streets: Streets, work: list[Work]) -> tuple[Sector, ...]:
+def _sectors(area: Area, extract: Extract, streets: StreetNetwork, work: list[DayWork]) -> tuple[Sector, ...]:
     middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
     hours = np.array([w.hours for w in work])
     due = hours > 0
@@ -250,7 +265,7 @@ def _sectors(area: Area, extract: Extract, streets: Streets, work: list[Work]) -
 
 
 def _proposed(
-    wanted: Wanted, area: Area, extract: Extract, streets: Streets, demand: Demand, work: list[Work],
+    wanted: Wanted, area: Area, extract: Extract, streets: StreetNetwork, demand: Demand, work: list[DayWork],
     sectors: tuple[Sector, ...],
 ) -> Wanted:  # fmt: skip
     """Depot, site and the fleet for the heaviest of the five days."""
@@ -258,20 +273,20 @@ def _proposed(
     try:
         depot, site = places(extract, streets, area, demand, large)
     except ValueError as fault:
-        raise FoundingFault(str(fault)) from fault
+        raise NewAreaFault(str(fault)) from fault
     middles = np.array([s.middle_xy for s in streets.stretches]).reshape(-1, 2)
     lon, lat = Transformer.from_crs(area.crs, "EPSG:4326", always_xy=True).transform(*middles.T)
     mine = sectoring.indices(sectors, lon, lat)
     centre = middle_of_people(streets, demand)
 
-    def trucks(k: int) -> tuple[int, Work]:
+    def trucks(k: int) -> tuple[int, DayWork]:
         day = together([w for w, s in zip(work, mine, strict=True) if s == k])
         here = np.median(middles[mine == k], axis=0) if (mine == k).any() else centre
         at_depot, at_site = streets.xy[depot.node], streets.xy[site.node]
         ways = Ways(math.dist(at_depot, here), math.dist(here, at_site), math.dist(at_site, at_depot))
         return trucks_needed(area, day, large, ways, SHIFT_S), day
 
-    needed, day = max((trucks(k) for k in range(len(sectors))), key=lambda found_: found_[0])
+    needed, day = max((trucks(k) for k in range(len(sectors))), key=lambda day: day[0])
     cranes, containers = _crane_trucks(area, streets, site.node, depot.node)
     fleet_why = [
         Note(
@@ -287,8 +302,8 @@ def _proposed(
     if lights:
         fleet_why.append(Note("light", {"ids": _ids(needed, lights)}))
     if cranes:
-        found_ = Note("containers", {"count": containers})
-        fleet_why.append(Note("crane", {"ids": _ids(needed + lights, cranes), "containers": found_}))
+        glass = Note("containers", {"count": containers})
+        fleet_why.append(Note("crane", {"ids": _ids(needed + lights, cranes), "containers": glass}))
     else:
         fleet_why.append(Note("no_crane"))
     return replace(
@@ -302,7 +317,7 @@ def _ids(before: int, count: int) -> str | Note:
     return first if count == 1 else Note("id_run", {"first": first, "last": last})
 
 
-def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large: Truck, light: Truck) -> int:
+def _light_trucks(streets: StreetNetwork, work: list[DayWork], mine: Sequence[int], large: Truck, light: Truck) -> int:
     """Trucks of 7.5 t for the streets that only they may enter, on the day that has most of them."""
     whole_m = light_m = 0.0
     day_kg = [0.0] * len(WEEKDAYS)
@@ -318,9 +333,9 @@ def _light_trucks(streets: Streets, work: list[Work], mine: Sequence[int], large
     return math.ceil(MARGIN * max(day_kg) / (LIGHT_LOADS * LIGHT_FILLED * light.payload_kg))
 
 
-def _crane_trucks(area: Area, streets: Streets, site: int, depot: int) -> tuple[int, int]:
+def _crane_trucks(area: Area, streets: StreetNetwork, site: int, depot: int) -> tuple[int, int]:
     """Crane trucks and the glass containers they empty once a week; one trip to the site for each 20 of them."""
-    glass = sum(c.flux == "glass" for point in read_osm(area.extract).points for c in point.containers)
+    glass = sum(c.flux == "glass" for point in read_osm_points(area.extract).points for c in point.containers)
     if not glass:
         return 0, 0
     a_day = math.ceil(glass / len(WEEKDAYS))

@@ -17,16 +17,17 @@ from datetime import datetime
 from typing import Any
 
 from fleet import Duty, Fact, Health, Incident, Lift, Load, Message, Outcome, Position, Vehicle, new_id
-from onboard.box.crew import REQUESTS
-from onboard.box.settings import AreaSettings
-from onboard.box.thinning import Measures, Seen, Thinning
 from onboard.clock import Clock
 from onboard.duty import duty_from_note
 from onboard.outbox import Outbox, OutboxFull
-from onboard.position.fix_time import BestTime, Moment
-from onboard.position.receiver import Fix
-from onboard.sensors.readings import LiftSeen, LoadSeen, Reading
+from onboard.recording.area_settings import AreaSettings
+from onboard.recording.fix_time import BestTime, Moment
+from onboard.recording.receiver import Fix
+from onboard.recording.thinning import Thinning, ThinningRules, TimedFix
+from onboard.sensors.readings import LiftReading, LoadReading, SensorReading
 
+#: What a crew may ask for (``do``).
+CREW_REQUESTS = ("duty", "outcome", "incident", "message", "status", "tour", "messages")
 #: A fix older than this is no longer where a truck is.
 YOUNG_S = 10.0
 _MOST_WAITING = 2_000
@@ -47,14 +48,14 @@ class Recorder:
         clock: Clock,
         *,
         area: Callable[[], AreaSettings] = AreaSettings,
-        measures: Measures | None = None,
+        thinning: ThinningRules | None = None,
         always_on_duty: bool = False,
     ) -> None:
         self.truck, self.outbox, self._clock, self._area = truck, outbox, clock, area
         self._lock = threading.RLock()
         self._time = BestTime(clock, _instant(outbox.note(_TIME_NOTE)))
-        self._thinning = Thinning(measures)
-        self._last: Seen | None = None
+        self._thinning = Thinning(thinning)
+        self._last: TimedFix | None = None
         self._waiting: deque[tuple[Fact, bool]] = deque()
         self.lost, self.unreadable = 0, 0
         self.duty = duty_from_note(outbox.note(_DUTY_NOTE))
@@ -69,18 +70,18 @@ class Recorder:
             moment = self._time.of_fix(fix.at)  # even off duty: a time is no place
             if not self.duty.tracked:
                 return
-            seen = Seen(fix, self._clock.monotonic_s(), moment)
+            seen = TimedFix(fix, self._clock.monotonic_s(), moment)
             if fix.placed:
                 self._last = seen
             self._record([(self._position(kept), marked) for kept, marked in self._thinning.take(seen)])
 
-    def on_reading(self, reading: Reading) -> None:
+    def on_reading(self, reading: SensorReading) -> None:
         """What a sensor says. The place of a lift is kept whatever the thinning makes of it."""
         with self._lock:
             if not self.duty.tracked:
                 return
             facts: list[tuple[Fact, bool]] = []
-            if isinstance(reading, LiftSeen):
+            if isinstance(reading, LiftReading):
                 facts = [(self._position(kept), marked) for kept, marked in self._thinning.hold()]
                 if self._area().bin_tags is None:  # the frame holds the tag as well
                     reading = replace(reading, tag=None, raw=None)
@@ -91,7 +92,7 @@ class Recorder:
                 _log.warning("a reading that is no fact: %s", error)
             self._record(facts)
 
-    def _position(self, seen: Seen) -> Position:
+    def _position(self, seen: TimedFix) -> Position:
         fix = seen.fix
         return Position(
             **self._born(seen.moment),
@@ -104,13 +105,13 @@ class Recorder:
             time_doubtful=True if seen.moment.doubtful else None,
         )
 
-    def _fact_of(self, reading: Reading) -> Fact:
+    def _fact_of(self, reading: SensorReading) -> Fact:
         born = self._born(self._time.now())
-        if isinstance(reading, LiftSeen):
+        if isinstance(reading, LiftReading):
             return Lift(
                 **born, **self._place(), tag=reading.tag, lifter=reading.lifter, kg=reading.kg, raw=_raw(reading.raw)
             )
-        if isinstance(reading, LoadSeen):
+        if isinstance(reading, LoadReading):
             return Load(
                 **born, quantity=reading.quantity, kg=reading.kg, axle=reading.axle, stable=reading.stable,
                 raw=_raw(reading.raw),
@@ -150,7 +151,7 @@ class Recorder:
             return Outcome(**born, outcome=_text(request, "outcome") or "")
         if do == "incident":
             return Incident(**born, category=_text(request, "category") or "")
-        raise ValueError(f"request: do = {do!r}, must be {', '.join(REQUESTS)}")
+        raise ValueError(f"request: do = {do!r}, must be {', '.join(CREW_REQUESTS)}")
 
     def _change_duty(self, state: str, tour: str | None, id: str | None) -> str:
         """Record the change and the state that follows in one transaction; then act by it."""
@@ -232,11 +233,6 @@ class Recorder:
         _log.error("%s: %d facts wait in memory", error, len(keep))
         self.lost += len(facts) - len(keep[-_MOST_WAITING:])
         self._waiting = deque((fact, False) for fact in keep[-_MOST_WAITING:])
-
-
-def _stands(reading: Reading | None) -> bool:
-    speed_mps = getattr(reading, "speed_mps", None)
-    return speed_mps is not None and speed_mps < 0.5
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

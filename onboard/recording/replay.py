@@ -11,13 +11,14 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fleet import Position, fact_from_json, instant
 from onboard.clock import Clock
-from onboard.position import nmea
-from onboard.position.receiver import Fix, State, fix_of
+from onboard.recording import nmea
+from onboard.recording.receiver import Fix, ReceiverState, fix_of
 
 _SECOND = timedelta(seconds=1)
 _MODES = {"none": 1, "2d": 2, "3d": 3, "dgps": 3, "pps": 3}
@@ -32,9 +33,9 @@ class Recording:
 
     def __init__(self, fixes: Sequence[Fix], clock: Clock, *, as_now: bool = True) -> None:
         self._fixes, self._clock, self._as_now = tuple(fixes), clock, as_now
-        self._state: State = "no_data"
+        self._state: ReceiverState = "no_data"
 
-    def state(self) -> State:
+    def state(self) -> ReceiverState:
         return self._state
 
     def fixes(self) -> Iterator[Fix]:
@@ -51,19 +52,7 @@ class Recording:
             if left_s > 0:
                 self._clock.sleep(left_s)
             self._state = "fix" if fix.placed else "no_fix"
-            yield fix if fix.at is None or not shift else _at(fix, fix.at + shift)
-
-
-def _at(fix: Fix, at: datetime) -> Fix:
-    return Fix(
-        at=at,
-        lat_deg=fix.lat_deg,
-        lon_deg=fix.lon_deg,
-        speed_mps=fix.speed_mps,
-        heading_deg=fix.heading_deg,
-        eph_m=fix.eph_m,
-        mode=fix.mode,
-    )
+            yield fix if fix.at is None or not shift else replace(fix, at=fix.at + shift)
 
 
 def _times(fixes: Sequence[Fix]) -> list[datetime]:
@@ -80,7 +69,7 @@ def _times(fixes: Sequence[Fix]) -> list[datetime]:
     return times
 
 
-def recorded(path: Path) -> tuple[Fix, ...]:
+def read_recording(path: Path) -> tuple[Fix, ...]:
     """The fixes of a recording, whichever of the kinds above it is: told by its name and its first lines.
 
     Raises ``ValueError`` naming the file where there is no fix in it, ``OSError`` where it cannot be read.
@@ -111,7 +100,7 @@ def recorded(path: Path) -> tuple[Fix, ...]:
 
 def nmea_fixes(path: Path) -> Iterator[Fix]:
     with path.open(encoding="ascii", errors="replace") as lines:
-        yield from nmea.fixes(lines)
+        yield from nmea.read_fixes(lines)
 
 
 def gpsd_fixes(path: Path) -> Iterator[Fix]:

@@ -22,7 +22,7 @@ import gpsd
 from fleet import instant
 from onboard.clock import Clock, SystemClock
 
-State = Literal["fix", "no_fix", "no_data", "no_gpsd"]
+ReceiverState = Literal["fix", "no_fix", "no_data", "no_gpsd"]
 #: A receiver at 1 Hz that says nothing for so long is unplugged, or gpsd has lost it.
 SILENCE_S = 10.0
 _CONNECT_S, _AGAIN_S, _LONGEST_LINE = 5.0, 2.0, 2**16
@@ -49,7 +49,7 @@ class Fix:
         return self.lat_deg is not None and self.lon_deg is not None
 
 
-NOTHING = Fix(at=None, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=0)
+NO_REPORT = Fix(at=None, lat_deg=None, lon_deg=None, speed_mps=None, heading_deg=None, eph_m=None, mode=0)
 
 
 class Receiver(Protocol):
@@ -57,7 +57,7 @@ class Receiver(Protocol):
 
     def fixes(self) -> Iterator[Fix]: ...
 
-    def state(self) -> State: ...
+    def state(self) -> ReceiverState: ...
 
 
 def fix_of(report: Mapping[str, Any]) -> Fix:
@@ -109,7 +109,7 @@ def _instant(report: Mapping[str, Any]) -> datetime | None:
 class GpsdReceiver:
     """A receiver behind gpsd at ``host``:``port``. Outlives gpsd dying and starting again, and an unplugged receiver.
 
-    While there is nothing, ``fixes`` says so with ``NOTHING`` every few seconds, so that whoever listens is never
+    While there is nothing, ``fixes`` says so with ``NO_REPORT`` every few seconds, so that whoever listens is never
     stuck; ``state`` says why.
     """
 
@@ -118,9 +118,9 @@ class GpsdReceiver:
     ) -> None:
         self.host, self.port, self.silence_s = host, port, silence_s
         self._clock: Clock = clock or SystemClock()
-        self._state: State = "no_gpsd"
+        self._state: ReceiverState = "no_gpsd"
 
-    def state(self) -> State:
+    def state(self) -> ReceiverState:
         return self._state
 
     def fixes(self) -> Iterator[Fix]:
@@ -133,7 +133,7 @@ class GpsdReceiver:
                 if self._state != "no_gpsd":
                     _log.warning("gpsd at %s:%d: %s", self.host, self.port, error)
             self._state = "no_gpsd"
-            yield NOTHING
+            yield NO_REPORT
             self._clock.sleep(_AGAIN_S)
 
     def _reports(self, link: socket.socket) -> Iterator[Fix]:
@@ -148,7 +148,7 @@ class GpsdReceiver:
                     raise OSError("no answer") from None
                 link.sendall(b"?DEVICES;\n")
                 asked, self._state = True, "no_data"
-                yield NOTHING
+                yield NO_REPORT
                 continue
             if not got:
                 raise OSError("closed the connection")
@@ -164,7 +164,7 @@ class GpsdReceiver:
                     self._state = "fix" if fix.placed else "no_fix"
                     yield fix
             if silent:  # gpsd lives, its receiver is silent
-                yield NOTHING
+                yield NO_REPORT
 
     def _read(self, line: bytes) -> Fix | None:
         try:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onboard.position.fix_time import Moment
-from onboard.position.geo import metres
-from onboard.position.receiver import Fix
+from onboard.geo import distance_m
+from onboard.recording.fix_time import Moment
+from onboard.recording.receiver import Fix
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class ThinningRules:
     """When a fix is kept: so long or so far after the last kept one, or turned by so much from it.
 
     A truck stands below ``still_mps`` and moves again above ``moving_mps`` (two, or noise would make a start of
@@ -36,11 +36,11 @@ class Measures:
             raise ValueError(f"thinning: moving_mps = {self.moving_mps!r}, must be {self.still_mps} or more")
 
 
-EVERY_FIX = Measures(0, 0, 0, 0)
+EVERY_FIX = ThinningRules(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TimedFix:
     """A fix and when it was seen: on a clock that never jumps (seconds), and by the best clock."""
 
     fix: Fix
@@ -54,13 +54,13 @@ class Thinning:
     Marked, and so thinned last when the disk is full: a start, a stop, the fix lost or found, the place of a lift.
     """
 
-    def __init__(self, measures: Measures | None = None) -> None:
-        self._measures = measures or Measures()
-        self._kept: Seen | None = None
-        self._last: Seen | None = None
+    def __init__(self, rules: ThinningRules | None = None) -> None:
+        self._rules = rules or ThinningRules()
+        self._kept: TimedFix | None = None
+        self._last: TimedFix | None = None
         self._moving = False
 
-    def take(self, seen: Seen) -> list[tuple[Seen, bool]]:
+    def take(self, seen: TimedFix) -> list[tuple[TimedFix, bool]]:
         """The fixes to keep now, in order: none, this one, or the one before it (where the truck still stood) too."""
         before, kept = self._last, self._kept
         self._last = seen
@@ -69,17 +69,17 @@ class Thinning:
             edge = [before] if before is not None and before is not kept else []
             return self._keep(*edge, seen, marked=True)
         if not seen.fix.placed:
-            return self._keep(seen) if seen.at_s - kept.at_s >= self._measures.still_s else []
+            return self._keep(seen) if seen.at_s - kept.at_s >= self._rules.still_s else []
         speed_mps = _speed_mps(before, seen)
-        if self._moving and speed_mps < self._measures.still_mps:
+        if self._moving and speed_mps < self._rules.still_mps:
             self._moving = False
             return self._keep(seen, marked=True)
-        if not self._moving and speed_mps > self._measures.moving_mps:
+        if not self._moving and speed_mps > self._rules.moving_mps:
             self._moving = True
             return self._keep(*([before] if before is not kept else []), seen, marked=True)
         return self._keep(seen) if self._is_due(kept, seen) else []
 
-    def hold(self) -> list[tuple[Seen, bool]]:
+    def hold(self) -> list[tuple[TimedFix, bool]]:
         """The last fix, to be kept because something happened there (a lift); nothing where it is kept already."""
         if self._last is None or self._last is self._kept or not self._last.fix.placed:
             return []
@@ -90,27 +90,27 @@ class Thinning:
         self._kept = self._last = None
         self._moving = False
 
-    def _keep(self, *seen: Seen, marked: bool = False) -> list[tuple[Seen, bool]]:
+    def _keep(self, *seen: TimedFix, marked: bool = False) -> list[tuple[TimedFix, bool]]:
         self._kept = seen[-1]
         return [(one, marked) for one in seen]
 
-    def _is_due(self, kept: Seen, seen: Seen) -> bool:
+    def _is_due(self, kept: TimedFix, seen: TimedFix) -> bool:
         gone_s = seen.at_s - kept.at_s
         if not self._moving:
-            return gone_s >= self._measures.still_s
+            return gone_s >= self._rules.still_s
         return (
-            gone_s >= self._measures.every_s
-            or metres(kept.fix, seen.fix) >= self._measures.every_m
-            or _turned_deg(kept.fix, seen.fix) >= self._measures.turn_deg
+            gone_s >= self._rules.every_s
+            or distance_m(kept.fix, seen.fix) >= self._rules.every_m
+            or _turned_deg(kept.fix, seen.fix) >= self._rules.turn_deg
         )
 
 
-def _speed_mps(before: Seen, seen: Seen) -> float:
+def _speed_mps(before: TimedFix, seen: TimedFix) -> float:
     """The receiver's own speed, which is better than any difference of places; else that difference."""
     if seen.fix.speed_mps is not None:
         return seen.fix.speed_mps
     gone_s = seen.at_s - before.at_s
-    return metres(before.fix, seen.fix) / gone_s if gone_s > 0 else 0.0
+    return distance_m(before.fix, seen.fix) / gone_s if gone_s > 0 else 0.0
 
 
 def _turned_deg(kept: Fix, fix: Fix) -> float:

@@ -18,16 +18,17 @@ import osmnx
 import pytest
 
 from dashboards.area.area_map import _sectors
-from optimizer.area.area import INPUT_FILES, Area
+from optimizer.area.area import INPUT_FILES
+from optimizer.area.file import read_area
 from optimizer.area.notes import Note, number_text
-from optimizer.new_area import notes as founding_notes
+from optimizer.new_area import notes as new_area_notes
 from optimizer.new_area.country import country_of
-from optimizer.new_area.founding import FoundingFault, found
-from optimizer.new_area.notes import said
+from optimizer.new_area.new_area import NewAreaFault, make_area
+from optimizer.new_area.notes import in_words
 from optimizer.new_area.overpass import DownloadFault, download, slug
 from optimizer.new_area.proposal import drivable_nodes, stretch_work, together
 from optimizer.new_area.summary import TEXTS, layers, sector_indices, summary
-from optimizer.streets.extract import ExtractFault, read
+from optimizer.streets.extract import ExtractFault, read_extract
 
 from .tiny_map import write_map
 from .towns import DATA, RealTown
@@ -39,7 +40,7 @@ from .towns import DATA, RealTown
 def test_a_founded_area_is_read_back_without_a_fault(name: str, request: pytest.FixtureRequest) -> None:
     town: RealTown = request.getfixturevalue(name)
     area = town.area
-    assert Area.load(area.folder) == area
+    assert read_area(area.folder) == area
     assert [s.name for s in area.sectors] == [
         f"{'Sector' if area.language == 'en' else 'Secteur'} {k}" for k in range(1, 6)
     ]
@@ -116,11 +117,11 @@ def test_what_was_proposed_is_told_in_the_area_s_language_and_without_tags(
 @pytest.mark.parametrize(("count", "fr", "en"), [(1, "1 camion", "1 truck"), (2, "2 camions", "2 trucks")])
 def test_one_truck_is_not_several(count: int, fr: str, en: str) -> None:
     note = Note("trucks", {"count": count})
-    assert (said(note, "fr"), said(note, "en")) == (fr, en)
+    assert (in_words(note, "fr"), in_words(note, "en")) == (fr, en)
 
 
 def test_a_country_without_holidays_of_its_parts_is_not_asked_for_one(tmp_path: Path) -> None:
-    made = found(tmp_path / "new", crossroads(tmp_path / "grid.osm"), holidays="DE-BW", population=100)
+    made = make_area(tmp_path / "new", crossroads(tmp_path / "grid.osm"), holidays="DE-BW", population=100)
     assert "jours fériés : comme demandé" in made.notes[0]
     assert "régions" not in made.notes[0]
 
@@ -162,18 +163,18 @@ def test_an_area_that_is_there_already_is_never_overwritten(tmp_path: Path) -> N
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "sectors.geojson").write_text("mine")
-    with pytest.raises(FoundingFault, match=r"holds an area already \(sectors.geojson\)"):
-        found(folder, DATA / "monaco/monaco.osm.pbf")
+    with pytest.raises(NewAreaFault, match=r"holds an area already \(sectors.geojson\)"):
+        make_area(folder, DATA / "monaco/monaco.osm.pbf")
     assert [p.name for p in folder.iterdir()] == ["sectors.geojson"]
     assert (folder / "sectors.geojson").read_text() == "mine"
 
 
-def test_a_founding_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(FoundingFault, match="population = 0, must be 1 or more"):
-        found(tmp_path / "a", DATA / "monaco/monaco.osm.pbf", population=0)
+def test_a_new_area_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(NewAreaFault, match="population = 0, must be 1 or more"):
+        make_area(tmp_path / "a", DATA / "monaco/monaco.osm.pbf", population=0)
     (tmp_path / "cut.osm.pbf").write_bytes((DATA / "monaco/monaco.osm.pbf").read_bytes()[:100_000])
     with pytest.raises(ExtractFault):
-        found(tmp_path / "b", tmp_path / "cut.osm.pbf")
+        make_area(tmp_path / "b", tmp_path / "cut.osm.pbf")
     assert [p.name for p in tmp_path.iterdir()] == ["cut.osm.pbf"]
 
 
@@ -193,7 +194,7 @@ def crossroads(path: Path, **tags: str) -> Path:
 def test_a_map_without_people_buildings_or_industry_still_makes_an_area_and_says_what_is_assumed(
     tmp_path: Path,
 ) -> None:
-    made = found(tmp_path / "new", crossroads(tmp_path / "grid.osm"), name="Grille")
+    made = make_area(tmp_path / "new", crossroads(tmp_path / "grid.osm"), name="Grille")
     (commune,) = made.area.communes
     assert commune.population == 1000  # 10 streets of 400 m
     text = (tmp_path / "new/area.toml").read_text(encoding="utf-8")
@@ -206,7 +207,7 @@ def test_a_map_without_people_buildings_or_industry_still_makes_an_area_and_says
 
 
 def test_options_win_over_what_the_map_suggests(tmp_path: Path) -> None:
-    made = found(
+    made = make_area(
         tmp_path / "new", crossroads(tmp_path / "grid.osm"), timezone="Europe/Zurich", holidays="CH",
         traffic_side="left", language="en", population=77,
     )  # fmt: skip
@@ -218,22 +219,22 @@ def test_options_win_over_what_the_map_suggests(tmp_path: Path) -> None:
 
 def test_a_wrong_option_is_told_by_its_key_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="timezone = 'Mars/Olympus'"):
-        found(tmp_path / "new", crossroads(tmp_path / "grid.osm"), timezone="Mars/Olympus")
+        make_area(tmp_path / "new", crossroads(tmp_path / "grid.osm"), timezone="Mars/Olympus")
     assert not (tmp_path / "new").exists()
 
 
 def test_an_address_base_is_copied_into_the_area(tmp_path: Path) -> None:
     base = tmp_path / "adresses-59.csv"
     base.write_text("id;numero;rep;nom_voie;lon;lat\n", encoding="utf-8")
-    made = found(tmp_path / "new", crossroads(tmp_path / "grid.osm"), addresses=base)
+    made = make_area(tmp_path / "new", crossroads(tmp_path / "grid.osm"), addresses=base)
     assert made.area.demand.addresses == "adresses-59.csv"
     assert {p.name for p in (tmp_path / "new").iterdir()} == {*INPUT_FILES, "grid.osm", "adresses-59.csv"}
     assert not (tmp_path / "new/grid.osm").samefile(tmp_path / "grid.osm")
 
 
 def test_a_map_that_no_truck_may_use_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FoundingFault, match="junctions that a truck of 19 t can reach and leave, must be at least 2"):
-        found(tmp_path / "new", crossroads(tmp_path / "grid.osm", maxweight="3.5"))
+    with pytest.raises(NewAreaFault, match="junctions that a truck of 19 t can reach and leave, must be at least 2"):
+        make_area(tmp_path / "new", crossroads(tmp_path / "grid.osm", maxweight="3.5"))
     assert not (tmp_path / "new").exists()
 
 
@@ -248,11 +249,11 @@ def test_a_truck_cannot_start_inside_a_dead_end_or_where_one_way_streets_lead_ou
         12: ([2, 6], {"highway": "residential", "oneway": "yes"}),  # leads away
         13: ([4, 7, 8, 3], {"highway": "residential", "maxweight": "7.5"}),
     }
-    extract = read(write_map(tmp_path / "map.osm", nodes, ways))
-    from optimizer.streets.streets import survey
+    extract = read_extract(write_map(tmp_path / "map.osm", nodes, ways))
+    from optimizer.streets.streets import build_street_network
 
     area = rules()
-    assert drivable_nodes(survey(extract, area), extract, area.trucks[0]) == {1, 2, 3, 4}
+    assert drivable_nodes(build_street_network(extract, area), extract, area.trucks[0]) == {1, 2, 3, 4}
 
 
 def test_the_embedded_map_reads_like_france(monaco: RealTown) -> None:
@@ -327,7 +328,7 @@ def test_a_place_is_downloaded_whole_and_can_be_founded(network: Server, tmp_pat
     corners = query.partition('poly:"')[2].partition('"')[0].split()
     assert len(corners) % 2 == 0
     assert all(48 < float(lat) < 49 for lat in corners[::2])
-    assert found(tmp_path / "new", path, population=500).area.extract.name == path.name
+    assert make_area(tmp_path / "new", path, population=500).area.extract.name == path.name
     assert not (tmp_path / "cache").exists()  # OSMnx's own habit
 
 
@@ -395,7 +396,7 @@ def test_the_summary_names_people_waste_streets_sectors_trucks_and_what_is_assum
     assert TEXTS["assumed"][language] in lines
 
 
-@pytest.mark.parametrize("texts", [TEXTS, founding_notes.TEXTS], ids=["summary", "founding"])
+@pytest.mark.parametrize("texts", [TEXTS, new_area_notes.TEXTS], ids=["summary", "new area"])
 def test_every_text_is_there_in_french_and_in_english(texts: dict[str, dict[str, str]]) -> None:
     for key, both in texts.items():
         assert set(both) == {"fr", "en"}, key

@@ -10,10 +10,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import reduce
-from operator import xor
 
-from onboard.position.receiver import Fix
+from onboard.checksum import nmea_checksum, nmea_sentence
+from onboard.recording.receiver import Fix
 
 KNOT_MPS = 1852 / 3600
 #: The radius that holds 95 % of a round error cloud, over its standard deviation per axis: sqrt(-2 ln 0.05).
@@ -22,19 +21,10 @@ _FIRST_YEAR = 1980  # of GPS: two-digit years from 80 on are of the last century
 _DAY = timedelta(days=1)
 
 
-def check(body: str) -> str:
-    """The exclusive or of everything between ``$`` and ``*``, two hexadecimal digits."""
-    return f"{reduce(xor, body.encode('ascii', 'replace'), 0):02X}"
-
-
-def sentence(body: str) -> str:
-    return f"${body}*{check(body)}\r\n"
-
-
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-def sentences(fix: Fix) -> tuple[str, ...]:
+def fix_sentences(fix: Fix) -> tuple[str, ...]:
     """One second of a receiver's output: RMC, GGA, GSA and, with an error estimate, GST.
 
     A fix without coordinates is written as receivers write it: void, quality 0, mode 1.
@@ -44,8 +34,8 @@ def sentences(fix: Fix) -> tuple[str, ...]:
     dmy = at.strftime("%d%m%y") if at else ""
     if fix.lat_deg is None or fix.lon_deg is None:
         return (
-            sentence(f"GPRMC,{hms},V,,,,,,,{dmy},,,N"), sentence(f"GPGGA,{hms},,,,,0,03,,,M,,M,,"),
-            sentence("GPGSA,A,1,,,,,,,,,,,,,,,"),
+            nmea_sentence(f"GPRMC,{hms},V,,,,,,,{dmy},,,N"), nmea_sentence(f"GPGGA,{hms},,,,,0,03,,,M,,M,,"),
+            nmea_sentence("GPGSA,A,1,,,,,,,,,,,,,,,"),
         )  # fmt: skip
     where = f"{_angle(fix.lat_deg, 2, 'NS')},{_angle(fix.lon_deg, 3, 'EW')}"
     knots = "" if fix.speed_mps is None else f"{fix.speed_mps / KNOT_MPS:.2f}"
@@ -56,13 +46,13 @@ def sentences(fix: Fix) -> tuple[str, ...]:
     satellites = 4 if flat else 9
     ids = ",".join([f"{n:02d}" for n in range(1, satellites + 1)] + [""] * (12 - satellites))
     out = [
-        sentence(f"GPRMC,{hms},A,{where},{knots},{course},{dmy},,,A"),
-        sentence(f"GPGGA,{hms},{where},1,{satellites:02d},{hdop},50.0,M,48.0,M,,"),
-        sentence(f"GPGSA,A,{2 if flat else 3},{ids},{float(hdop) * 1.6:.1f},{hdop},{float(hdop) * 1.2:.1f}"),
+        nmea_sentence(f"GPRMC,{hms},A,{where},{knots},{course},{dmy},,,A"),
+        nmea_sentence(f"GPGGA,{hms},{where},1,{satellites:02d},{hdop},50.0,M,48.0,M,,"),
+        nmea_sentence(f"GPGSA,A,{2 if flat else 3},{ids},{float(hdop) * 1.6:.1f},{hdop},{float(hdop) * 1.2:.1f}"),
     ]
     if fix.eph_m is not None:
         each = f"{spread_m:.2f}"
-        out.append(sentence(f"GPGST,{hms},{each},{each},{each},0.0,{each},{each},{1.5 * spread_m:.2f}"))
+        out.append(nmea_sentence(f"GPGST,{hms},{each},{each},{each},0.0,{each},{each},{1.5 * spread_m:.2f}"))
     return tuple(out)
 
 
@@ -76,13 +66,13 @@ def _angle(degrees: float, digits: int, letters: str) -> str:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def fields_of(line: str) -> list[str] | None:
+def sentence_fields(line: str) -> list[str] | None:
     """The fields of a sentence without its talker (``RMC`` first); None where it is none or its check fails."""
     line = line.strip()
     if not line.startswith("$") or len(line) > 120:
         return None
     body, star, said = line[1:].rpartition("*")
-    if not star or len(said) != 2 or said.upper() != check(body):
+    if not star or len(said) != 2 or said.upper() != f"{nmea_checksum(body):02X}":
         return None
     fields = body.split(",")
     fields[0] = fields[0][-3:]
@@ -116,7 +106,7 @@ class NmeaReader:
 
     def push(self, line: str) -> Fix | None:
         """A fix, when this line shows that the epoch before it is whole."""
-        fields = fields_of(line)
+        fields = sentence_fields(line)
         if fields is None:
             self.damaged += line.lstrip().startswith("$")
             return None
@@ -166,7 +156,7 @@ class NmeaReader:
         return at
 
 
-def fixes(lines: Iterable[str]) -> Iterator[Fix]:
+def read_fixes(lines: Iterable[str]) -> Iterator[Fix]:
     """Every epoch of an NMEA log, those without a fix too."""
     reader = NmeaReader()
     for line in lines:
@@ -202,54 +192,54 @@ def _number(text: str) -> float | None:
     return value
 
 
-def _place(now: _Epoch, fields: list[str], k: int) -> None:
-    lat, lon = _degrees(fields[k], fields[k + 1]), _degrees(fields[k + 2], fields[k + 3])
+def _place(now: _Epoch, fields: list[str], first: int) -> None:
+    lat, lon = _degrees(fields[first], fields[first + 1]), _degrees(fields[first + 2], fields[first + 3])
     if lat is not None and lon is not None:
         now.lat_deg, now.lon_deg = lat, lon
 
 
-def _rmc(now: _Epoch, f: list[str]) -> None:
-    now.valid = f[2] == "A"
-    _place(now, f, 3)
-    knots, course = _number(f[7]), _number(f[8])
+def _rmc(now: _Epoch, fields: list[str]) -> None:
+    now.valid = fields[2] == "A"
+    _place(now, fields, 3)
+    knots, course = _number(fields[7]), _number(fields[8])
     now.speed_mps = None if knots is None else round(knots * KNOT_MPS, 4)
     now.heading_deg = None if course is None else course % 360
-    if len(f[9]) == 6:
-        year = int(f[9][4:])
-        now.day = date(year + (2000 if year < _FIRST_YEAR % 100 else 1900), int(f[9][2:4]), int(f[9][:2]))
+    if len(fields[9]) == 6:
+        year = int(fields[9][4:])
+        now.day = date(year + (2000 if year < _FIRST_YEAR % 100 else 1900), int(fields[9][2:4]), int(fields[9][:2]))
 
 
-def _gga(now: _Epoch, f: list[str]) -> None:
-    _place(now, f, 2)
-    if f[6] == "0":
+def _gga(now: _Epoch, fields: list[str]) -> None:
+    _place(now, fields, 2)
+    if fields[6] == "0":
         now.valid = False
 
 
-def _gll(now: _Epoch, f: list[str]) -> None:
-    _place(now, f, 1)
-    if len(f) > 6 and f[6] == "V":
+def _gll(now: _Epoch, fields: list[str]) -> None:
+    _place(now, fields, 1)
+    if len(fields) > 6 and fields[6] == "V":
         now.valid = False
 
 
-def _gsa(now: _Epoch, f: list[str]) -> None:
-    now.mode = int(f[2]) if f[2] in ("1", "2", "3") else None
+def _gsa(now: _Epoch, fields: list[str]) -> None:
+    now.mode = int(fields[2]) if fields[2] in ("1", "2", "3") else None
 
 
-def _gst(now: _Epoch, f: list[str]) -> None:
-    north_m, east_m = _number(f[6]), _number(f[7])
+def _gst(now: _Epoch, fields: list[str]) -> None:
+    north_m, east_m = _number(fields[6]), _number(fields[7])
     if north_m is not None and east_m is not None:
         now.eph_m = round(CIRCLE_95 * math.sqrt((north_m**2 + east_m**2) / 2), 2)
 
 
-def _vtg(now: _Epoch, f: list[str]) -> None:
-    kmh, course = _number(f[7]) if len(f) > 7 else None, _number(f[1])
+def _vtg(now: _Epoch, fields: list[str]) -> None:
+    kmh, course = _number(fields[7]) if len(fields) > 7 else None, _number(fields[1])
     now.speed_mps = round(kmh / 3.6, 4) if kmh is not None else now.speed_mps
     now.heading_deg = course % 360 if course is not None else now.heading_deg
 
 
-def _zda(now: _Epoch, f: list[str]) -> None:
-    if f[2] and f[3] and f[4]:
-        now.day = date(int(f[4]), int(f[3]), int(f[2]))
+def _zda(now: _Epoch, fields: list[str]) -> None:
+    if fields[2] and fields[3] and fields[4]:
+        now.day = date(int(fields[4]), int(fields[3]), int(fields[2]))
 
 
 _READERS = {"RMC": _rmc, "GGA": _gga, "GLL": _gll, "GSA": _gsa, "GST": _gst, "VTG": _vtg, "ZDA": _zda}

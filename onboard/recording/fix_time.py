@@ -30,7 +30,7 @@ def fix_time_fault(fix_at: datetime | None, box_at: datetime) -> str | None:
         return "the receiver gives no time"
     if fix_at < BUILT_AT:
         return f"{fix_at:%Y-%m-%d} is before this program was made"
-    if not can_be_true(box_at):
+    if not is_plausible(box_at):
         return None if fix_at < BUILT_AT + ROLLOVER else f"{fix_at:%Y-%m-%d} is {ROLLOVER.days} days ahead or more"
     weeks = round((fix_at - box_at) / ROLLOVER)
     if weeks and abs(fix_at - box_at - weeks * ROLLOVER) <= FURTHEST:
@@ -40,7 +40,7 @@ def fix_time_fault(fix_at: datetime | None, box_at: datetime) -> str | None:
     return None
 
 
-def can_be_true(box_at: datetime) -> bool:
+def is_plausible(box_at: datetime) -> bool:
     """Whether a box's clock can: not from before this program was made, nor from twenty years after."""
     return BUILT_AT <= box_at < BUILT_AT + ROLLOVER
 
@@ -66,7 +66,7 @@ class BestTime:
 
     def __init__(self, clock: Clock, known_at: datetime | None = None) -> None:
         self._clock = clock
-        self._floor = known_at if known_at is not None and can_be_true(known_at) else BUILT_AT
+        self._floor = known_at if known_at is not None and is_plausible(known_at) else BUILT_AT
         self._floor_s = clock.monotonic_s()
         self._fix_at: datetime | None = None
         self._fix_s = 0.0
@@ -101,4 +101,4 @@ class BestTime:
         if self._fix_at is not None:
             return self._fix_at + timedelta(seconds=now_s - self._fix_s)
         least = self._floor + timedelta(seconds=now_s - self._floor_s)
-        return box_at if can_be_true(box_at) and box_at >= least else least
+        return box_at if is_plausible(box_at) and box_at >= least else least

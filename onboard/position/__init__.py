@@ -1,1 +1,0 @@
-"""Where the truck is, and which time to believe."""

@@ -28,7 +28,7 @@ LATER = START + timedelta(days=62)
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A day that was driven, distilled twice, and whose positions are past their term."""
+    """A day that was driven, archived twice, and whose positions are past their term."""
     with Store(f"sqlite:///{tmp_path_factory.mktemp('day')}/depot.db") as store:
         published(store)
         for tour in range(len(small_plan().tours)):
@@ -74,7 +74,7 @@ def test_paces_say_how_long_streets_take_and_neither_who_nor_when_nor_where(kept
     assert {row.hour for row in rows} <= set(range(4, 16))  # local hours of a day that begins at five
 
 
-def test_a_day_distilled_twice_counts_once(kept: Store) -> None:
+def test_a_day_archived_twice_counts_once(kept: Store) -> None:
     classes = ["residential"] * len(matcher().network.lines)
     rows, sums = day_archive(kept, matcher(), classes, PARIS, DAY)
     with kept.read() as connection:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimizer.area.settings import HIGHWAYS, REQUIRED, SECTIONS, Section, Setting, defaults, toml_text
 
 from fleet import Compartment, Flux, Hours, Service, Shift, Site, Truck
 from optimizer.area.area import (
@@ -34,6 +33,7 @@ from optimizer.area.area import (
 from optimizer.area.file import read_area
 from optimizer.area.notes import Note
 from optimizer.area.opening_hours import DAY_S, LATEST_S, WEEKDAYS, opening_hours, weekdays, weekdays_text
+from optimizer.area.settings import HIGHWAYS, REQUIRED, SECTIONS, Section, Setting, defaults, toml_text
 from optimizer.area.settings_table import PLACE, page
 from optimizer.new_area.template import Wanted, area_toml
 from optimizer.streets.closures import KNOWN_NEAR

@@ -287,7 +287,7 @@ def test_replay_report_and_export_are_those_of_the_day_without_what_was_off_duty
 
 
 @days
-def test_what_is_distilled_of_a_day_has_nothing_of_what_was_off_duty(store: Store, tmp_path: Path, day: Day) -> None:
+def test_what_is_archived_of_a_day_has_nothing_of_what_was_off_duty(store: Store, tmp_path: Path, day: Day) -> None:
     published(store)
     put(store, [*day.off, *day.on])
     classes = ["residential"] * len(matcher().network.lines)

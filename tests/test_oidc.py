@@ -87,6 +87,7 @@ def test_somebody_without_a_group_of_ours_is_not_let_in(town_hall: Scene, provid
     provider.claims["groups"] = ["parks"]
     asking, answer = through(town_hall, provider)
     assert answer.status_code == 401
+    assert "groups : aucun rôle" in answer.text
     assert asking.get("/me").status_code == 401
     assert users.all_accounts(town_hall.store) == []
 

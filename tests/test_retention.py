@@ -271,7 +271,7 @@ def test_an_authority_may_shorten_every_term_and_lengthen_none_beyond_its_bound(
     assert kept_from(PURPOSES[0], terms_of({"positions": 30}), NOW) == NOW - 30 * DAY
 
 
-def test_a_day_is_distilled_once_and_only_where_there_was_a_plan(scene: Scene) -> None:
+def test_a_day_is_archived_once_and_only_where_there_was_a_plan(scene: Scene) -> None:
     store = scene.store
 
     def put(day: str) -> None:

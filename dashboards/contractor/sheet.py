@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from dashboards.console import console_text
 from dashboards.shared import format_number, text_in
-from dashboards.staff import POLICY, PageFrame, html_table, refused_text
+from dashboards.staff import POLICY, PageFrame, html_table
 from fleet import instant_text, spreadsheet_cell
 
 SCRIPT = (Path(__file__).parent / "contractor_sheet.js").read_text(encoding="utf-8")
@@ -198,10 +198,10 @@ def sheet_page(
 ) -> str:
     """The page. ``contractors``: to choose from, none for a contractor.
 
-    ``message``: why an input was refused, as the depot's error says it; shown in the page's language.
+    ``message``: why an input was refused, in the page's language; plain text.
     """
     lang = frame.lang
-    body = [frame.message(refused_text(message, lang), bad=True), _choice(frame, sheet, contractors)]
+    body = [frame.message(escape(message), bad=True), _choice(frame, sheet, contractors)]
     if sheet.contractor is None:
         body.append(f"<p>{sheet_text('choose' if contractors else 'nobody', lang)}</p>")
     else:

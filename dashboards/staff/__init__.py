@@ -1,9 +1,9 @@
 """Pages of accounts, logins, the audit log and what is kept."""
 
 from dashboards.staff.audit_log import audit_log_page, privacy_page
+from dashboards.staff.input_errors import input_error_text
 from dashboards.staff.login import login_page
 from dashboards.staff.people import POLICY, STYLE, PageFrame, account_page, html_table, people_page, staff_text
-from dashboards.staff.refused_input import refused_text
 from dashboards.staff.retention import MOST_COUNTED, mail_text, notice_line, plain_reason, refusals_part, short_line
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "account_page",
     "audit_log_page",
     "html_table",
+    "input_error_text",
     "login_page",
     "mail_text",
     "notice_line",
@@ -21,7 +22,6 @@ __all__ = [
     "plain_reason",
     "privacy_page",
     "refusals_part",
-    "refused_text",
     "short_line",
     "staff_text",
 ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboards.staff import people_page, refused_text, staff_text
+from dashboards.staff import people_page, staff_text
 from depot_api.access.authorization import allow
 from depot_api.accounts import passwords, tokens, users
+from depot_api.input_error import InputError
 from depot_api.settings import PEOPLE, Caller
 from depot_api.state import depot_of, frame_with_notice, html_page, zone_of
 
@@ -37,8 +39,8 @@ async def post_account(request: Request, who: Administrator) -> Response:
     add = partial(users.add_account, depot.store, name.strip(), role, password=password, now=depot.clock.now())
     try:
         await to_thread.run_sync(partial(add, bound_to=_names(bound_to)))
-    except ValueError as error:
-        return await _page(request, who, str(error), bad=True)
+    except InputError as error:
+        return await _page(request, who, error)
     return await _page(request, who, name=name.strip(), password=password)
 
 
@@ -50,7 +52,7 @@ async def post_account_change(request: Request, name: str, who: Administrator) -
     depot = depot_of(request)
     password = passwords.new_password()
     if name == who.name and do in ("change", "disable"):
-        return await _page(request, who, f"{name}: {do}, must be another's account", bad=True)
+        return await _page(request, who, InputError("account_own", name=name, action=do))
     changes: dict[str, Callable[[], object]] = {
         "change": partial(users.change_account, depot.store, name, role=role, bound_to=_names(bound_to)),
         "password": partial(users.change_account, depot.store, name, password=password),
@@ -58,11 +60,11 @@ async def post_account_change(request: Request, name: str, who: Administrator) -
         "enable": partial(users.enable_account, depot.store, name),
     }
     if do not in changes:
-        return await _page(request, who, f"do = {do[:20]!r}, must be one of {', '.join(changes)}", bad=True)
+        return await _page(request, who, InputError("account_action", action=do[:20], actions=", ".join(changes)))
     try:
         await to_thread.run_sync(changes[do])
-    except ValueError as error:
-        return await _page(request, who, str(error), bad=True)
+    except InputError as error:
+        return await _page(request, who, error)
     if do == "password":
         return await _page(request, who, name=name, password=password)
     return RedirectResponse("/people", 303)
@@ -80,8 +82,9 @@ async def post_token_revocation(
 
 
 async def _page(
-    request: Request, who: Caller, said: str = "", *, bad: bool = False, name: str = "", password: str = ""
+    request: Request, who: Caller, error: InputError | None = None, *, name: str = "", password: str = ""
 ) -> Response:
+    """``error``: what was wrong with the last form; ``password``: a new one of ``name``, shown this once."""
     depot = depot_of(request)
     zone = zone_of(depot)
     frame = await frame_with_notice(request, who)
@@ -100,13 +103,13 @@ async def _page(
         }
         for t in await to_thread.run_sync(tokens.issued_tokens, depot.store)
     ]  # fmt: skip
-    told = (
-        staff_text("shown_once", frame.lang, name=name, password=password)
-        if password
-        else refused_text(said, frame.lang)
-    )
+    if error is not None:
+        message = escape(error.text(frame.lang))
+    else:
+        message = staff_text("shown_once", frame.lang, name=name, password=password) if password else ""
+    bad = error is not None
     return html_page(
-        request, people_page(frame, accounts, issued_tokens, PEOPLE, message=told, bad=bad), 400 if bad else 200
+        request, people_page(frame, accounts, issued_tokens, PEOPLE, message=message, bad=bad), 400 if bad else 200
     )
 
 

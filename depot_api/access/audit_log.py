@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from depot_api.input_error import InputError
 from depot_api.known_time import no_earlier
 from depot_api.settings import MACHINES, Caller
 from depot_api.store import Store, audit_entries, instant_of, microseconds
@@ -27,12 +28,12 @@ REPEAT_AFTER = timedelta(minutes=10)
 
 
 def record_access(store: Store, who: Caller, what: str, why: str, now: datetime) -> None:
-    """Write down that somebody looks at ``what`` (``replay 2026-11-20 T1``). Raises ``ValueError`` without a reason."""
+    """Write down that somebody looks at ``what`` (``replay 2026-11-20 T1``). Raises ``InputError`` without a reason."""
     reason = " ".join(why.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise ValueError(f"why: {len(reason)} characters, must be from {SHORTEST_REASON} to {LONGEST_REASON}")
+        raise InputError("reason_length", length=len(reason), shortest=SHORTEST_REASON, longest=LONGEST_REASON)
     if "\0" in reason:  # which PostgreSQL keeps in no text
-        raise ValueError("why: holds a zero character, must be text")
+        raise InputError("reason_no_text")
     _write(store, who, what, reason, no_earlier(store, now))
 
 

@@ -28,9 +28,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.staff import login_page, staff_text
+from dashboards.staff import input_error_text, login_page, staff_text
 from depot_api.access.login import let_in, own_page
 from depot_api.accounts import users
+from depot_api.input_error import InputError
 from depot_api.settings import BOUND, Provider
 from depot_api.state import depot_of, frame_of, html_page
 
@@ -55,7 +56,11 @@ _PROVIDER_THREADS = CapacityLimiter(4)
 
 
 class LoginRefused(Exception):
-    """Why nobody is let in, in words for whoever tried."""
+    """Why nobody is let in: a code and its values, as ``InputError`` has them; words come last, for whoever tried."""
+
+    def __init__(self, code: str, /, **values: object) -> None:
+        super().__init__(code, values)
+        self.code, self.values = code, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +100,11 @@ async def from_provider(request: Request) -> Response:
         carried = _unsigned(request.cookies.get(COOKIE, ""))
         state = request.query_params.get("state", "")
         if not hmac.compare_digest(state.encode("utf-8", "replace"), carried["state"].encode()):
-            raise LoginRefused("state")
+            raise LoginRefused("login_state")
         code = request.query_params.get("code")
         if not code:
-            raise LoginRefused(request.query_params.get("error", "no code")[:80])
+            given = request.query_params.get("error")
+            raise LoginRefused("login_no_code") if given is None else LoginRefused("login_failed", error=given[:80])
         identity = await to_thread.run_sync(_identity, provider, code, carried, limiter=_PROVIDER_THREADS)
         now = depot.clock.now()
         try:
@@ -111,8 +117,8 @@ async def from_provider(request: Request) -> Response:
                 identity.bound_to,
                 now,
             )
-        except ValueError as error:
-            raise LoginRefused(str(error)) from None
+        except InputError as error:
+            raise LoginRefused(error.code, **error.values) from None
     except LoginRefused as why:
         return _refused(request, provider, why)
     response = await let_in(request, depot, account.name, carried["next"])
@@ -126,7 +132,7 @@ def identity_of(provider: Provider, claims: dict[str, Any]) -> Identity:
     have = {groups} if isinstance(groups, str) else set(filter(_is_text, groups)) if isinstance(groups, list) else set()
     role = next((role for value, role in provider.roles.items() if value in have), None)
     if role is None:
-        raise LoginRefused(f"{provider.role_claim}: no role")
+        raise LoginRefused("login_no_role", claim=provider.role_claim)
     name = next((claims[k] for k in (provider.name_claim, "email", "sub") if _is_text(claims.get(k))), "")
     bound: Any = claims.get(provider.bound_claim) if provider.bound_claim and role in BOUND else None
     trucks = (bound,) if isinstance(bound, str) else tuple(filter(_is_text, bound)) if isinstance(bound, list) else ()
@@ -146,8 +152,8 @@ def _provider(request: Request) -> Provider:
 
 def _refused(request: Request, provider: Provider, why: LoginRefused) -> Response:
     frame = frame_of(request, None)
-    said = staff_text("no_oidc", frame.lang, why=why)
-    response = html_page(request, login_page(frame, next_page="", message=said, provider=provider.name), 401)
+    message = staff_text("no_oidc", frame.lang, why=input_error_text(why.code, frame.lang, **why.values))
+    response = html_page(request, login_page(frame, next_page="", message=message, provider=provider.name), 401)
     response.delete_cookie(COOKIE, path=BACK)
     return response
 
@@ -169,14 +175,14 @@ class _ProviderCache:
                 try:
                     answer = _json_from(url)
                 except (requests.RequestException, ValueError) as error:
-                    raise LoginRefused(f"{url}: {type(error).__name__}") from None
+                    raise LoginRefused("login_unreachable", url=url, error=type(error).__name__) from None
                 self._answers[url] = (monotonic(), answer)
             return answer
 
     def addresses(self, provider: Provider) -> dict[str, Any]:
         answer = self.get(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if answer.get("issuer") != provider.issuer:
-            raise LoginRefused("issuer")
+            raise LoginRefused("login_issuer")
         return answer
 
 
@@ -250,7 +256,7 @@ def _identity(provider: Provider, code: str, carried: dict[str, str]) -> Identit
         )
         claims.validate(now=int(time()), leeway=LEEWAY_S)
     except (AuthlibBaseError, JoseError, requests.RequestException, KeyError, ValueError, TypeError) as error:
-        raise LoginRefused(type(error).__name__) from None
+        raise LoginRefused("login_failed", error=type(error).__name__) from None
     return identity_of(provider, dict(claims))
 
 
@@ -265,10 +271,10 @@ def _signed(carried: dict[str, str]) -> str:
 def _unsigned(cookie: str) -> dict[str, str]:
     body, _, mac = cookie.partition(".")
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), _mac(body).encode()):
-        raise LoginRefused("cookie")
+        raise LoginRefused("login_cookie")
     carried = json.loads(base64.urlsafe_b64decode(body))
     if time() - carried.pop("at") > PATIENCE_S:
-        raise LoginRefused("too late")
+        raise LoginRefused("login_too_late")
     return dict(carried)
 
 

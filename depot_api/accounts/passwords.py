@@ -7,6 +7,8 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from depot_api.input_error import InputError
+
 #: OWASP's second choice (19 MiB, two passes): some 20 ms of one core, and ten logins at once fit a small server.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 SHORTEST = 12
@@ -16,9 +18,9 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def hash_password(password: str) -> str:
-    """What is stored of a password. Raises ``ValueError`` for one too short or too long."""
+    """What is stored of a password. Raises ``InputError`` for one too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise ValueError(f"password: {len(password)} characters, must be from {SHORTEST} to {LONGEST}")
+        raise InputError("password_length", length=len(password), shortest=SHORTEST, longest=LONGEST)
     return _HASHER.hash(password)
 
 

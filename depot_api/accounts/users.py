@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from depot_api.accounts import passwords, sessions
+from depot_api.input_error import InputError
 from depot_api.known_time import no_earlier
 from depot_api.settings import BOUND, PEOPLE
 from depot_api.store import Store, instant_of, microseconds, users
@@ -48,9 +49,9 @@ def add_account(
     bound_to: Sequence[str] = (),
     subject: str | None = None,
 ) -> Account:
-    """A new account. Raises ``ValueError`` for a name that is taken, an unknown role, a weak password."""
+    """A new account. Raises ``InputError`` for a name that is taken, an unknown role, a weak password."""
     if not _NAME.match(name):
-        raise ValueError(f"account: name = {name[:90]!r}, must be 1 to 80 letters, digits or . @ + - _")
+        raise InputError("account_name", name=name[:90])
     row = {
         "name": name,
         "role": _role(role),
@@ -62,7 +63,7 @@ def add_account(
 
     def insert_new(connection: Connection) -> None:
         if connection.execute(select(users.c.name).where(users.c.name == name)).one_or_none():
-            raise ValueError(f"account: name = {name!r} is taken, must be another")
+            raise InputError("account_taken", name=name)
         connection.execute(insert(users).values(row))
 
     store.write(insert_new)
@@ -77,7 +78,7 @@ def change_account(
     bound_to: Sequence[str] | None = None,
     password: str | None = None,
 ) -> Account:
-    """Another role, other trucks, a new password; its sessions end. Raises ``ValueError``."""
+    """Another role, other trucks, a new password; its sessions end. Raises ``InputError``."""
     before = account_named(store, name)
     new_role = _role(role if role is not None else before.role)
     bound = before.bound_to if bound_to is None else bound_to
@@ -89,7 +90,7 @@ def change_account(
 
 
 def disable_account(store: Store, name: str, now: datetime) -> None:
-    """Nobody may log in to the account any more; its sessions end. Raises ``ValueError`` where there is none."""
+    """Nobody may log in to the account any more; its sessions end. Raises ``InputError`` where there is none."""
     account_named(store, name)
     _set(store, name, {"disabled_us": microseconds(no_earlier(store, now))})
 
@@ -101,11 +102,11 @@ def enable_account(store: Store, name: str) -> None:
 
 
 def account_named(store: Store, name: str) -> Account:
-    """The account of this name. Raises ``ValueError`` where there is none."""
+    """The account of this name. Raises ``InputError`` where there is none."""
     with store.read() as connection:
         row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
     if row is None:
-        raise ValueError(f"account: no {name!r}")
+        raise InputError("account_missing", name=name)
     return _account(row)
 
 
@@ -133,7 +134,7 @@ def password_opens(store: Store, name: str, password: str) -> bool:
 def account_of_subject(
     store: Store, subject: str, name: str, role: str, bound_to: Sequence[str], now: datetime
 ) -> Account:
-    """The account of an OIDC login, made at its first; role and trucks follow the provider. Raises ``ValueError``.
+    """The account of an OIDC login, made at its first; role and trucks follow the provider. Raises ``InputError``.
 
     ``subject``: issuer and subject, by which the provider knows the person; a local account of the same name is
     another person's. An account that the administrator disabled stays so.
@@ -144,7 +145,7 @@ def account_of_subject(
         return add_account(store, name, role, password=None, now=now, bound_to=bound_to, subject=subject)
     known = _account(row)
     if known.disabled is not None:
-        raise ValueError(f"account: {known.name!r} is disabled")
+        raise InputError("account_disabled", name=known.name)
     if (known.role, known.bound_to) != (role, tuple(bound_to)):
         return change_account(store, known.name, role=role, bound_to=bound_to)
     return known
@@ -163,17 +164,15 @@ def _set(store: Store, name: str, values: dict[str, Any]) -> None:
 
 def _role(role: str) -> str:
     if role not in PEOPLE:
-        raise ValueError(f"account: role = {role!r}, must be one of {', '.join(PEOPLE)}")
+        raise InputError("account_role", role=role, roles=", ".join(PEOPLE))
     return role
 
 
 def _bound(role: str, bound_to: Sequence[str]) -> str | None:
     if bound_to and role not in BOUND:
-        raise ValueError(f"account: a {role} is bound to nothing, only {', '.join(sorted(BOUND & set(PEOPLE)))} are")
+        raise InputError("account_unbound", role=role, roles=", ".join(sorted(BOUND & set(PEOPLE))))
     if len(bound_to) > MOST_BOUND or any(not 0 < len(b) <= 40 or not b.isprintable() for b in bound_to):
-        raise ValueError(
-            f"account: bound to {list(bound_to)[:5]}, must be up to {MOST_BOUND} names of 1 to 40 characters"
-        )
+        raise InputError("account_bound_to", bound_to=list(bound_to)[:5], most=MOST_BOUND)
     return "\n".join(bound_to) or None
 
 

@@ -86,12 +86,12 @@ async def _store_valid(depot: Depot, given: list[Any], who: Caller) -> Response:
     for start in range(0, len(given), YIELD_EVERY):
         if start:
             await asyncio.sleep(0)
-        for j in given[start : start + YIELD_EVERY]:
+        for sent in given[start : start + YIELD_EVERY]:
             try:
-                rows.append(validated_fact(j, who, received_us))
-                stored.append(j["id"])
+                rows.append(validated_fact(sent, who, received_us))
+                stored.append(sent["id"])
             except ValueError as error:
-                refused.append({"id": _id_of(j), "why": str(error)})
+                refused.append({"id": _id_of(sent), "why": str(error)})
     if rows:
         try:
             await asyncio.wait_for(asyncio.wrap_future(depot.store.submit(rows)), PATIENCE_S)
@@ -107,11 +107,11 @@ def _answer(stored: list[str], refused: list[dict[str, Any]]) -> bytes:
         return json.dumps({"stored": stored, "refused": refused}).encode()
 
 
-def validated_fact(j: Any, who: Caller, received_us: int) -> NewFact:
+def validated_fact(sent: Any, who: Caller, received_us: int) -> NewFact:
     """A fact as it was sent, ready to be stored. Raises ``ValueError`` with the reason why it is refused."""
-    if isinstance(j, Unreadable):
-        raise ValueError(j.why)
-    fact = fact_from_json(j)
+    if isinstance(sent, Unreadable):
+        raise ValueError(sent.why)
+    fact = fact_from_json(sent)
     kind, of = fact.kind, fact.who  # of the fact as it is understood: fields of other kinds say nothing of whose it is
     why = who.why_not(kind, of)
     if why is None and isinstance(fact, Message):
@@ -121,11 +121,11 @@ def validated_fact(j: Any, who: Caller, received_us: int) -> NewFact:
     if why is not None or of is None:
         raise ValueError(why)
     known = _KNOWN.get(type(fact)) or _names(type(fact))
-    if not known.issuperset(j):
-        j = {name: value for name, value in j.items() if name in known}
+    if not known.issuperset(sent):
+        sent = {name: value for name, value in sent.items() if name in known}
     try:
-        body = orjson.dumps(j).decode()
-        id = bytes.fromhex(j["id"].replace("-", ""))
+        body = orjson.dumps(sent).decode()
+        id = bytes.fromhex(sent["id"].replace("-", ""))
     except (TypeError, ValueError) as error:  # half a surrogate pair, which no UTF-8 can hold
         raise ValueError(f"{kind}: {error}") from None
     return NewFact(id, kind, of, microseconds(fact.at), received_us, body)
@@ -136,9 +136,9 @@ def _names(cls: type[Fact]) -> frozenset[str]:
     return _KNOWN[cls]
 
 
-def _id_of(j: Any) -> Any:
+def _id_of(sent: Any) -> Any:
     """The id exactly as it was sent, so that whoever sent it knows which; None where there was none of any length."""
-    if isinstance(j, Unreadable):
-        return j.id
-    id = j.get("id") if isinstance(j, dict) else None
+    if isinstance(sent, Unreadable):
+        return sent.id
+    id = sent.get("id") if isinstance(sent, dict) else None
     return id if isinstance(id, (str, int)) and len(str(id)) <= LONGEST_ID else None

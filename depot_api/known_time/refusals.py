@@ -1,7 +1,7 @@
 """When retention refuses or asks: written down, told at once and every day, ended by a person or when its reason ends.
 
 A refusal is no way to keep for ever: administrators are told until it is over, and after ``DECIDE_WITHIN`` every page
-says that a person must decide. What a person decides stands in the log of looks, with who, when and why.
+says that a person must decide. What a person decides stands in the audit log, with who, when and why.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The day as it runs: a fold over the store's tail. Cheap things at once, matching later and by priority.
 
-``take`` looks at each stored fact once, in the order of arrival: a truck's place moves only forward in the fix's own
-time, so a truck that sends two days of backlog newest first does not jump about, and what is older than what is shown
-is not even unpacked. What the tours need waits for ``work``: live tours first, backlog after. A tour with more waiting
-than ``MOST_WAITING`` forgets it and reads itself from the store when its truck has stopped pouring: memory is bounded.
+``add_facts`` looks at each stored fact once, in the order of arrival: a truck's place moves only forward in the fix's
+own time, so a truck that sends two days of backlog newest first does not jump about, and what is older than what is
+shown is not even unpacked. What the tours need waits for ``work``: live tours first, backlog after. A tour with more
+waiting than ``MOST_WAITING`` forgets it and reads itself from the store when its truck has stopped pouring: memory is
+bounded.
 
 What sensors saw off duty (``duty/spans.py``) moves nothing. A change of duty, or a plan, that comes after what it
 judges takes it back: the truck's place is looked up again, and its tours read themselves from the store.
@@ -262,16 +263,16 @@ class LiveDay:
         truck = self.trucks[row.who]
         if row.at_us <= truck.at_us:
             return
-        j = row.json()
-        if j.get("lat_deg") is None:
+        body = row.json()
+        if body.get("lat_deg") is None:
             return
         truck.at_us = row.at_us
         truck.sensed_us = max(truck.sensed_us, row.at_us)
-        truck.place = {"lat_deg": round(j["lat_deg"], 6), "lon_deg": round(j["lon_deg"], 6)}
-        if j.get("heading_deg") is not None:
-            truck.place["heading_deg"] = round(j["heading_deg"])
-        if j.get("eph_m") is not None:
-            truck.place["eph_m"] = round(j["eph_m"])
+        truck.place = {"lat_deg": round(body["lat_deg"], 6), "lon_deg": round(body["lon_deg"], 6)}
+        if body.get("heading_deg") is not None:
+            truck.place["heading_deg"] = round(body["heading_deg"])
+        if body.get("eph_m") is not None:
+            truck.place["eph_m"] = round(body["eph_m"])
         self._show_truck(row.who, truck)
 
     def _show_truck(self, who: str, truck: _Truck) -> None:
@@ -290,78 +291,79 @@ class LiveDay:
         sensed_at = self.duty_of(who).last(instant_of(truck.sensed_us)) if truck.sensed_us else None
         return max(truck.heard_us, microseconds(sensed_at) if sensed_at is not None else 0)
 
-    def _duty(self, row: StoredFact, j: dict[str, Any]) -> None:
+    def _duty(self, row: StoredFact, body: dict[str, Any]) -> None:
         truck = self._truck(row)
         if row.at_us >= truck.duty[0]:
-            truck.duty = (row.at_us, shown_duty(j["state"]))
+            truck.duty = (row.at_us, shown_duty(body["state"]))
             self._show_truck(row.who, truck)
 
-    def _health(self, row: StoredFact, j: dict[str, Any]) -> None:
-        if j.get("truck") is None:
+    def _health(self, row: StoredFact, body: dict[str, Any]) -> None:
+        if body.get("truck") is None:
             return
         truck = self._truck(row)
         if row.at_us >= truck.health[0]:
             health = {
-                name: j[name] for name in ("receiver", "pending", "refused", "thinned") if j.get(name) is not None
+                name: body[name] for name in ("receiver", "pending", "refused", "thinned") if body.get(name) is not None
             }
             truck.health = (row.at_us, health)
             self._show_truck(row.who, truck)
 
-    def _incident(self, row: StoredFact, j: dict[str, Any]) -> None:
+    def _incident(self, row: StoredFact, body: dict[str, Any]) -> None:
         self._truck(row)
         self._incidents.setdefault(row.who, {})[row.id] = row
-        self._show_incident(row, j)
+        self._show_incident(row, body)
 
-    def _show_incident(self, row: StoredFact, j: Mapping[str, Any]) -> None:
+    def _show_incident(self, row: StoredFact, body: Mapping[str, Any]) -> None:
         """What a crew reports stands, on duty or not; its place is shown where it was on duty."""
         placed = row.at in self.duty_of(row.who)
-        window = self._window_named(j) or self.window_at(row.who, row.at_us)
-        self.board.put("incidents", _key(row.who, j["id"]), {
-            "id": j["id"], "at": _text(row.at_us), "received_at": _text(row.received_us), "truck": row.who,
-            "tour": window.tour.id if window else None, "category": j["category"], "task": j.get("task"),
-            "street": self._streets.get(j.get("task") or "", ""), "note": j.get("note"),
-            "lat_deg": j.get("lat_deg") if placed else None, "lon_deg": j.get("lon_deg") if placed else None,
-            "photos": j.get("photos") or [],
+        window = self._window_named(body) or self.window_at(row.who, row.at_us)
+        self.board.put("incidents", _key(row.who, body["id"]), {
+            "id": body["id"], "at": _text(row.at_us), "received_at": _text(row.received_us), "truck": row.who,
+            "tour": window.tour.id if window else None, "category": body["category"], "task": body.get("task"),
+            "street": self._streets.get(body.get("task") or "", ""), "note": body.get("note"),
+            "lat_deg": body.get("lat_deg") if placed else None, "lon_deg": body.get("lon_deg") if placed else None,
+            "photos": body.get("photos") or [],
         }, row.who)  # fmt: skip
 
-    def _message(self, row: StoredFact, j: dict[str, Any]) -> None:
+    def _message(self, row: StoredFact, body: dict[str, Any]) -> None:
         self._truck(row)
-        self.board.put("messages", _key(row.who, j["id"]), {
-            "id": j["id"], "at": _text(row.at_us), "truck": row.who, "sender": j["sender"], "text": j["text"],
-            "answers": j.get("answers"),
+        self.board.put("messages", _key(row.who, body["id"]), {
+            "id": body["id"], "at": _text(row.at_us), "truck": row.who, "sender": body["sender"], "text": body["text"],
+            "answers": body.get("answers"),
         }, row.who)  # fmt: skip
 
-    def _weighing(self, row: StoredFact, j: dict[str, Any]) -> None:
-        key = _key(row.who, j["id"])
+    def _weighing(self, row: StoredFact, body: dict[str, Any]) -> None:
+        key = _key(row.who, body["id"])
         self.board.put("weighings", key, {
-            "id": j["id"], "at": _text(row.at_us), "site": row.who, "truck": j.get("truck"), "plate": j.get("plate"),
-            "kg": j["kg"], "ticket": (self.board.get("weighings", key) or {}).get("ticket"),
-        }, j.get("truck"))  # fmt: skip
+            "id": body["id"], "at": _text(row.at_us), "site": row.who, "truck": body.get("truck"),
+            "plate": body.get("plate"), "kg": body["kg"],
+            "ticket": (self.board.get("weighings", key) or {}).get("ticket"),
+        }, body.get("truck"))  # fmt: skip
 
-    def _ticket(self, row: StoredFact, j: dict[str, Any]) -> None:
-        truck, key = j.get("truck"), _key(row.who, j["id"])
+    def _ticket(self, row: StoredFact, body: dict[str, Any]) -> None:
+        truck, key = body.get("truck"), _key(row.who, body["id"])
         window = self.window_at(truck, row.at_us) if truck else None
-        fields = {name: j.get(name) for name in (
+        fields = {name: body.get(name) for name in (
             "id", "number", "site", "truck", "plate", "flux", "product", "net_kg", "gross_kg", "tare_kg", "corrects",
             "reason",
         )}  # fmt: skip
         known = self.board.get("tickets", key) or {}
         self.board.put("tickets", key, fields | {
-            "at": _text(row.at_us), "in_at": j.get("in_at"), "tour": window.tour.id if window else None,
+            "at": _text(row.at_us), "in_at": body.get("in_at"), "tour": window.tour.id if window else None,
             "replaced_by": known.get("replaced_by"),
         }, truck)  # fmt: skip
-        replaced = _key(row.who, j.get("corrects") or "")  # a site corrects its own tickets only
+        replaced = _key(row.who, body.get("corrects") or "")  # a site corrects its own tickets only
         before = self.board.get("tickets", replaced)
         if before is not None:
-            self.board.put("tickets", replaced, before | {"replaced_by": j["number"]}, before["truck"])
-        for weighing in (j.get("gross_weighing") or "", j.get("tare_weighing") or ""):
+            self.board.put("tickets", replaced, before | {"replaced_by": body["number"]}, before["truck"])
+        for weighing in (body.get("gross_weighing") or "", body.get("tare_weighing") or ""):
             read = self.board.get("weighings", _key(row.who, weighing))
             if read is not None:
-                self.board.put("weighings", _key(row.who, weighing), read | {"ticket": j["number"]}, read["truck"])
+                self.board.put("weighings", _key(row.who, weighing), read | {"ticket": body["number"]}, read["truck"])
 
-    def _window_named(self, j: Mapping[str, Any]) -> TourWindow | None:
-        slot = self.slots.get(j.get("tour") or "")
-        return slot.live.window if slot is not None and slot.live.tour.truck == j.get("truck") else None
+    def _window_named(self, body: Mapping[str, Any]) -> TourWindow | None:
+        slot = self.slots.get(body.get("tour") or "")
+        return slot.live.window if slot is not None and slot.live.tour.truck == body.get("truck") else None
 
     def window_at(self, truck: str, at_us: int) -> TourWindow | None:
         """The tour that a truck's fact of this time belongs to."""

@@ -36,20 +36,12 @@ def tour_changes(before: Plan | None, after: Plan, tour: Tour) -> list[dict[str,
 
 def _tasks_changed(before: Plan, after: Plan, old: Tour, tour: Tour) -> list[dict[str, Any]]:
     was, now = _tasks(old), _tasks(tour)
-    unserved_before = {u.task: u.reason for u in before.unserved}
-    unserved_now = {u.task: u.reason for u in after.unserved}
     changes = []
     for id in [id for id in now if id not in was]:
-        if id in unserved_before:
-            origin = {"why": f"unserved before: {unserved_before[id]}"}
-        else:
-            origin = _whose(before, id) or {"why": "new in the plan"}
+        origin = _elsewhere(before, id, "unserved before", "new in the plan")
         changes.append(_named("task_added", after.tasks_by_id.get(id), id) | origin)
     for id in [id for id in was if id not in now]:
-        if id in unserved_now:
-            fate = {"why": f"unserved: {unserved_now[id]}"}
-        else:
-            fate = _whose(after, id) or {"why": "no longer in the plan"}
+        fate = _elsewhere(after, id, "unserved", "no longer in the plan")
         changes.append(_named("task_removed", before.tasks_by_id.get(id), id) | fate)
     if [id for id in was if id in now] != [id for id in now if id in was]:
         changes.append({"what": "order"})
@@ -60,8 +52,13 @@ def _named(what: str, task: Task | None, id: str) -> dict[str, Any]:
     return {"what": what, "task": id, "name": task.name if task else ""}
 
 
-def _whose(plan: Plan, id: str) -> dict[str, Any] | None:
-    return next(({"tour": tour.id} for tour in plan.tours if any(leg.task == id for leg in tour.legs)), None)
+def _elsewhere(plan: Plan, id: str, unserved: str, absent: str) -> dict[str, Any]:
+    """Where another version has a task: left with its reason, on a tour, or not at all."""
+    reason = {left.task: left.reason for left in plan.unserved}.get(id)
+    if reason is not None:
+        return {"why": f"{unserved}: {reason}"}
+    served = (tour.id for tour in plan.tours if any(leg.task == id for leg in tour.legs))
+    return next(({"tour": tour} for tour in served), {"why": absent})
 
 
 def _tasks(tour: Tour) -> list[str]:

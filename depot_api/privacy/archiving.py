@@ -69,7 +69,7 @@ def archive_due_days(depot: Depot, now: datetime) -> list[date]:
 
 
 def days_to_archive(store: Store, before: date) -> list[date]:
-    """Days with a plan in force, before ``before``, that nobody has distilled, oldest first."""
+    """Days with a plan in force, before ``before``, that are not archived yet, oldest first."""
     query = (
         select(plans.c.date)
         .distinct()
@@ -139,7 +139,7 @@ def add_paces(
 def save_archive(
     store: Store, day: date, rows: list[dict[str, Any]], sums: dict[PaceKey, StreetPace], now: datetime
 ) -> None:
-    """Write a day's distillate down, once: the mark, the proof and the sums in one commit."""
+    """Write a day's archive down, once: the mark, the proof and the sums in one commit."""
 
     def write(connection: Connection) -> None:
         if connection.execute(

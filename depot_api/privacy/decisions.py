@@ -8,12 +8,14 @@ from functools import partial
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from depot_api.access import allow, audit_log
+from depot_api.input_error import InputError
 from depot_api.known_time import RUN, refusals
 from depot_api.privacy import nightly, retention
+from depot_api.privacy.page import privacy_response
 from depot_api.settings import Caller
 from depot_api.state import Depot, depot_of
 from fleet import instant, instant_text
@@ -37,31 +39,38 @@ async def decide(
     depot = depot_of(request)
     now = depot.clock.now()
     try:
-        if abs(instant(given.get("shown", "")) - now) > FRESH:
-            raise ValueError(
-                f"shown = {given.get('shown', '')}, the clock says {instant_text(now)}: load the page again"
-            )
+        _judge_age(given.get("shown", ""), now)
         todo = await to_thread.run_sync(partial(record_decision, depot, who, given, now))
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from None
+    except InputError as error:
+        return await privacy_response(request, who, error)
     if todo is not None:
         then.add_task(to_thread.run_sync, todo)
     return RedirectResponse("/privacy", 303)
 
 
+def _judge_age(shown: str, now: datetime) -> None:
+    """Raises ``InputError`` where the page showed no clock, or one of too long ago."""
+    try:
+        fresh = abs(instant(shown) - now) <= FRESH
+    except ValueError:
+        fresh = False
+    if not fresh:
+        raise InputError("decision_outdated", shown=shown[:40], now=instant_text(now))
+
+
 def record_decision(
     depot: Depot, who: Caller, given: dict[str, str], now: datetime
 ) -> Callable[[], dict[str, int]] | None:
-    """Note a decision, end the refusal; what is to be deleted by it, or None. Raises ``ValueError``."""
+    """Note a decision, end the refusal; what is to be deleted by it, or None. Raises ``InputError``."""
     store, how = depot.store, given.get("how", "")
     refusal = next((one for one in refusals.open_refusals(store) if str(one.id) == given.get("refusal")), None)
     if refusal is None:
-        raise ValueError(f"refusal = {given.get('refusal', '')[:20]!r}, stands no more: load the page again")
+        raise InputError("decision_over", refusal=given.get("refusal", "")[:20])
     ways = ("right", "wrong") if refusal.subject == RUN else ("yes", "wrong")
     if how not in ways:
-        raise ValueError(f"how = {how[:20]!r}, must be one of {', '.join(ways)}")
+        raise InputError("decision_unknown", how=how[:20], ways=", ".join(ways))
     if how == "yes" and given.get("until") != instant_text(refusal.until):
-        raise ValueError("until: more waits by now than the page showed: load it again")
+        raise InputError("decision_more_waits")
     audit_log.record_access(store, who, f"retention {refusal.subject}: {how}", given.get("why", ""), now)
     if how == "wrong":
         refusals.keep_and_ask_again(store, refusal, now, who.name)

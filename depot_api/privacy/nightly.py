@@ -1,4 +1,4 @@
-"""What retention does every night, and looks at every minute."""
+"""What retention does every night, and checks every minute."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def night_is_due(last: datetime | None, now: datetime) -> bool:
 
 
 def run_night(depot: Depot, now: datetime, known: datetime | None = None, *, sure: bool = False) -> dict[str, int]:
-    """What a night does: distil the days whose positions will go, then delete; neither by a clock in doubt."""
+    """What a night does: archive the days whose positions will go, then delete; neither by a clock in doubt."""
     from depot_api.privacy.archiving import (
         archive_due_days,  # the solver's tables: only a depot with an area loads them
     )

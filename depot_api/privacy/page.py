@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from html import escape
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,8 +11,9 @@ from fastapi.responses import Response
 
 from dashboards.staff import audit_log_page, privacy_page, refusals_part, staff_text
 from depot_api.access import ENTRIES_PER_PAGE, allow, audit_log, caller
+from depot_api.input_error import InputError
 from depot_api.privacy import refusal_notices, retention
-from depot_api.settings import Caller, purposes_with_terms
+from depot_api.settings import Caller, Purpose, purposes_with_terms
 from depot_api.state import OVERSEERS, Depot, depot_of, frame_of, frame_with_notice, html_page, language, zone_of
 from fleet import instant_text
 
@@ -28,7 +30,7 @@ async def looks_json(
 
 
 @router.get("/looks", include_in_schema=False)
-async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVERSEERS))]) -> Response:
+async def audit_log_html(request: Request, who: Annotated[Caller, Depends(allow(*OVERSEERS))]) -> Response:
     """The same as a page."""
     depot = depot_of(request)
     before = request.query_params.get("before", "")
@@ -44,42 +46,47 @@ async def looks_html(request: Request, who: Annotated[Caller, Depends(allow(*OVE
 async def privacy_json(request: Request) -> dict[str, list[dict[str, str | int]]]:
     """What is kept, why, for how many days: the table that the retention run enforces. Open to everybody."""
     lang = language(request)
-    return {"purposes": [_told(row, lang) for row in _rows(depot_of(request))]}
+    return {"purposes": [_row(purpose, lang) for purpose in _purposes(depot_of(request))]}
 
 
 @router.get("/privacy", include_in_schema=False)
 async def privacy_html(request: Request) -> Response:
     """The same as a page, open to everybody; staff representatives also see how much there is and how old it is."""
-    depot = depot_of(request)
-    lang = language(request)
-    who = await caller(request)
-    rows = [_told(row, lang) for row in _rows(depot)]
-    last_run = refused_run = ""
+    return await privacy_response(request, await caller(request))
+
+
+async def privacy_response(request: Request, who: Caller | None, error: InputError | None = None) -> Response:
+    """The page for this reader; ``error``: what was wrong with a decision, then with status 422."""
+    depot, lang, frame = depot_of(request), language(request), frame_of(request, who)
+    rows = [_row(purpose, lang) for purpose in _purposes(depot)]
+    last_run = refusals_html = ""
     if who is not None and who.role in OVERSEERS:
-        held = await to_thread.run_sync(retention.oldest_records, depot.store)
+        oldest = await to_thread.run_sync(retention.oldest_records, depot.store)
         zone = zone_of(depot)
         for row in rows:
-            oldest = held.get(str(row["key"]))
-            row["oldest"] = f"{oldest.astimezone(zone):%Y-%m-%d}" if oldest else ""
+            at = oldest.get(str(row["key"]))
+            row["oldest"] = f"{at.astimezone(zone):%Y-%m-%d}" if at else ""
         last = await to_thread.run_sync(retention.last_run, depot.store)
         last_run = (
             staff_text("last_run", lang, when=f"{last[0].astimezone(zone):%Y-%m-%d %H:%M}", n=last[1])
             if last
             else staff_text("no_run", lang)
         )
-        frame = frame_of(request, who)
-        stands = await to_thread.run_sync(refusal_notices.refusals_on_page, depot)
+        standing = await to_thread.run_sync(refusal_notices.refusals_on_page, depot)
         names = {str(row["key"]): str(row["purpose"]) for row in rows}
-        refused_run = refusals_part(frame, stands, names, who.role == "administrator")
-    return html_page(request, privacy_page(frame_of(request, who), rows, last_run, refused_run))
+        refusals_html = refusals_part(frame, standing, names, who.role == "administrator")
+    if error is not None:
+        refusals_html = frame.message(escape(error.text(lang)), bad=True) + refusals_html
+    page = privacy_page(frame, rows, last_run, refusals_html)
+    return html_page(request, page, 200 if error is None else 422)
 
 
-def _rows(depot: Depot) -> list[Any]:
+def _purposes(depot: Depot) -> list[Purpose]:
     return purposes_with_terms(depot.settings.terms)
 
 
-def _told(row: Any, lang: str) -> dict[str, str | int]:
+def _row(purpose: Purpose, lang: str) -> dict[str, str | int]:
     return {
-        "key": row.key, "purpose": row.why[lang], "kept": row.what[lang], "days": row.days,
-        "ground": row.ground[lang], "source": row.source[lang],
+        "key": purpose.key, "purpose": purpose.why[lang], "kept": purpose.what[lang], "days": purpose.days,
+        "ground": purpose.ground[lang], "source": purpose.source[lang],
     }  # fmt: skip

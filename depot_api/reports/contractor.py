@@ -36,6 +36,7 @@ from depot_api.access import allow, audit_log
 from depot_api.accounts import users
 from depot_api.duty import Roster
 from depot_api.facts import AHEAD, MPS_PER_KMH, position_id
+from depot_api.input_error import InputError
 from depot_api.privacy import days_to_archive
 from depot_api.settings import Caller
 from depot_api.state import Depot, depot_of, frame_of, html_page, language, read_body, set_security_headers, zone_of
@@ -224,17 +225,17 @@ def undone_lines(store: Store, month: str, trucks: tuple[str, ...]) -> list[Undo
 def add_note(
     store: Store, who: Caller, day: str, tour: str, task: str, trucks: tuple[str, ...], text: str, now: datetime
 ) -> None:
-    """Add a note to a line. Raises ``ValueError`` for a line that is none of these trucks', an empty or long note."""
+    """Add a note to a line. Raises ``InputError`` for a line that is none of these trucks', an empty or long note."""
     note = " ".join(text.split())
     if not 0 < len(note) <= LONGEST_NOTE:
-        raise ValueError(f"note: {len(note)} characters, must be from 1 to {LONGEST_NOTE}")
+        raise InputError("note_length", length=len(note), shortest=1, longest=LONGEST_NOTE)
     if "\0" in day + tour + task + note:  # which PostgreSQL keeps in no text
-        raise ValueError("note: holds a zero character, must be text")
+        raise InputError("note_no_text")
     line = (services.c.date == day, services.c.tour == tour, services.c.task == task, services.c.truck.in_(trucks))
     with store.read() as connection:
         state = connection.execute(select(services.c.state).where(*line)).scalar()
     if state not in UNDONE:
-        raise ValueError(f"note: no line {day[:10]} {tour[:80]} {task[:80]} on this sheet")
+        raise InputError("note_no_line", date=day[:10], tour=tour[:80], task=task[:80])
     row = {
         "at_us": microseconds(now), "date": day, "tour": tour, "task": task, "user": who.name, "role": who.role,
         "text": note,
@@ -318,8 +319,8 @@ async def post_note(request: Request, who: Side) -> Response:
             add_note(
                 depot.store, who, given["date"], given["tour"], given["task"], trucks, given["text"], depot.clock.now()
             )
-        except ValueError as error:
-            return _page(request, who, _sheet(depot, who, given["month"], name), str(error))
+        except InputError as error:
+            return _page(request, who, _sheet(depot, who, given["month"], name), error)
         return RedirectResponse(request.url_for("get_page").include_query_params(
             month=given["month"], contractor=name or ""), 303)  # fmt: skip
 
@@ -332,7 +333,7 @@ def get_script() -> Response:
     return Response(SCRIPT, media_type="text/javascript; charset=utf-8")
 
 
-def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Response:
+def _page(request: Request, who: Caller, sheet: Sheet, error: InputError | None = None) -> Response:
     depot = depot_of(request)
     names = (
         [a.name for a in users.all_accounts(depot.store) if a.role == "contractor" and a.disabled is None]
@@ -341,8 +342,13 @@ def _page(request: Request, who: Caller, sheet: Sheet, told: str = "") -> Respon
     )
     keep = f"month={sheet.month}&" + (f"contractor={sheet.contractor}&" if sheet.contractor else "")
     page = sheet_page(
-        frame_of(request, who, keep), sheet, names, zone_of(depot), may_upload=who.role == "contractor", message=told
+        frame_of(request, who, keep),
+        sheet,
+        names,
+        zone_of(depot),
+        may_upload=who.role == "contractor",
+        message="" if error is None else error.text(language(request)),
     )
-    response = html_page(request, page, 400 if told else 200)
+    response = html_page(request, page, 200 if error is None else 400)
     set_security_headers(response, SHEET_POLICY)
     return response

@@ -5,7 +5,7 @@ time: CNIL, délibération n° 2015-165 of 4 June 2015, art. 5 (its norm 51 has 
 are still what people go by). The other terms are ours, the shortest that the purpose bears. An authority may shorten
 every one; ``most`` is how far it may go the other way, with a reason of its own.
 
-Lifts go with the positions: hundreds a day with time and place are a track. What they prove stays, distilled per task.
+Lifts go with the positions: hundreds a day with time and place are a track. What they prove stays, archived per task.
 """
 
 from __future__ import annotations

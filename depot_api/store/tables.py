@@ -117,7 +117,7 @@ sessions = Table(
     Column("seen_us", BigInteger, nullable=False),
 )
 
-#: Who looked at what of the past, and why: staff representatives see it.
+#: The audit log: who looked at what of the past, and why. Staff representatives see it.
 audit_entries = Table(
     "looks",
     metadata,
@@ -141,7 +141,7 @@ attempts = Table(
     sqlite_autoincrement=True,
 )
 
-#: What became of each task of a day, distilled before the day's positions go: the proof of service.
+#: What became of each task of a day, archived before the day's positions go: the proof of service.
 #: ``body``: state and evidence, without a track.
 services = Table(
     "services",
@@ -168,7 +168,7 @@ paces = Table(
     Column("times", BigInteger, nullable=False),
 )
 
-#: Days distilled into ``services`` and ``paces``: never twice, or what they add up would be doubled.
+#: Days archived in ``services`` and ``paces``: never twice, or what they add up would be doubled.
 archived_days = Table(
     "distilled",
     metadata,

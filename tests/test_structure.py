@@ -377,11 +377,11 @@ def test_parts_are_layered() -> None:
         assert {name.split(".")[0] for name in used} - {part} <= layers.get(part, PARTS), room
 
 
-def definitions(kind: type[ast.ClassDef] | type[ast.FunctionDef]) -> Iterator[tuple[str, Path, ast.AST]]:
+def definitions(kind: type[ast.AST]) -> Iterator[tuple[str, Path, ast.AST]]:
     for path in ours().values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, kind):
-                yield node.name, path, node
+                yield str(getattr(node, "name", "")), path, node
 
 
 def test_a_class_has_its_name_for_itself() -> None:
@@ -424,6 +424,24 @@ def test_the_tour_of_the_code_names_every_file() -> None:
     assert there <= named, f"not in the tour: {sorted(there - named)}"
     tests = {path.stem for path in (ROOT / "tests").rglob("*.py")}
     assert named <= there | tests, f"in the tour, but nowhere: {sorted(named - there - tests)}"
+
+
+def test_what_the_tour_tells_to_look_for_is_there() -> None:
+    """``Class.method`` and ``function`` in code marks: defined somewhere in our code."""
+    page = (ROOT / "docs" / "tour-of-the-code.md").read_text(encoding="utf-8")
+    walks = page[page.index("## Five walks") : page.index("## Every file")]
+    functions = {name for name, _, _ in definitions(ast.FunctionDef)} | {
+        name for name, _, _ in definitions(ast.AsyncFunctionDef)
+    }
+    members = {
+        f"{name}.{getattr(part, 'name', None) or getattr(getattr(part, 'target', None), 'id', None)}"
+        for name, _, node in definitions(ast.ClassDef)
+        for part in getattr(node, "body", ())
+    }
+    for named in set(re.findall(r"`([A-Za-z_]+\.[a-z_]+)`", walks)):
+        assert named in members or named.endswith((".py", ".js", ".toml")), named
+    for named in set(re.findall(r"[(,] ?`([a-z_]+)`[,)]", walks)):
+        assert named in functions, named
 
 
 @pytest.mark.parametrize("library", sorted(ALONE))

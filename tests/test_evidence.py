@@ -14,9 +14,19 @@ from hypothesis import strategies as st
 from fleet import Duty, Fact, Leg, Lift, Outcome, Side, Task, Tour, Vehicle, new_id
 from onboard.simulation.course import course_of, streets_of
 from onboard.simulation.simulate import simulate_drive
-from optimizer.evidence.evidence import OVER_AFTER, REASONS, WHAT, Evidence, TaskState, crew_state
+from optimizer.evidence.evidence import (
+    OVER_AFTER,
+    REASONS,
+    WHAT,
+    Evidence,
+    TaskState,
+    TourEvidence,
+    _Weighed,
+    crew_state,
+)
 from optimizer.evidence.follow import FollowedTour
 from optimizer.evidence.progress import TourProgress
+from optimizer.evidence.visits import TaskVisit, VisitPart
 from optimizer.matching.matching import Matcher
 from optimizer.matching.network import Network
 from optimizer.night.night import plan_day
@@ -265,6 +275,35 @@ def test_a_street_blocked_at_first_and_served_later_is_done(town: Matcher) -> No
     served(wheel, [3])
     states = follow(town, tour, tasks, [*wheel.positions(), word]).states(after(tour))
     assert states["w2-3:right"].status == "done"
+
+
+def test_of_two_sides_driven_in_one_visit_one_keeps_the_plans_order_whichever_comes_first(town: Matcher) -> None:
+    tour, tasks = planned([task(SOUTH[0]), task(SOUTH[0], "left"), task(SOUTH[1])])
+    evidence = TourEvidence(tour, tasks, town.network)
+    both, later = (
+        _Weighed(
+            TaskVisit(
+                True,
+                [
+                    VisitPart(
+                        from_m=0.0, to_m=200.0, enter_s=at_s, leave_s=at_s + 180.0, still_s=0.0, gap_s=1.0, on_it=True
+                    )
+                ],
+            ),
+            [],
+            None,
+            None,
+        )
+        for at_s in (BEGIN.timestamp(), BEGIN.timestamp() + 600)
+    )
+    right, left, onward = tasks
+    runs = [
+        evidence._anchors({task_id: later if task_id == onward else both for task_id in order})
+        for order in ((right, left, onward), (left, right, onward), (onward, left, right))
+    ]
+    assert runs[0] == runs[1] == runs[2]
+    assert len(runs[0]) == 2
+    assert onward in runs[0]
 
 
 # --- what is not known -------------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ class TourEvidence:
     def _judged(self, over: bool) -> dict[str, TaskState]:
         for task in self.tasks.keys() - self._weighed.keys():
             self._weighed[task] = [self._weigh(task, visit) for visit in self._visits.of(task)]
-        weighed = self._weighed
+        weighed = {task: self._weighed[task] for task in self.tasks}  # in one order, whatever came when
         lifts_share, pto_share, pace = 0.5, 0.5, 1.0
         for _ in range(2):  # what is usual on this tour comes from what is surely served on it
             for task, visits in weighed.items():
@@ -317,8 +317,11 @@ class TourEvidence:
         return min(2.0, max(0.5, (taken + 600.0) / (planned + 600.0)))
 
     def _anchors(self, sure: Mapping[str, _Weighed]) -> dict[str, float]:
-        """The longest run of sure tasks whose times keep the plan's order: task -> the middle of it."""
-        items = sorted((t for t in sure if t in self._order), key=lambda t: sure[t].visit.middle_s)
+        """The longest run of sure tasks whose times keep the plan's order: task -> the middle of it.
+
+        Of two sides driven in one visit it holds one: at one instant a truck serves one side.
+        """
+        items = sorted((t for t in sure if t in self._order), key=lambda t: (sure[t].visit.middle_s, -self._order[t]))
         best: list[tuple[int, int]] = []  # length of the longest run that ends here, the item before
         for k, task in enumerate(items):
             earlier = [(best[i][0], i) for i in range(k) if self._order[items[i]] < self._order[task]]

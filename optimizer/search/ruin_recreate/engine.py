@@ -27,8 +27,8 @@ from optimizer.search.ruin_recreate.kernels import decode_route
 from optimizer.search.ruin_recreate.penalties import penalised
 from optimizer.search.ruin_recreate.recombine import recombined
 from optimizer.search.ruin_recreate.searcher import Searcher, compile_for, copy_plan
-from optimizer.search.ruin_recreate.start import load_start
 from optimizer.search.ruin_recreate.steps import STEPS, load_plan
+from optimizer.search.ruin_recreate.warm_start import load_start
 
 #: A cycle anneals the plan once: so many steps per task, where there is time for more than one cycle.
 CYCLE_STEPS, MOST_CYCLES = 4_000, 12
@@ -78,7 +78,7 @@ class _Run:
     cycles: int = 1
     link_eur: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
-    reported: list[float] = field(default_factory=lambda: [-np.inf])  # when somebody was last told the best so far
+    reported: list[float] = field(default_factory=lambda: [-np.inf])  # when the best so far was last reported
 
     def share(self, steps: int) -> float:
         if self.iterations is not None:
@@ -112,7 +112,8 @@ def improve(
     """
     data, sequences, _ = prepared or prepare(problem)
     searchers = [Searcher.of(data, seed * 1_000 + core) for core in range(cores)]
-    run = _Run(time.monotonic(), until - _final_check_s(data), iterations, check)
+    until -= _final_check_s(data)
+    run = _Run(begin=time.monotonic(), until=until, iterations=iterations, check=check)
     for searcher in searchers:  # one after the other: what cannot be driven any more is no shift's for all of them
         load_start(searcher, problem, start)
     with ThreadPoolExecutor(cores) as threads, _stopped_by_errors(run):

@@ -112,8 +112,8 @@ def improve(
     """
     data, sequences, _ = prepared or prepare(problem)
     searchers = [Searcher.of(data, seed * 1_000 + core) for core in range(cores)]
-    until -= _final_check_s(data)
-    run = _Run(begin=time.monotonic(), until=until, iterations=iterations, check=check)
+    search_until = until - _final_check_s(data)
+    run = _Run(begin=time.monotonic(), until=search_until, iterations=iterations, check=check)
     for searcher in searchers:  # one after the other: what cannot be driven any more is no shift's for all of them
         load_start(searcher, problem, start)
     with ThreadPoolExecutor(cores) as threads, _stopped_by_errors(run):

@@ -131,11 +131,26 @@ def new_scratch(data: KernelArrays, seed: int) -> Scratch:
     shifts, tasks = len(data.cost_class), len(data.load)
     saved = empty_routes(data)
     return Scratch(
-        np.zeros(tasks, np.uint32), np.zeros(shifts, np.int32), *saved[1:10],
-        np.zeros((shifts, 4), np.uint32), np.zeros(shifts, np.int64), np.zeros(tasks + shifts, np.int64),
-        np.zeros((tasks + 2 * shifts, 4)), np.zeros((tasks, 2), np.int32), np.zeros(tasks), np.zeros(8, np.int64),
-        np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
-    )  # fmt: skip
+        tasks=np.zeros(tasks, np.uint32),
+        begin=np.zeros(shifts, np.int32),
+        size=saved.size,
+        unload_before=saved.unload_before,
+        partials=saved.partials,
+        loads=saved.loads,
+        cost=saved.cost,
+        totals=saved.totals,
+        valid=saved.valid,
+        clock=saved.clock,
+        tail=saved.tail,
+        marks=np.zeros((shifts, 4), np.uint32),
+        route_seen=np.zeros(shifts, np.int64),
+        place_seen=np.zeros(tasks + shifts, np.int64),
+        deferred=np.zeros((tasks + 2 * shifts, 4)),
+        absent=np.zeros((tasks, 2), np.int32),
+        sort_key=np.zeros(tasks),
+        counts=np.zeros(8, np.int64),
+        random=np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64),
+    )
 
 
 @inlined

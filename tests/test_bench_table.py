@@ -100,7 +100,7 @@ def test_a_folder_is_its_instances_in_their_order(shared: Path) -> None:
     assert len(names) == 23
 
 
-def a_row(cost: float, vehicles: int, known: results.Known, seed: int = 1, instance: str = "x") -> results.Result:
+def a_row(cost: float, vehicles: int, known: results.BestKnown, seed: int = 1, instance: str = "x") -> results.Result:
     return results.Result(
         "c", "ripeur", "carp", instance, seed, 1.0, 1, None, cost, vehicles, known.cost, known.claimed, known.vehicles,
         1.0, 0.0,
@@ -108,15 +108,15 @@ def a_row(cost: float, vehicles: int, known: results.Known, seed: int = 1, insta
 
 
 def test_miles_are_compared_at_equal_vehicles_only(shared: Path) -> None:
-    known = results.known_of(shared / "benchmarks" / "vrp" / "wcvrptw-kim" / "102_stop.txt")
-    assert known == results.Known(174.5, None, 3)
+    known = results.best_known_of(shared / "benchmarks" / "vrp" / "wcvrptw-kim" / "102_stop.txt")
+    assert known == results.BestKnown(174.5, None, 3)
     assert a_row(349.0, 3, known).gap_percent == pytest.approx(100)
     assert a_row(349.0, 4, known).gap_percent is None
 
 
 def test_nothing_is_called_a_new_best_that_is_above_a_reported_value(shared: Path) -> None:
-    known = results.known_of(shared / "benchmarks" / "carp" / "egl" / "egl-e4-C.dat")
-    assert known == results.Known(11_540.0, 11_529.0, None)
+    known = results.best_known_of(shared / "benchmarks" / "carp" / "egl" / "egl-e4-C.dat")
+    assert known == results.BestKnown(11_540.0, 11_529.0, None)
     between = a_row(11_530.0, 19, known)
     assert between.gap_percent is not None
     assert between.gap_percent < 0
@@ -125,20 +125,20 @@ def test_nothing_is_called_a_new_best_that_is_above_a_reported_value(shared: Pat
 
 
 def test_a_value_that_may_only_have_been_rounded_is_no_new_best() -> None:
-    assert not a_row(550.696, 6, results.Known(550.7)).is_new_best
-    assert not a_row(550.651, 6, results.Known(550.7)).is_new_best
-    assert a_row(550.649, 6, results.Known(550.7)).is_new_best
-    assert a_row(999.0, 6, results.Known(1_000.0)).is_new_best
+    assert not a_row(550.696, 6, results.BestKnown(550.7)).is_new_best
+    assert not a_row(550.651, 6, results.BestKnown(550.7)).is_new_best
+    assert a_row(550.649, 6, results.BestKnown(550.7)).is_new_best
+    assert a_row(999.0, 6, results.BestKnown(1_000.0)).is_new_best
 
 
 def test_the_mean_of_the_seeds_and_their_best_are_told_apart() -> None:
-    rows = [a_row(cost, 1, results.Known(100.0), seed, name)
+    rows = [a_row(cost, 1, results.BestKnown(100.0), seed, name)
             for name, costs in (("x", (100, 102)), ("y", (104, 106))) for seed, cost in enumerate(costs)]  # fmt: skip
     assert results.mean_line(rows) == "2 instances: mean gap 3.000 %, of the best of the seeds 2.000 %"
 
 
 def test_an_instance_of_which_a_seed_needs_more_vehicles_is_in_no_mean() -> None:
-    known = results.Known(100.0, None, 3)
+    known = results.BestKnown(100.0, None, 3)
     rows = [a_row(90.0, 4, known, 1), a_row(90.0, 3, known, 2), a_row(110.0, 3, known, 1, "y")]
     said = results.mean_line(rows)
     assert said.startswith("1 instances: mean gap 10.000 %")
@@ -163,7 +163,7 @@ def test_what_is_there_stands_beside_what_is_known_now(tmp_path: Path, capsys: p
 
 def test_a_table_whose_last_line_was_cut_loses_no_new_row(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    known = results.Known(100.0)
+    known = results.BestKnown(100.0)
     results.Log(path, "c").add(a_row(101.0, 1, known, 1))
     path.write_text(path.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
     results.Log(path, "c").add(a_row(102.0, 1, known, 2))
@@ -173,7 +173,7 @@ def test_a_table_whose_last_line_was_cut_loses_no_new_row(tmp_path: Path) -> Non
 def test_benches_side_by_side_write_one_heading_and_each_row_whole(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     logs = [results.Log(path, "c") for _ in range(8)]
-    rows = [[a_row(100.0 + seed, 1, results.Known(100.0), seed, f"x{i}") for seed in range(20)] for i in range(8)]
+    rows = [[a_row(100.0 + seed, 1, results.BestKnown(100.0), seed, f"x{i}") for seed in range(20)] for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda log, mine: [log.add(row) for row in mine], logs, rows))
     assert len(results.Log(path, "c").there) == 160

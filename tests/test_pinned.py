@@ -12,7 +12,7 @@ from optimizer.search import repair
 from optimizer.search.engines import solve
 from optimizer.search.ruin_recreate.kernel_arrays import kernel_arrays
 from optimizer.search.ruin_recreate.searcher import Searcher
-from optimizer.search.ruin_recreate.start import load_start
+from optimizer.search.ruin_recreate.warm_start import load_start
 from tests.street_problem import street_problem
 
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from optimizer.bench.network import Link, Streets, instance_of
+from optimizer.bench.network import ArcNetwork, Link, instance_of
 from optimizer.bench.shifts import with_shifts
 from optimizer.problem.cost import cost_eur, route_eur
 from optimizer.problem.problem import UNREACHABLE, Problem, ProblemShift
@@ -44,8 +44,8 @@ from optimizer.search.ruin_recreate.penalties import OMISSION_TRIPS, PENALTY_LIN
 from optimizer.search.ruin_recreate.recombine import recombined
 from optimizer.search.ruin_recreate.routes import BACKWARD, INDEX, ROUTE
 from optimizer.search.ruin_recreate.searcher import Searcher
-from optimizer.search.ruin_recreate.start import load_start
 from optimizer.search.ruin_recreate.steps import LARGE, PlanRows, RoutePool, best_insertion, load_plan
+from optimizer.search.ruin_recreate.warm_start import load_start
 from tests.street_problem import small_problem, street_problem
 
 SEEDS = st.integers(0, 100_000)
@@ -651,7 +651,7 @@ def grid() -> Problem:
     side = range(6)
     links = [Link(10 * i + j, 10 * i + j + 1, 7.0 + i, True, 9.0, 1.0) for i in side for j in side]
     links += [Link(10 * i + j, 10 * i + j + 10, 5.0 + j, True, 9.0, 1.0) for i in side for j in side]
-    return instance_of(Streets("grid", tuple(links), 0, 20.0, 4), "carp", Path("grid")).problem
+    return instance_of(ArcNetwork("grid", tuple(links), 0, 20.0, 4), "carp", Path("grid")).problem
 
 
 def test_a_start_whose_trucks_drive_twice_is_taken_over_within_their_capacity() -> None:

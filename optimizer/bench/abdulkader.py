@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import DAY, counted, number
+from optimizer.bench.network import DAY, check_count, parse_number
 from optimizer.bench.shifts import ENDLESS_S, enough, shifts
 from optimizer.bench.solution_file import Tokens
 from optimizer.problem import UNSERVED_EUR, Mode, Problem, ProblemSite, ProblemTask
@@ -31,10 +31,10 @@ def read(path: Path) -> Instance:
         raise ValueError(f"{path.name}: line 1: must give {', '.join(HEAD)}")
     customers = rows[1:]
     head = dict(zip(HEAD, next(line for line in lines if line.strip()).split(), strict=False))
-    counted(path, head, "customers", len(customers))
+    check_count(path, head, "customers", len(customers))
     where = f"{path.name}: line 1"
-    capacity = tuple(number(where, name, head[name], above=0) for name in HEAD[3:5])
-    limit, serve = number(where, "route time", head["route time"], above=0), rows[0][7]
+    capacity = tuple(parse_number(where, name, head[name], above=0) for name in HEAD[3:5])
+    limit, serve = parse_number(where, "route time", head["route time"], above=0), rows[0][7]
     load = np.array([row[3:5] for row in customers], dtype=float)
     count = shifts_to_spare(load, np.array(capacity))
     if limit < NO_LIMIT:
@@ -75,11 +75,12 @@ def read(path: Path) -> Instance:
     return Instance(path.stem, "mcvrp", path, problem, tokens)
 
 
-def _numbers(path: Path, i: int, line: str) -> list[float]:
+def _numbers(path: Path, number: int, line: str) -> list[float]:
     try:
         row = [float(word) for word in line.split()]
     except ValueError:
         row = []
     if len(row) < 5 or not all(map(isfinite, row)) or min(row[3:]) < 0:
-        raise ValueError(f"{path.name}: line {i}: {line.strip()!r}, must be number, x, y and two demands of 0 or more")
+        where = f"{path.name}: line {number}: {line.strip()!r}"
+        raise ValueError(f"{where}, must be number, x, y and two demands of 0 or more")
     return row

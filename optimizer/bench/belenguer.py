@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import Link, Streets, counted, header, instance_of, number
+from optimizer.bench.network import ArcNetwork, Link, check_count, header, instance_of, parse_number
 
 _LINK = re.compile(r"\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)(.*)")
 LISTS = ("LIST_REQ_EDGES", "LIST_REQ_ARCS", "LIST_NOREQ_EDGES", "LIST_NOREQ_ARCS")
@@ -36,12 +36,12 @@ def read(path: Path) -> Instance:
             section = key if key.startswith("LIST_") else section
             headers[key] = value.strip()
     for name, count in found.items():
-        counted(path, headers, name.removeprefix("LIST_"), count, off=1)
+        check_count(path, headers, name.removeprefix("LIST_"), count, off=1)
     depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)
     vehicles, unload = header(path, headers, "VEHICLES", 0), header(path, headers, "DUMPING_COST", 0)
     sites = tuple(map(int, re.findall(r"\d+", headers.get("DUMPING_SITES", ""))))
     trip_s = header(path, headers, "MAX_TRIP", above=0) if sites else None
-    streets = Streets(
+    streets = ArcNetwork(
         name=path.stem,
         links=tuple(links),
         depot=int(depot),
@@ -61,6 +61,6 @@ def _link(where: str, section: str, link: re.Match[str]) -> Link:
     both_ways, required = section.endswith("EDGES"), "NOREQ" not in section
     if cross is None or (required and not {"serv_cost", "demand"} <= value.keys()):
         raise ValueError(f"{where}: {link[0].strip()!r}, must give costs, and a demand where required")
-    serve = number(where, "serv_cost", value["serv_cost"]) if required else None
-    demand = number(where, "demand", value["demand"]) if required else 0.0
-    return Link(int(link[1]), int(link[2]), number(where, "trav_cost", cross), both_ways, serve, demand)
+    serve = parse_number(where, "serv_cost", value["serv_cost"]) if required else None
+    demand = parse_number(where, "demand", value["demand"]) if required else 0.0
+    return Link(int(link[1]), int(link[2]), parse_number(where, "trav_cost", cross), both_ways, serve, demand)

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from optimizer.bench.instance import Instance
-from optimizer.bench.network import Link, Streets, counted, header, instance_of, number
+from optimizer.bench.network import ArcNetwork, Link, check_count, header, instance_of, parse_number
 
 ENGLISH = {
     "ARISTAS_REQ": "EDGES_REQ", "ARISTAS_NOREQ": "EDGES_NOREQ", "VEHICULOS": "VEHICLES", "CAPACIDAD": "CAPACITY",
@@ -32,8 +32,8 @@ def read(path: Path) -> Instance:
             where, required = f"{path.name}: line {i}", section == "EDGE_REQ_LIST"
             if "cost" not in costs or section not in ("EDGE_REQ_LIST", "EDGE_NOREQ_LIST"):
                 raise ValueError(f"{where}: {line.strip()!r}, must be a street with a cost, in a list")
-            cost = number(where, "cost", costs["cost"])
-            demand = number(where, "demand", costs.get("demand")) if required else 0.0
+            cost = parse_number(where, "cost", costs["cost"])
+            demand = parse_number(where, "demand", costs.get("demand")) if required else 0.0
             links.append(Link(int(link[1]), int(link[2]), cost, True, cost if required else None, demand))
         elif ":" in line:
             key, _, value = line.partition(":")
@@ -41,12 +41,12 @@ def read(path: Path) -> Instance:
             section = key if key.endswith("_LIST") else section
             headers[key] = value.strip()
     served = sum(link.serve is not None for link in links)
-    counted(path, headers, "EDGES_REQ", served)
-    counted(path, headers, "EDGES_NOREQ", len(links) - served)
+    check_count(path, headers, "EDGES_REQ", served)
+    check_count(path, headers, "EDGES_NOREQ", len(links) - served)
     depot, capacity = header(path, headers, "DEPOT"), header(path, headers, "CAPACITY", above=0)
     vehicles = header(path, headers, "VEHICLES", 0)
     return instance_of(
-        Streets(name=path.stem, links=tuple(links), depot=int(depot), capacity=capacity, vehicles=int(vehicles)),
+        ArcNetwork(name=path.stem, links=tuple(links), depot=int(depot), capacity=capacity, vehicles=int(vehicles)),
         "carp",
         path,
     )

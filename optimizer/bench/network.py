@@ -48,7 +48,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Streets:
+class ArcNetwork:
     """What the files of street formats say. ``sites``: nodes to unload at; none = at the depot, once per vehicle.
 
     ``trip_s``: the limit on a vehicle's whole time, None where there is none. ``vehicles``: a hint.
@@ -64,7 +64,7 @@ class Streets:
     trip_s: float | None = None
 
 
-def number(where: str, name: str, text: str | None, above: float | None = None) -> float:
+def parse_number(where: str, name: str, text: str | None, above: float | None = None) -> float:
     """A finite number of 0 or more, or ``above`` a bound. ValueError: where it stands, its name and what it is."""
     try:
         value = float(text or "")
@@ -80,17 +80,19 @@ def header(
     path: Path, headers: Mapping[str, str], key: str, absent: float | None = None, above: float | None = None
 ) -> float:
     """A header's number; ``absent`` where there is none. ValueError: the file, the key and what stands there."""
-    return absent if absent is not None and key not in headers else number(path.name, key, headers.get(key), above)
+    return (
+        absent if absent is not None and key not in headers else parse_number(path.name, key, headers.get(key), above)
+    )
 
 
-def counted(path: Path, headers: Mapping[str, str], key: str, found: int, off: int = 0) -> None:
+def check_count(path: Path, headers: Mapping[str, str], key: str, found: int, off: int = 0) -> None:
     """ValueError: a count in the headers that is more than ``off`` off what was found: the file is cut, or garbled."""
-    said = header(path, headers, key, found)
-    if abs(said - found) > off:
-        raise ValueError(f"{path.name}: {key} = {said:g}, but {found} in the file")
+    stated = header(path, headers, key, found)
+    if abs(stated - found) > off:
+        raise ValueError(f"{path.name}: {key} = {stated:g}, but {found} in the file")
 
 
-def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
+def instance_of(streets: ArcNetwork, kind: str, source: Path) -> Instance:
     """ValueError: the file has nothing to serve, or a node that no link knows."""
     tasks = [link for link in streets.links if link.serve is not None]
     if not tasks:
@@ -136,7 +138,7 @@ def instance_of(streets: Streets, kind: str, source: Path) -> Instance:
     return Instance(streets.name, kind, source, problem, tokens)
 
 
-def _shifts_for(streets: Streets, tasks: Sequence[Link]) -> int:
+def _shifts_for(streets: ArcNetwork, tasks: Sequence[Link]) -> int:
     """Trips bound a plan where each is a vehicle's only one; else the time to serve, doubled for the way."""
     if streets.trip_s is None:
         load = np.array([[link.demand] for link in tasks], dtype=float)

@@ -137,7 +137,7 @@ def _of_row(row: dict[str, str]) -> Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BestKnown:
     """What ``best_known.csv`` says of an instance; None = nothing. ``claimed``: lower, from its note, not verified."""
 
     cost: float | None = None
@@ -145,24 +145,24 @@ class Known:
     vehicles: int | None = None
 
 
-def known_of(instance: Path) -> Known:
+def best_known_of(instance: Path) -> BestKnown:
     """From ``best_known.csv`` beside the file: the cost, and what its note names of vehicles and of newer values.
 
     What is no number is not known.
     """
     path = instance.parent / "best_known.csv"
     if not path.exists():
-        return Known()
+        return BestKnown()
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         for row in csv.DictReader(file):
             if row.get("instance") == instance.stem and re.fullmatch(NUMBER, row.get("best_known") or ""):
                 note = row.get("note") or ""
                 vehicles = re.search(r"(\d+) vehicles", note)
                 newer = re.search(f"newer literature value ({NUMBER})", note)
-                return Known(
+                return BestKnown(
                     float(row["best_known"]), float(newer[1]) if newer else None, int(vehicles[1]) if vehicles else None
                 )
-    return Known()
+    return BestKnown()
 
 
 def commit() -> str:
@@ -195,13 +195,13 @@ def mean_line(results: Sequence[Result]) -> str:
     every = len(by_instance)
     by_instance = {name: row for name, row in by_instance.items() if all(r.gap_percent is not None for r in row)}
     unknown = every - len(by_instance)
-    said = f"{len(by_instance)} instances"
+    line = f"{len(by_instance)} instances"
     if by_instance:
-        said += f": {_means([[r.gap_percent or 0.0 for r in row] for row in by_instance.values()])}"
+        line += f": {_means([[r.gap_percent or 0.0 for r in row] for row in by_instance.values()])}"
         if any(result.claimed for row in by_instance.values() for result in row):
             claimed = _means([[r.gap_to_claimed_percent or 0.0 for r in row] for row in by_instance.values()])
-            said += f"; to the newer values that are reported: {claimed}"
-    return said + (f"; without a comparable best known: {unknown}" if unknown else "")
+            line += f"; to the newer values that are reported: {claimed}"
+    return line + (f"; without a comparable best known: {unknown}" if unknown else "")
 
 
 def _means(gaps: Sequence[Sequence[float]]) -> str:

@@ -60,11 +60,11 @@ def written(problem: Problem, tokens: Tokens, solution: Solution, numbered: bool
     return "".join(" ".join(line) + "\n" for line in lines if line)
 
 
-def _line(problem: Problem, k: int, visits: tuple[Visit, ...], tokens: Tokens, numbered: bool) -> list[str]:
-    if problem.shifts[k].lunch is None:
+def _line(problem: Problem, shift: int, visits: tuple[Visit, ...], tokens: Tokens, numbered: bool) -> list[str]:
+    if problem.shifts[shift].lunch is None:
         return [tokens.of_visit(visit, numbered) for visit in visits]
     line = []
-    for event in schedule(problem, k, visits).events:
+    for event in schedule(problem, shift, visits).events:
         if event.kind == "break":
             line.append("L")
         elif event.kind in ("task", "unload") and event.visit is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from optimizer.bench import abdulkader, belenguer, carplib, kim
 from optimizer.bench.instance import Instance
-from optimizer.bench.results import Log, Result, known_of
+from optimizer.bench.results import Log, Result, best_known_of
 from optimizer.bench.shifts import with_shifts
 from optimizer.bench.verify import Verified, verify
 from optimizer.problem import Solution
@@ -43,7 +43,7 @@ class Measured:
 
     def row(self, seed: int) -> tuple[Result, bool]:
         """The result of a seed, and whether it is new. ValueError: the file, or a solution."""
-        run, known = self.run, known_of(self.path)
+        run, known = self.run, best_known_of(self.path)
         vehicles = known.vehicles if run.format in VEHICLES_FIRST else None
         new = Result(
             commit=self.log.commit,

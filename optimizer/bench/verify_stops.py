@@ -43,8 +43,8 @@ def waste_windows(text: str, lines: list[Line]) -> float:
             if token == "L":
                 begin = max(now, LUNCH_OPENS_S)
                 if rested or begin > LUNCH_CLOSES_S + _EPS:
-                    said = "a second lunch" if rested else f"lunch at {_clock(begin)}, must be by 12:00"
-                    raise ValueError(f"line {number}: {said}")
+                    fault = "a second lunch" if rested else f"lunch at {_clock(begin)}, must be by 12:00"
+                    raise ValueError(f"line {number}: {fault}")
                 now, rested = begin + lunch_s, True
                 continue
             disposal = token.startswith("U") and i < len(tokens)
@@ -69,11 +69,11 @@ def waste_windows(text: str, lines: list[Line]) -> float:
                 raise ValueError(f"line {number}: {token}: served before")
             left.remove(name)
             load, yards, stops = load + place.yards, yards + place.yards, stops + 1
-            for said, value, most in (
+            for bound, value, most in (
                 ("load", load, capacity), ("yards of the day", yards, per_day), ("stops", stops, stops_per_day)
             ):  # fmt: skip
                 if value > most + _EPS:
-                    raise ValueError(f"line {number}: {token}: {said} = {value:g}, must be at most {most:g}")
+                    raise ValueError(f"line {number}: {token}: {bound} = {value:g}, must be at most {most:g}")
         if load > _EPS:
             raise ValueError(f"line {number}: comes home with {load:g}, must be empty")
         if not rested and lunch_s > 0:
@@ -95,8 +95,8 @@ def _place(row: list[str]) -> _Place:
     )
 
 
-def _clock(s: float) -> str:
-    return f"{int(s) // 3600:02d}:{int(s) // 60 % 60:02d}:{s % 60:04.1f}"
+def _clock(time_s: float) -> str:
+    return f"{int(time_s) // 3600:02d}:{int(time_s) // 60 % 60:02d}:{time_s % 60:04.1f}"
 
 
 def _all_served(left: set[str]) -> None:

@@ -73,16 +73,16 @@ def _parsed(text: str) -> _File:
             ends, _, rest = line.strip()[1:].partition(")")
             tail, head = (int(node) for node in ends.split(","))
             words = rest.split()
-            said = {words[i][:4]: float(words[i + 1]) for i in range(0, len(words) - 1, 2)}  # cost(e), dema(nd[a]) …
-            cross = said["trav"] if "trav" in said else said["cost"]
+            costs = {words[i][:4]: float(words[i + 1]) for i in range(0, len(words) - 1, 2)}  # cost(e), dema(nd[a]) …
+            cross = costs["trav"] if "trav" in costs else costs["cost"]
             ways = [(tail, head)] if "ARCS" in section else list(dict.fromkeys([(tail, head), (head, tail)]))
             for a, b in ways:
                 file.exits[a][b] = min(cross, file.exits[a].get(b, cross))
             if "NOREQ" not in section:
                 for way in ways:
                     file.required[way].append(len(file.serve))
-                file.serve.append(said.get("serv", cross))
-                file.demand.append(said["dema"])
+                file.serve.append(costs.get("serv", cross))
+                file.demand.append(costs["dema"])
                 file.ends.append(f"({tail},{head})")
         elif ":" in line:
             key, value = (part.strip() for part in line.split(":", 1))

@@ -49,8 +49,8 @@ class ProblemTask:
     """Something to serve once, in exactly one of its modes, by one of ``shifts`` (indices), inside one of ``windows``.
 
     Service must *begin* inside a window and end inside it too; no windows means any time.
-    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it, finite: what must
-    be served is dear. ``published_shift``: the shift that the task was published with, to crew and residents; by
+    ``load``: one number per load dimension of the problem. ``unserved_eur``: the price of leaving it, finite: high for
+    what must be served. ``published_shift``: the shift that the task was published with, to crew and residents; by
     another one it costs ``reassignment_eur`` more.
     """
 
@@ -201,18 +201,18 @@ class Problem:
         return j
 
     @classmethod
-    def from_json(cls, j: Mapping[str, Any]) -> Problem:
+    def from_json(cls, fields: Mapping[str, Any]) -> Problem:
         """The problem that ``to_json`` wrote. KeyError, ValueError: something that is not there, or not as it says."""
         return cls(
-            date=date.fromisoformat(j["date"]),
-            dimensions=tuple(j["dimensions"]),
-            tasks=tuple(map(_task_of_json, j["tasks"])),
-            sites=tuple(map(_site_of_json, j["sites"])),
-            shifts=tuple(map(_shift_of_json, j["shifts"])),
-            travel_ds=tuple(map(_matrix_of_json, j["travel_ds"])),
-            mean_speed_mps=j["mean_speed_mps"],
-            eur_per_reversal=j["eur_per_reversal"],
-            balance_eur_per_s=j["balance_eur_per_s"],
+            date=date.fromisoformat(fields["date"]),
+            dimensions=tuple(fields["dimensions"]),
+            tasks=tuple(map(_task_of_json, fields["tasks"])),
+            sites=tuple(map(_site_of_json, fields["sites"])),
+            shifts=tuple(map(_shift_of_json, fields["shifts"])),
+            travel_ds=tuple(map(_matrix_of_json, fields["travel_ds"])),
+            mean_speed_mps=fields["mean_speed_mps"],
+            eur_per_reversal=fields["eur_per_reversal"],
+            balance_eur_per_s=fields["balance_eur_per_s"],
         )
 
 

@@ -200,6 +200,6 @@ def fill(draft: Draft) -> None:
         key=lambda task: (not arrays.windowed[task], int(arrays.allowed[task].sum()), -float(arrays.unserved_eur[task]))
     )
     for task in left:
-        offer = draft.best(task)
-        if offer is not None:
-            draft.insert_offer(task, offer)
+        insertion = draft.best(task)
+        if insertion is not None:
+            draft.apply(task, insertion)

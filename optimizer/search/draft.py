@@ -22,7 +22,7 @@ from optimizer.search.problem_arrays import EPS, Floats, Ints
 NEW_TRIP_TRIES = 40  # places for a new trip that are looked at on the clock
 
 
-class Offer(NamedTuple):
+class DraftInsertion(NamedTuple):
     """A place for a task: after a node, in a mode, and for a new trip the unload sequence that closes it (else -1)."""
 
     eur: float
@@ -201,10 +201,10 @@ class Draft:
         self.timed_count[shift] += self.timed[task]
         self.stale[shift] = True
 
-    def insert_offer(self, task: int, offer: Offer) -> None:
-        if offer.sequence >= 0:
-            self._open(int(self.route[offer.after]), offer.after, offer.sequence)
-        self.insert(task, offer.after, offer.mode)
+    def apply(self, task: int, insertion: DraftInsertion) -> None:
+        if insertion.sequence >= 0:
+            self._open(int(self.route[insertion.after]), insertion.after, insertion.sequence)
+        self.insert(task, insertion.after, insertion.mode)
 
     def remove(self, task: int) -> None:
         """Take a task out; a trip that is empty then goes with it."""
@@ -404,7 +404,7 @@ class Draft:
         )
         return eur
 
-    def offers(self, task: int) -> tuple[Floats, Ints, Ints]:
+    def insertions(self, task: int) -> tuple[Floats, Ints, Ints]:
         """Every place beside near tasks, and at the ends of all trips, where a task fits: (eur, after node, mode)."""
         arrays = self.arrays
         after = np.concatenate((
@@ -474,15 +474,15 @@ class Draft:
             done = np.where(good, np.minimum(done, begin + serve_s), done)
         return done
 
-    def best(self, task: int) -> Offer | None:
+    def best(self, task: int) -> DraftInsertion | None:
         """The cheapest place for a task; None where there is none. A new trip is opened where no trip has room."""
-        eur, after, mode = self.offers(task)
+        eur, after, mode = self.insertions(task)
         if len(eur):
             i = int(eur.argmin())
-            return Offer(float(eur[i]), int(after[i]), int(mode[i]))
+            return DraftInsertion(float(eur[i]), int(after[i]), int(mode[i]))
         return next(iter(self.new_trips(task, 1)), None)
 
-    def new_trips(self, task: int, count: int) -> list[Offer]:
+    def new_trips(self, task: int, count: int) -> list[DraftInsertion]:
         """The cheapest new trips for a task alone: one per route at most, ``count`` in all."""
         arrays = self.arrays
         after = np.arange(self.first_start, self.end_of_used)
@@ -494,16 +494,16 @@ class Draft:
             mine = arrays.group[shift] == group
             if arrays.sequences[group]:
                 found += self._trips_of(task, after[mine], shift[mine], int(group))
-        offers: list[Offer] = []
+        insertions: list[DraftInsertion] = []
         seen: set[int] = set()
         for eur, node, mode, sequence in sorted(found)[:NEW_TRIP_TRIES]:
             route = int(self.route[node])
             if route not in seen and self._on_time(task, node, mode, sequence):
                 seen.add(route)
-                offers.append(Offer(eur, node, mode, sequence))
-                if len(offers) == count:
+                insertions.append(DraftInsertion(eur, node, mode, sequence))
+                if len(insertions) == count:
                     break
-        return offers
+        return insertions
 
     def _trips_of(self, task: int, after: Ints, shift: Ints, group: int) -> list[tuple[float, int, int, int]]:
         arrays = self.arrays

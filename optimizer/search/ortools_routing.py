@@ -52,7 +52,7 @@ def improve_by_routing(
 ) -> Solution:
     """A plan not worse than ``start`` (feasible), by ``time.monotonic()`` = ``until``.
 
-    ``seed`` draws which parts are looked at, in which order; OR-Tools itself has none. ``watch`` is told the best cost
+    ``seed`` draws which parts are looked at, in which order; OR-Tools itself has none. ``watch`` is given the best cost
     twice a second and ends the search by returning True.
     """
     best, best_eur = start, cost_eur(problem, start)

@@ -301,8 +301,8 @@ def _serve_s(mode: Mode, crew_factor: float) -> float:
     return mode.drive_s + mode.standing_s + mode.handling_s * crew_factor
 
 
-def _last_site(problem: Problem, k: int, visit: Visit) -> int:
-    shift = problem.shifts[k]
+def _last_site(problem: Problem, shift_index: int, visit: Visit) -> int:
+    shift = problem.shifts[shift_index]
     travel = problem.travel_ds[shift.travel]
     place = problem.tasks[visit.index].modes[visit.mode].place
     ds = [int(travel[place, s.place]) + _ds(s.unload_s) + int(travel[s.place, shift.depot]) for s in problem.sites]

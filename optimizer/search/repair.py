@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.problem import UNREACHABLE, Problem, Solution, Visit, opening, place_of, schedule
-from optimizer.search.draft import Draft, Offer
+from optimizer.search.draft import Draft, DraftInsertion
 from optimizer.search.draft_arrays import DraftArrays
 from optimizer.search.problem_arrays import Flags, unload_sequences
 
@@ -139,12 +139,14 @@ def _culprits(problem: Problem, index: int, visits: tuple[Visit, ...]) -> set[in
         }
         return cut or set(tasks)
 
-    def worth(i: int) -> float:
-        task = problem.tasks[visits[i].index]
-        mode = task.modes[visits[i].mode]
-        detour = float(travel[places[i], places[i + 1]]) + float(travel[places[i + 1], places[i + 2]])
+    def worth(position: int) -> float:
+        task = problem.tasks[visits[position].index]
+        mode = task.modes[visits[position].mode]
+        detour = float(travel[places[position], places[position + 1]]) + float(
+            travel[places[position + 1], places[position + 2]]
+        )
         saved_s = (
-            (detour - float(travel[places[i], places[i + 2]])) / 10
+            (detour - float(travel[places[position], places[position + 2]])) / 10
             + mode.drive_s
             + mode.standing_s
             + mode.handling_s * shift.crew_factor
@@ -183,20 +185,20 @@ def _insert_exactly(draft: Draft, task: int, shut: set[int], tries: int = 4) -> 
     are not ``shut``. The route; None where there is none that costs less than to leave the task."""
     problem = draft.arrays.problem
     own = problem.tasks[task]
-    eur, after, mode = draft.offers(task)
-    offers: dict[int, Offer] = {}
+    eur, after, mode = draft.insertions(task)
+    insertions: dict[int, DraftInsertion] = {}
     for i in np.argsort(eur, kind="stable"):
         shift = int(draft.route[after[i]])
-        if shift not in offers and shift not in shut:
-            offers[shift] = Offer(float(eur[i]), int(after[i]), int(mode[i]))
-            if len(offers) == tries:
+        if shift not in insertions and shift not in shut:
+            insertions[shift] = DraftInsertion(float(eur[i]), int(after[i]), int(mode[i]))
+            if len(insertions) == tries:
                 break
-    for offer in [*offers.values(), *draft.new_trips(task, tries)]:
-        shift = int(draft.route[offer.after])
+    for insertion in [*insertions.values(), *draft.new_trips(task, tries)]:
+        shift = int(draft.route[insertion.after])
         moved_eur = own.reassignment_eur if own.published_shift not in (None, shift) else 0.0
-        if shift in shut or offer.eur + moved_eur >= own.unserved_eur:
+        if shift in shut or insertion.eur + moved_eur >= own.unserved_eur:
             continue
-        draft.insert_offer(task, offer)
+        draft.apply(task, insertion)
         if not schedule(problem, shift, draft.visits(shift)).broken:
             return shift
         draft.remove(task)

@@ -85,7 +85,7 @@ def _can_come(problem: Problem, carrier: int) -> bool:
 
 
 def _is_transfer(site: ProblemSite, task: ProblemTask) -> bool:
-    """Whether they are two sides of one, as ``with_transfer`` makes them, and not alike in name only."""
+    """Whether they are two sides of one, as ``with_transfer`` makes them, and not of the same name only."""
     alone = site.shifts is not None and len(site.shifts) == len(task.shifts) == 1
     return alone and site.windows == task.windows and [m.place for m in task.modes] == [site.place]
 

@@ -65,7 +65,7 @@ def without_penalties() -> None:
 
 def without_modes() -> None:
     """Kernels that take each task in the mode decided when it was put in. To be called before anything is compiled."""
-    from optimizer.search.ruin_recreate import engine, kernels, searcher, start, steps
+    from optimizer.search.ruin_recreate import engine, kernels, searcher, steps, warm_start
     from optimizer.search.ruin_recreate.kernel_arrays import EUR, PROFILE, SEC, KernelArrays
     from optimizer.search.ruin_recreate.kernels import backward_cost, extend_partials, forward_cost
     from optimizer.search.ruin_recreate.kernels import insert_task as put_in
@@ -180,7 +180,7 @@ def without_modes() -> None:
 
     for module, function in (
         (kernels, extend_forward), (kernels, extend_backward), (kernels, insert_task), (steps, insert_task),
-        (steps, recreate), (steps, undo_step), (searcher, load_plan), (start, load_plan), (engine, load_plan),
+        (steps, recreate), (steps, undo_step), (searcher, load_plan), (warm_start, load_plan), (engine, load_plan),
     ):  # fmt: skip
         name = function.py_func.__name__ if hasattr(function, "py_func") else function.__name__
         assert hasattr(module, name)
@@ -207,7 +207,7 @@ def costs(variant: str, kind: str, files: list[str], budget_s: float, seed: int,
 def instances(kind: str, files: list[str]) -> Iterator[tuple[str, Problem, Callable[[Solution], float], float | None]]:
     """Name, problem, what a solution of it costs when it has been judged, the lowest cost known."""
     from optimizer.bench.commands import instance_files
-    from optimizer.bench.results import known_of
+    from optimizer.bench.results import best_known_of
     from optimizer.bench.table import READERS
     from optimizer.problem.cost import cost_eur
     from optimizer.problem.schedule import schedule
@@ -226,7 +226,7 @@ def instances(kind: str, files: list[str]) -> Iterator[tuple[str, Problem, Calla
             yield str(streets), day, judged, None
     else:
         for path in instance_files(list(map(Path, files))):
-            instance, known = READERS[kind](path), known_of(path)
+            instance, known = READERS[kind](path), best_known_of(path)
 
             def verified(plan: Solution, instance: Any = instance) -> float:
                 return float(instance.verified(plan)[0].cost)

@@ -91,6 +91,26 @@ def rest_if_due(
 
 
 @inlined
+def stay_at(data: Any, cost_class: int, per_s: float, site: int, task: int, to_mode: int) -> tuple[float, float]:
+    """Seconds and euros of unloading at a site, else (-1) of serving a task, else (-1: home) nothing."""
+    if site >= 0:
+        return data.sites[site, STAY_S], data.sites[site, STAY_S] * per_s
+    if task >= 0:
+        return data.service[cost_class, task, to_mode, SEC], data.service[cost_class, task, to_mode, EUR]
+    return 0.0, 0.0
+
+
+@inlined
+def start_at(data: Any, site: int, task: int, arrival_s: float, stay_s: float) -> tuple[float, float, float]:
+    """``earliest_start`` at a site, else (-1) of a task, else (-1: home) at once."""
+    if site >= 0:
+        return earliest_start(data.site_windows, site, arrival_s, stay_s)
+    if task >= 0:
+        return earliest_start(data.windows, task, arrival_s, stay_s)
+    return arrival_s, INF, INF
+
+
+@inlined
 def extend_label(
     data: Any,
     routes: Any,
@@ -112,26 +132,16 @@ def extend_label(
     for sequence in range(data.unload_sequences.shape[1] if unload else 1):
         if unload and data.unload_sequences[cost_class, sequence, 0] < 0:
             continue
-        now_s, paid = (
-            routes.labels[half, from_mode, TIME],
-            routes.labels[half, from_mode, PAID] + (data.trip_eur if unload else 0.0),
-        )
+        now_s = routes.labels[half, from_mode, TIME]
+        paid = routes.labels[half, from_mode, PAID] + (data.trip_eur if unload else 0.0)
         since_s, rested = routes.labels[half, from_mode, SINCE], routes.labels[half, from_mode, RESTED]
         later, waited, here = INF, False, left
         for stop in range(4 if unload else 1):  # sites, then the task
             site = data.unload_sequences[cost_class, sequence, stop] if unload and stop < 3 else -1
             if unload and stop < 3 and site < 0:
                 continue
-            to, stay_s, stay_eur = entered, 0.0, 0.0
-            if site >= 0:
-                to, stay_s = int(data.sites[site, ENTER]), data.sites[site, STAY_S]
-                stay_eur = stay_s * per_s
-            elif task >= 0:
-                stay_s, stay_eur = (
-                    data.service[cost_class, task, to_mode, SEC],
-                    data.service[cost_class, task, to_mode, EUR],
-                )
-            ds = data.travel_ds[profile, here, to]
+            stay_s, stay_eur = stay_at(data, cost_class, per_s, site, task, to_mode)
+            ds = data.travel_ds[profile, here, int(data.sites[site, ENTER]) if site >= 0 else entered]
             before_s, lunched = now_s, rested
             now_s, paid, since_s, rested, may_later, may_earlier = rest_if_due(
                 data, route, now_s, paid, since_s, rested, 0.1 * ds + stay_s, with_rests, task < 0 and site < 0
@@ -139,13 +149,8 @@ def extend_label(
             later, all_earlier = min(later, may_later), min(all_earlier, may_earlier)
             waited |= lunched < rested and before_s < data.lunch[route, 0]
             arrival_s = now_s + 0.1 * ds
-            begin_s = arrival_s
-            if site >= 0:
-                begin_s, may_later, may_earlier = earliest_start(data.site_windows, site, arrival_s, stay_s)
-                later, all_earlier = min(later, may_later), min(all_earlier, may_earlier)
-            elif task >= 0:
-                begin_s, may_later, may_earlier = earliest_start(data.windows, task, arrival_s, stay_s)
-                later, all_earlier = min(later, may_later), min(all_earlier, may_earlier)
+            begin_s, may_later, may_earlier = start_at(data, site, task, arrival_s, stay_s)
+            later, all_earlier = min(later, may_later), min(all_earlier, may_earlier)
             waited |= begin_s > arrival_s
             paid += rate * ds + (begin_s - arrival_s) * per_s + stay_eur
             since_s += begin_s + stay_s - now_s
@@ -153,13 +158,14 @@ def extend_label(
             here = int(data.sites[site, LEAVE]) if site >= 0 else here
             if now_s == INF:
                 break
+        other = 1 - half
         if waited:
-            routes.labels[1 - half, to_mode, WAIT] = min(routes.labels[1 - half, to_mode, WAIT], now_s)
-        if now_s < routes.labels[1 - half, to_mode, TIME]:
-            routes.labels[1 - half, to_mode, TIME], routes.labels[1 - half, to_mode, PAID] = now_s, paid
-            routes.labels[1 - half, to_mode, SINCE], routes.labels[1 - half, to_mode, RESTED] = since_s, rested
-            routes.labels[1 - half, to_mode, LATER], routes.labels[1 - half, to_mode, FROM_MODE] = later, from_mode
-            routes.labels[1 - half, to_mode, SEQUENCE] = sequence if unload else -1
+            routes.labels[other, to_mode, WAIT] = min(routes.labels[other, to_mode, WAIT], now_s)
+        if now_s < routes.labels[other, to_mode, TIME]:
+            routes.labels[other, to_mode, TIME], routes.labels[other, to_mode, PAID] = now_s, paid
+            routes.labels[other, to_mode, SINCE], routes.labels[other, to_mode, RESTED] = since_s, rested
+            routes.labels[other, to_mode, LATER], routes.labels[other, to_mode, FROM_MODE] = later, from_mode
+            routes.labels[other, to_mode, SEQUENCE] = sequence if unload else -1
     return all_earlier
 
 
@@ -208,14 +214,11 @@ def load_labels(data: Any, routes: Any, route: int, position: int, by_s: float, 
         return -1
     task = np.int64(routes.tasks[route, position - 1])
     for mode in range(modes):
-        routes.labels[0, mode, TIME], routes.labels[0, mode, PAID] = (
-            routes.clock[task, mode, TIME] + by_s,
-            routes.clock[task, mode, PAID] + by_eur,
-        )
+        routes.labels[0, mode, TIME] = routes.clock[task, mode, TIME] + by_s
+        routes.labels[0, mode, PAID] = routes.clock[task, mode, PAID] + by_eur
         routes.labels[0, mode, RESTED] = routes.clock[task, mode, RESTED]
-        routes.labels[0, mode, SINCE] = (
-            routes.labels[0, mode, TIME] - data.by_shift[route, DRIVE_OUT_S] + data.by_shift[route, START_SERVICE_S]
-        )  # where it has not rested
+        work_s = routes.labels[0, mode, TIME] - data.by_shift[route, DRIVE_OUT_S]
+        routes.labels[0, mode, SINCE] = work_s + data.by_shift[route, START_SERVICE_S]  # where it has not rested
     return int(task)
 
 
@@ -224,10 +227,8 @@ def common_delay(data: Any, routes: Any, half: int, task: int) -> tuple[float, f
     """How much later the labels stand than the clock is known to stand after a task, and euros likewise, where that is
     the same for all modes; else inf."""
     mode = int(routes.tail[task, TAIL_MODE])
-    by_s, by_eur = (
-        routes.labels[half, mode, TIME] - routes.clock[task, mode, TIME],
-        routes.labels[half, mode, PAID] - routes.clock[task, mode, PAID],
-    )
+    by_s = routes.labels[half, mode, TIME] - routes.clock[task, mode, TIME]
+    by_eur = routes.labels[half, mode, PAID] - routes.clock[task, mode, PAID]
     for other in range(len(data.features.modes)):
         stands, known = routes.labels[half, other, TIME], routes.clock[task, other, TIME]
         if stands == INF and known == INF:
@@ -256,6 +257,31 @@ def delay_clock(data: Any, routes: Any, task: int, by_s: float, by_eur: float) -
     routes.tail[task, OWN_SLACK_LATER] -= by_s
     routes.tail[task, SLACK_EARLIER] += by_s
     routes.tail[task, OWN_SLACK_EARLIER] += by_s
+
+
+@inlined
+def update_tails(data: Any, routes: Any, route: int, end: int, half: int, later: float, earlier: float) -> None:
+    """Tails of a route anew before index ``end``, from home on where that is its size: the labels stand there."""
+    for index in range(end - 1, -1, -1):
+        task = np.int64(routes.tasks[route, index])
+        if index == routes.size[route] - 1:  # home
+            end_s, end_eur = routes.labels[half, 0, TIME], routes.labels[half, 0, PAID]
+            mode = int(routes.labels[half, 0, FROM_MODE])
+        else:
+            next_task = np.int64(routes.tasks[route, index + 1])
+            next_mode = int(routes.tail[next_task, TAIL_MODE])
+            mode = int(routes.clock[next_task, next_mode, FROM_MODE])
+            end_s = routes.clock[next_task, next_mode, TIME] + routes.tail[next_task, TAIL_S]
+            end_eur = routes.clock[next_task, next_mode, PAID] + routes.tail[next_task, TAIL_EUR]
+            later = min(routes.tail[next_task, OWN_SLACK_LATER], routes.tail[next_task, SLACK_LATER])
+            earlier = min(routes.tail[next_task, OWN_SLACK_EARLIER], routes.tail[next_task, SLACK_EARLIER])
+        if end_s < INF:
+            routes.tail[task, TAIL_MODE], routes.tail[task, TAIL_S] = mode, end_s - routes.clock[task, mode, TIME]
+            routes.tail[task, TAIL_EUR] = end_eur - routes.clock[task, mode, PAID]
+            routes.tail[task, SLACK_LATER], routes.tail[task, SLACK_EARLIER] = later, earlier
+        else:
+            routes.tail[task, TAIL_MODE], routes.tail[task, TAIL_S] = 0.0, INF
+            routes.tail[task, SLACK_LATER] = routes.tail[task, SLACK_EARLIER] = -1.0
 
 
 @compiled
@@ -287,14 +313,10 @@ def update_clock(data: Any, routes: Any, route: int, first: int, last: int) -> N
                     delay_clock(data, routes, np.int64(routes.tasks[route, index]), by_s, by_eur)
                 known = position
         for mode in range(modes):
-            routes.clock[task, mode, TIME], routes.clock[task, mode, PAID] = (
-                routes.labels[half, mode, TIME],
-                routes.labels[half, mode, PAID],
-            )
-            routes.clock[task, mode, RESTED], routes.clock[task, mode, FROM_MODE] = (
-                routes.labels[half, mode, RESTED],
-                routes.labels[half, mode, FROM_MODE],
-            )
+            routes.clock[task, mode, TIME] = routes.labels[half, mode, TIME]
+            routes.clock[task, mode, PAID] = routes.labels[half, mode, PAID]
+            routes.clock[task, mode, RESTED] = routes.labels[half, mode, RESTED]
+            routes.clock[task, mode, FROM_MODE] = routes.labels[half, mode, FROM_MODE]
         routes.tail[task, OWN_SLACK_LATER], routes.tail[task, OWN_SLACK_EARLIER] = later, earlier
         if known < n:
             break
@@ -309,32 +331,7 @@ def update_clock(data: Any, routes: Any, route: int, first: int, last: int) -> N
                 delay_clock(data, routes, np.int64(routes.tasks[route, position]), by_s, by_eur)
             if position > begin:
                 half, before = np.int64(0), load_labels(data, routes, route, position + 1, 0.0, 0.0)
-    for index in range(known - 1, -1, -1):
-        task = np.int64(routes.tasks[route, index])
-        if index == n - 1:  # home
-            end_s, end_eur, mode = (
-                routes.labels[half, 0, TIME],
-                routes.labels[half, 0, PAID],
-                int(routes.labels[half, 0, FROM_MODE]),
-            )
-        else:
-            next_task = np.int64(routes.tasks[route, index + 1])
-            next_mode = int(routes.tail[next_task, TAIL_MODE])
-            mode, end_s, end_eur = (
-                int(routes.clock[next_task, next_mode, FROM_MODE]),
-                routes.clock[next_task, next_mode, TIME],
-                routes.clock[next_task, next_mode, PAID],
-            )
-            end_s, end_eur = end_s + routes.tail[next_task, TAIL_S], end_eur + routes.tail[next_task, TAIL_EUR]
-            later = min(routes.tail[next_task, OWN_SLACK_LATER], routes.tail[next_task, SLACK_LATER])
-            earlier = min(routes.tail[next_task, OWN_SLACK_EARLIER], routes.tail[next_task, SLACK_EARLIER])
-        if end_s < INF:
-            routes.tail[task, TAIL_MODE], routes.tail[task, TAIL_S] = mode, end_s - routes.clock[task, mode, TIME]
-            routes.tail[task, TAIL_EUR] = end_eur - routes.clock[task, mode, PAID]
-            routes.tail[task, SLACK_LATER], routes.tail[task, SLACK_EARLIER] = later, earlier
-        else:
-            routes.tail[task, TAIL_MODE], routes.tail[task, TAIL_S] = 0.0, INF
-            routes.tail[task, SLACK_LATER] = routes.tail[task, SLACK_EARLIER] = -1.0
+    update_tails(data, routes, route, known, half, later, earlier)
 
 
 @inlined
@@ -375,10 +372,8 @@ def clocked_cost(data: Any, routes: Any, route: int, first: int, last: int) -> t
     routes.valid[route, CLOCK] = 1
     task = np.int64(routes.tasks[route, 0])
     mode = int(routes.tail[task, TAIL_MODE])
-    end_s, paid = (
-        routes.clock[task, mode, TIME] + routes.tail[task, TAIL_S],
-        routes.clock[task, mode, PAID] + routes.tail[task, TAIL_EUR],
-    )
+    end_s = routes.clock[task, mode, TIME] + routes.tail[task, TAIL_S]
+    paid = routes.clock[task, mode, PAID] + routes.tail[task, TAIL_EUR]
     late_from = np.int64(first_late(data, routes, route, np.int64(0), n, 0.0))
     later = (
         routes.tail[routes.tasks[route, late_from - 1], SLACK_LATER]
@@ -426,10 +421,8 @@ def clocked_cost_with(
             continue
         if within_slack(routes.tail[task, SLACK_LATER], routes.tail[task, SLACK_EARLIER], by_s):
             mode = int(routes.tail[task, TAIL_MODE])
-            end_s, paid = (
-                routes.labels[half, mode, TIME] + routes.tail[task, TAIL_S],
-                routes.labels[half, mode, PAID] + routes.tail[task, TAIL_EUR],
-            )
+            end_s = routes.labels[half, mode, TIME] + routes.tail[task, TAIL_S]
+            paid = routes.labels[half, mode, PAID] + routes.tail[task, TAIL_EUR]
             late_from = np.int64(first_late(data, routes, route, np.int64(index + 1), n, by_s))
             later = min(later, routes.tail[routes.tasks[route, late_from - 1], SLACK_LATER] - by_s)
             if not late:
@@ -511,10 +504,8 @@ def simulate_route(
         extend_labels(data, routes, route, half, before, task, unload, with_rests)
         half, before = np.int64(1 - half), task
         for mode in range(len(data.features.modes)):
-            routes.predecessors[index, mode, 0], routes.predecessors[index, mode, 1] = (
-                routes.labels[half, mode, FROM_MODE],
-                routes.labels[half, mode, SEQUENCE],
-            )
+            routes.predecessors[index, mode, 0] = routes.labels[half, mode, FROM_MODE]
+            routes.predecessors[index, mode, 1] = routes.labels[half, mode, SEQUENCE]
     if routes.labels[half, 0, TIME] == INF:
         return INF, 0.0
     work_s = routes.labels[half, 0, TIME] - data.by_shift[route, DRIVE_OUT_S]

@@ -27,8 +27,8 @@ from optimizer.search.ruin_recreate.kernels import decode_route
 from optimizer.search.ruin_recreate.penalties import penalised
 from optimizer.search.ruin_recreate.recombine import recombined
 from optimizer.search.ruin_recreate.searcher import Searcher, compile_for, copy_plan
-from optimizer.search.ruin_recreate.start import load_start
 from optimizer.search.ruin_recreate.steps import STEPS, load_plan
+from optimizer.search.ruin_recreate.warm_start import load_start
 
 #: A cycle anneals the plan once: so many steps per task, where there is time for more than one cycle.
 CYCLE_STEPS, MOST_CYCLES = 4_000, 12
@@ -78,7 +78,7 @@ class _Run:
     cycles: int = 1
     link_eur: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
-    reported: list[float] = field(default_factory=lambda: [-np.inf])  # when somebody was last told the best so far
+    reported: list[float] = field(default_factory=lambda: [-np.inf])  # when the best so far was last reported
 
     def share(self, steps: int) -> float:
         if self.iterations is not None:

@@ -63,7 +63,7 @@ def spatial_order_of(neighbours: Indices, link_ds: Int32s, depot_ds: Floats) -> 
     _, part = connected_components(tree, directed=False)
     by_part = np.lexsort((depot_ds, part))
     roots = by_part[np.unique(part[by_part], return_index=True)[1]]
-    walk: list[int] = []
+    ordered: list[int] = []
     for root in roots[np.argsort(depot_ds[roots], kind="stable")].tolist():
         order, before = depth_first_order(tree, root, directed=False)
         size = np.ones(n, dtype=np.intp)
@@ -73,9 +73,9 @@ def spatial_order_of(neighbours: Indices, link_ds: Int32s, depot_ds: Floats) -> 
             branches.setdefault(int(before[node]), []).append(node)
         ahead = [root]
         while ahead:
-            walk.append(node := ahead.pop())
+            ordered.append(node := ahead.pop())
             ahead += sorted(branches.get(node, ()), key=lambda branch: -int(size[branch]))
-    return np.array(walk, dtype=np.uint32)
+    return np.array(ordered, dtype=np.uint32)
 
 
 def corners(travel: Int32s, places: NDArray[Any]) -> tuple[list[int], Indices, list[int], Indices]:

@@ -107,11 +107,9 @@ def refresh_loads(data: Any, routes: Any, route: int, first: int, last: int) -> 
             end = position
             break
         for load in range(len(data.features.loads)):
-            before = (
-                routes.loads[routes.tasks[route, position - 1], load, ABOARD]
-                if position and not routes.unload_before[task]
-                else 0.0
-            )
+            before = 0.0
+            if position and not routes.unload_before[task]:
+                before = routes.loads[routes.tasks[route, position - 1], load, ABOARD]
             routes.loads[task, load, ABOARD] = before + data.load[task, load]
     if not len(data.features.unloads):
         return
@@ -149,25 +147,15 @@ def extend_forward(
     reached, n = routes.valid[route, FORWARD], routes.size[route]
     while reached < position:
         task = routes.tasks[route, reached]
+        unload = np.int64(routes.unload_before[task])
         equal, seen, more, more_s = n > SHORT_ROUTE, False, 0.0, 0.0
         for mode in range(len(data.features.modes)):
-            eur, sec = forward_cost(
-                data,
-                routes,
-                cost_class,
-                profile,
-                rate,
-                route,
-                reached,
-                np.int64(routes.unload_before[task]),
-                data.enter[task, mode],
-            )
+            enter = data.enter[task, mode]
+            eur, sec = forward_cost(data, routes, cost_class, profile, rate, route, reached, unload, enter)
             eur, sec = eur + data.service[cost_class, task, mode, EUR], sec + data.service[cost_class, task, mode, SEC]
             if equal and eur < INF:
-                mode_more, mode_more_s = (
-                    eur - routes.partials[task, mode, FORWARD],
-                    sec - routes.partials[task, mode, FORWARD_S],
-                )
+                mode_more = eur - routes.partials[task, mode, FORWARD]
+                mode_more_s = sec - routes.partials[task, mode, FORWARD_S]
                 if not seen:
                     seen, more, more_s = True, mode_more, mode_more_s
                 equal = same_change(data, mode_more, mode_more_s, more, more_s)
@@ -198,10 +186,8 @@ def extend_backward(
             )
             eur, sec = eur + data.service[cost_class, task, mode, EUR], sec + data.service[cost_class, task, mode, SEC]
             if equal and eur < INF:
-                mode_more, mode_more_s = (
-                    eur - routes.partials[task, mode, BACKWARD],
-                    sec - routes.partials[task, mode, BACKWARD_S],
-                )
+                mode_more = eur - routes.partials[task, mode, BACKWARD]
+                mode_more_s = sec - routes.partials[task, mode, BACKWARD_S]
                 if not seen:
                     seen, more, more_s = True, mode_more, mode_more_s
                 equal = same_change(data, mode_more, mode_more_s, more, more_s)
@@ -236,6 +222,28 @@ def add_to_partials(
 
 
 @inlined
+def joined_cost(
+    data: Any, routes: Any, cost_class: int, profile: int, rate: float, route: int, position: int
+) -> tuple[float, float]:
+    """Euros and seconds of a route by its partials before and from ``position`` on, which are up to date."""
+    n = routes.size[route]
+    best, seconds, task = INF, 0.0, routes.tasks[route, min(position, n - 1)]
+    unload = np.int64(routes.unload_before[task])
+    for mode in range(len(data.features.modes)):
+        if position < n:
+            enter = data.enter[task, mode]
+            eur, sec = forward_cost(data, routes, cost_class, profile, rate, route, position, unload, enter)
+            eur, sec = eur + routes.partials[task, mode, BACKWARD], sec + routes.partials[task, mode, BACKWARD_S]
+        else:
+            left = data.leave[task, mode]
+            eur = routes.partials[task, mode, FORWARD] + data.home[cost_class, left, EUR]
+            sec = routes.partials[task, mode, FORWARD_S] + data.home[cost_class, left, SEC]
+        if eur < best:
+            best, seconds = eur, sec
+    return best, seconds
+
+
+@inlined
 def refresh_route(data: Any, routes: Any, route: int, first: int, last: int) -> None:
     """A route's loads and price anew, where nothing changed before index ``first`` and after ``last``, but for whether
     the truck is emptied next. ``valid`` counts by the new indices already."""
@@ -249,17 +257,13 @@ def refresh_route(data: Any, routes: Any, route: int, first: int, last: int) -> 
         return
     profile, rate = data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class]
     routes.unload_before[routes.tasks[route, 0]] = 0
-    routes.valid[route, FORWARD], routes.valid[route, BACKWARD] = (
-        min(routes.valid[route, FORWARD], first),
-        max(routes.valid[route, BACKWARD], last + 1),
-    )
+    routes.valid[route, FORWARD] = min(routes.valid[route, FORWARD], first)
+    routes.valid[route, BACKWARD] = max(routes.valid[route, BACKWARD], last + 1)
     routes.valid[route, STALE_FORWARD] = max(routes.valid[route, STALE_FORWARD], last + 1)
     routes.valid[route, STALE_BACKWARD] = min(routes.valid[route, STALE_BACKWARD], first - 1)
     for position in range(first, n):
-        routes.assigned[routes.tasks[route, position], INDEX], routes.assigned[routes.tasks[route, position], ROUTE] = (
-            position,
-            route,
-        )
+        task = routes.tasks[route, position]
+        routes.assigned[task, INDEX], routes.assigned[task, ROUTE] = position, route
     refresh_loads(data, routes, route, first, last)
     if is_clocked(data, routes, route):
         routes.cost[route, EUR], routes.cost[route, SEC] = clocked_cost(
@@ -268,30 +272,8 @@ def refresh_route(data: Any, routes: Any, route: int, first: int, last: int) -> 
     else:
         routes.valid[route, CLOCK] = 0
         extend_partials(data, routes, cost_class, profile, rate, route, first)
-        best, seconds, task = INF, 0.0, routes.tasks[route, min(first, n - 1)]
-        for mode in range(len(data.features.modes)):
-            left = data.leave[task, mode]
-            if first < n:
-                eur, sec = forward_cost(
-                    data,
-                    routes,
-                    cost_class,
-                    profile,
-                    rate,
-                    route,
-                    first,
-                    np.int64(routes.unload_before[task]),
-                    data.enter[task, mode],
-                )
-                eur, sec = eur + routes.partials[task, mode, BACKWARD], sec + routes.partials[task, mode, BACKWARD_S]
-            else:
-                eur, sec = (
-                    routes.partials[task, mode, FORWARD] + data.home[cost_class, left, EUR],
-                    routes.partials[task, mode, FORWARD_S] + data.home[cost_class, left, SEC],
-                )
-            if eur < best:
-                best, seconds = eur, sec
-        routes.cost[route, EUR], routes.cost[route, SEC] = route_cost(data, route, best, seconds), seconds
+        eur, seconds = joined_cost(data, routes, cost_class, profile, rate, route, first)
+        routes.cost[route, EUR], routes.cost[route, SEC] = route_cost(data, route, eur, seconds), seconds
     routes.cost[route, EUR] += routes.totals[route, dims + 2]
 
 
@@ -306,11 +288,9 @@ def is_clocked(data: Any, routes: Any, route: int) -> bool:
 @inlined
 def reassignment_eur(data: Any, task: int, route: int) -> float:
     """The price of serving a task by another shift than it was published with."""
-    return (
-        data.reassignment_eur[task]
-        if len(data.features.published) and data.published_shift[task] >= 0 and data.published_shift[task] != route
-        else 0.0
-    )
+    if len(data.features.published) and data.published_shift[task] >= 0 and data.published_shift[task] != route:
+        return data.reassignment_eur[task]
+    return 0.0
 
 
 @inlined
@@ -454,9 +434,8 @@ def decode_route(data: Any, routes: Any, route: int, modes_out: Any, sequence_ou
     if is_clocked(data, routes, route):
         none, start = np.int64(-1), np.int64(0)
         simulate_route(data, routes, np.int64(route), none, none, none, start, 0.0, 0.0, start)
-        clocked_cost(
-            data, routes, np.int64(route), np.int64(n), np.int64(n - 1)
-        )  # where a rest matters, it goes through anew
+        # where a rest matters, it goes through anew
+        clocked_cost(data, routes, np.int64(route), np.int64(n), np.int64(n - 1))
         mode = 0
         for index in range(n, -1, -1):
             sequence_out[index] = routes.predecessors[index, mode, 1]
@@ -464,31 +443,19 @@ def decode_route(data: Any, routes: Any, route: int, modes_out: Any, sequence_ou
             if index:
                 modes_out[index - 1] = mode
         return
-    before = data.depot[cost_class, LEAVE]
-    extend_partials(
-        data, routes, cost_class, data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class], route, np.int64(0)
-    )
+    before, profile, rate = data.depot[cost_class, LEAVE], data.depot[cost_class, PROFILE], data.eur_per_ds[cost_class]
+    extend_partials(data, routes, cost_class, profile, rate, route, np.int64(0))
     for position in range(n):
         task = routes.tasks[route, position]
         unload, best = routes.unload_before[task], INF
         for mode in range(modes):
-            eur = (
-                link_cost(
-                    data,
-                    cost_class,
-                    data.depot[cost_class, PROFILE],
-                    data.eur_per_ds[cost_class],
-                    np.int64(unload),
-                    before,
-                    data.enter[task, mode],
-                )[0]
-                + routes.partials[task, mode, BACKWARD]
-            )
+            enter = data.enter[task, mode]
+            eur = link_cost(data, cost_class, profile, rate, np.int64(unload), before, enter)[0]
+            eur += routes.partials[task, mode, BACKWARD]
             if eur < best:
                 best, modes_out[position] = eur, mode
-        sequence_out[position] = (
-            cheapest_sequence(data, cost_class, before, data.enter[task, modes_out[position]]) if unload else -1
-        )
+        enter = data.enter[task, modes_out[position]]
+        sequence_out[position] = cheapest_sequence(data, cost_class, before, enter) if unload else -1
         before = data.leave[task, modes_out[position]]
     sequence_out[n] = cheapest_sequence(data, cost_class, before, data.depot[cost_class, ENTER])
 

@@ -93,18 +93,13 @@ def link_cost(
     ``profile`` and ``rate`` are the class's: given, so that they are not looked up again and again.
     """
     if len(data.features.unloads) and unload:
-        best, seconds = (
-            data.to_unload[cost_class, left, 0, EUR] + data.from_unload[cost_class, entered, 0, EUR],
-            data.to_unload[cost_class, left, 0, SEC] + data.from_unload[cost_class, entered, 0, SEC],
-        )
+        best = data.to_unload[cost_class, left, 0, EUR] + data.from_unload[cost_class, entered, 0, EUR]
+        seconds = data.to_unload[cost_class, left, 0, SEC] + data.from_unload[cost_class, entered, 0, SEC]
         for sequence in range(1, data.to_unload.shape[2]):
             eur = data.to_unload[cost_class, left, sequence, EUR] + data.from_unload[cost_class, entered, sequence, EUR]
             if eur < best:
-                best, seconds = (
-                    eur,
-                    data.to_unload[cost_class, left, sequence, SEC]
-                    + data.from_unload[cost_class, entered, sequence, SEC],
-                )
+                best, seconds = eur, data.to_unload[cost_class, left, sequence, SEC]
+                seconds += data.from_unload[cost_class, entered, sequence, SEC]
         return best, seconds
     ds = data.travel_ds[profile, left, entered]
     return rate * ds, 0.1 * ds

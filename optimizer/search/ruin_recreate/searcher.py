@@ -131,7 +131,7 @@ class Searcher:
         plan, pool = self.cycle_best, self.pool
         self.eur = run_steps(self.data, self.routes, self.scratch, plan, pool, steps, temperature, self.eur, margin)
         if pool.counts[0] > POOL_FULL * len(pool.keys) or pool.counts[1] > POOL_FULL * len(pool.tasks):
-            pool.slots[:], pool.counts[:] = -1, 0  # what was met early is worth least
+            pool.slots[:], pool.counts[:] = -1, 0  # what came early is worth least
 
     def mean_link_eur(self) -> float:
         """What a link costs on average in the plan as it stands: without services, trucks and what is left."""

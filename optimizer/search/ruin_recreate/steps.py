@@ -255,10 +255,8 @@ def remove_string(data: Any, routes: Any, scratch: Any, around: int, longest: fl
         while length + left < n and uniform(scratch.random) > SPLIT_DEPTH:
             left += 1
     whole = length + left
-    lowest, highest = (
-        max(pinned, routes.assigned[around, INDEX] - whole + 1),
-        min(routes.assigned[around, INDEX], size - whole),
-    )
+    at = routes.assigned[around, INDEX]
+    lowest, highest = max(pinned, at - whole + 1), min(at, size - whole)
     start = np.int64(lowest + uniform_int(scratch.random, highest - lowest + 1))
     gap = start
     if left:
@@ -285,9 +283,8 @@ def ruin(data: Any, routes: Any, scratch: Any) -> int:
     if n > LARGE:  # for a while all that happens is near: it stays in the processor's cache
         if scratch.counts[STEPS] % REGION_STEPS == 0:
             scratch.counts[REGION] = uniform_int(scratch.random, n)
-        seed = int(
-            data.spatial_order[(scratch.counts[REGION] + uniform_int(scratch.random, np.int64(REGION_TASKS))) % n]
-        )
+        ahead = uniform_int(scratch.random, np.int64(REGION_TASKS))
+        seed = int(data.spatial_order[(scratch.counts[REGION] + ahead) % n])
     else:
         seed = uniform_int(scratch.random, n)
     for route in range(len(routes.size)):
@@ -359,19 +356,15 @@ class Insertion(NamedTuple):
 
 @inlined
 def better_insertion(data: Any, routes: Any, scratch: Any, task: int, route: int, position: int, best: Any) -> Any:
-    """The better one of a spot and another. On the clock that is not known yet: it is put on the list of offers."""
+    """The better one of the best insertion and another. On the clock that is not known yet: it is deferred."""
     eur, unload_code = insertion_cost(data, routes, task, route, position, best.eur + routes.cost[route, EUR])
     eur -= routes.cost[route, EUR]
     if eur >= best.eur:
         return best
     if len(data.features.hours) and (data.windowed[task] or is_clocked(data, routes, route)):
         i = scratch.counts[DEFERRED]
-        scratch.deferred[i, 0], scratch.deferred[i, 1], scratch.deferred[i, 2], scratch.deferred[i, 3] = (
-            eur,
-            route,
-            position,
-            unload_code,
-        )
+        scratch.deferred[i, 0], scratch.deferred[i, 1] = eur, route
+        scratch.deferred[i, 2], scratch.deferred[i, 3] = position, unload_code
         scratch.counts[DEFERRED] += 1
         return best
     return Insertion(eur, np.int64(route), np.int64(position), np.int64(unload_code))
@@ -379,7 +372,7 @@ def better_insertion(data: Any, routes: Any, scratch: Any, task: int, route: int
 
 @inlined
 def best_clocked_insertion(data: Any, routes: Any, scratch: Any, task: int, best: Any) -> Any:
-    """The best of the offers on the clock, looked at from the cheapest on, and of the spot known."""
+    """The best of the deferred insertions, clocked from the cheapest on, and of the best one known."""
     for tried in range(scratch.counts[DEFERRED]):
         if tried >= CLOCKED_TRIES and best.route >= 0:
             break
@@ -390,11 +383,8 @@ def best_clocked_insertion(data: Any, routes: Any, scratch: Any, task: int, best
         if scratch.deferred[i, 0] >= best.eur:
             break
         scratch.deferred[i, 0] = INF
-        route, position, unload_code = (
-            np.int64(scratch.deferred[i, 1]),
-            np.int64(scratch.deferred[i, 2]),
-            np.int64(scratch.deferred[i, 3]),
-        )
+        route, position = np.int64(scratch.deferred[i, 1]), np.int64(scratch.deferred[i, 2])
+        unload_code = np.int64(scratch.deferred[i, 3])
         eur = clocked_cost_with(data, routes, route, np.int64(task), position, unload_code)[0] - routes.cost[route, EUR]
         eur += routes.totals[route, len(data.features.loads) + 2] + reassignment_eur(data, task, route)
         if eur < best.eur:
@@ -545,10 +535,8 @@ def pool_route(data: Any, routes: Any, pool: Any, route: int) -> None:
         pool.eur[i] = routes.cost[route, EUR]
         for position in range(n):
             task = routes.tasks[route, position]
-            pool.tasks[pool.begin[i] + position], pool.unload_before[pool.begin[i] + position] = (
-                task,
-                routes.unload_before[task],
-            )
+            row = pool.begin[i] + position
+            pool.tasks[row], pool.unload_before[row] = task, routes.unload_before[task]
 
 
 @compiled
@@ -727,9 +715,8 @@ def run_steps(
         if found < eur + most:
             eur, uneven = found, then
             for i in range(scratch.counts[ABSENT]):
-                scratch.counts[UNSERVED] += (routes.assigned[scratch.absent[i, TASK], ROUTE] < 0) - scratch.absent[
-                    scratch.absent[i, TASK], WAS_UNSERVED
-                ]
+                task = scratch.absent[i, TASK]
+                scratch.counts[UNSERVED] += (routes.assigned[task, ROUTE] < 0) - scratch.absent[task, WAS_UNSERVED]
             if eur < best_plan.eur[0] - 1e-7:
                 save_best(routes, best_plan, eur)
             if eur < best_plan.eur[0] + margin:

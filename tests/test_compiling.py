@@ -230,7 +230,7 @@ def test_a_function_of_no_file_is_compiled_and_not_kept() -> None:
 def test_the_kernels_of_search_and_matching_are_keyed_by_all_that_they_import(module: ModuleType) -> None:
     name = module.__name__
     sources = sources_of(name)
-    constants = "search.ruin_recreate.ground" if "ruin" in name else "matching.network"
+    constants = "search.ruin_recreate.kernel_arrays" if "ruin" in name else "matching.network"
     assert {name, "optimizer.compiling", f"optimizer.{constants}", "fleet"} <= set(sources)
     assert not {"optimizer.search.engines", "optimizer.matching.matching"} & set(sources), (
         "behind a door, but not asked"

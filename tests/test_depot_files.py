@@ -189,7 +189,7 @@ def test_a_depot_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("depot_api.store.files.synced", full)
+    monkeypatch.setattr("depot_api.store.files.fsync_path", full)
     with pytest.raises(OSError, match="No space left"):
         Store(f"{tmp_path}/depot.db")
     assert list(tmp_path.iterdir()) == []

@@ -97,8 +97,8 @@ def test_an_unloading_that_is_pinned_is_not_taken_over_from_the_start_once_more(
     assert order.tolist() == [v.index for v in tasks[:5]]
     assert searcher.routes.unload_before[order].tolist() == [0, 1, 0, 0, 0]
     otherwise = (replace(tasks[0], mode=9), *begun[1:], *routes[k][3:])  # begun the other way round than it was told
-    assert repair.beyond(begun, otherwise) == repair.beyond(begun, routes[k]) == routes[k][3:]
-    assert repair.beyond((), routes[k]) == routes[k]
+    assert repair.beyond_pinned(begun, otherwise) == repair.beyond_pinned(begun, routes[k]) == routes[k][3:]
+    assert repair.beyond_pinned((), routes[k]) == routes[k]
 
 
 def test_pinned_visits_ask_for_the_engine_that_keeps_them_and_must_end_with_a_task() -> None:

@@ -714,7 +714,7 @@ def test_the_first_plan_of_a_large_problem_serves_all_that_it_can_and_is_better_
         ),
     ) == ((routes.assigned[:, ROUTE] >= 0).sum(),) * 2
     assert np.isfinite(routes.cost[:, EUR]).all()
-    shuffled = data._replace(walk=np.random.default_rng(1).permutation(data.spatial_order))
+    shuffled = data._replace(spatial_order=np.random.default_rng(1).permutation(data.spatial_order))
     other = Searcher.of(shuffled, 1, 100)
     other.fill()
     assert along < other.eur
